@@ -1,0 +1,94 @@
+"""An avatar's frames on disk, and the gather that answers a batch of frame ids. No Triton here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["AUDIO_WINDOW", "FrameStore", "window_indices"]
+
+AUDIO_WINDOW = 16
+PAGE_BYTES = 4096
+
+
+class FrameStore:
+    """The frames of one avatar, memory-mapped and warm.
+
+    Args:
+        folder: Holds ``faces.npy`` (N, 320, 320, 3) uint8 BGR, ``audio_features.npy`` (T, D) float32,
+            ``bounds.npy`` (N, 4) int32, ``full_frames.bin`` and ``full_frame_offsets.npy`` (N + 1,) int64.
+        audio_shape: The shape one window of 16 feature vectors is given to the network in.
+        edge_padding: ``zeros`` or ``repeat``; see ``window_indices``.
+
+    Raises:
+        OSError: If a file is missing.
+        ValueError: If the files do not fit one another.
+    """
+
+    def __init__(self, folder: Path, audio_shape: tuple[int, ...], edge_padding: str) -> None:
+        self.faces = np.load(folder / "faces.npy", mmap_mode="r")
+        self.bounds = np.load(folder / "bounds.npy")
+        self.full_frames = np.memmap(folder / "full_frames.bin", np.uint8, "r")
+        self.offsets = np.load(folder / "full_frame_offsets.npy")
+        self.audio_shape = audio_shape
+        features = np.load(folder / "audio_features.npy")
+        if AUDIO_WINDOW * features.shape[1] != np.prod(audio_shape):
+            raise ValueError(
+                f"expected windows of {AUDIO_WINDOW} vectors to fill {audio_shape}, got vectors of {features.shape[1]}"
+            )
+        if not self.count == len(self.bounds) == len(self.offsets) - 1:
+            counts = f"{self.count}, {len(self.bounds)} and {len(self.offsets) - 1}"
+            raise ValueError(f"expected as many faces as bounds and full frames, got {counts}")
+        self.features = np.concatenate([features, np.zeros_like(features[:1])])
+        self.windows = window_indices(self.count, len(features), edge_padding)
+        self._warm()
+
+    @property
+    def count(self) -> int:
+        """How many frames there are; ids are 0 to ``count - 1``."""
+        return len(self.faces)
+
+    def gather_faces(self, frame_ids: NDArray[np.int32]) -> NDArray[np.uint8]:
+        """Return (B, 320, 320, 3) uint8 BGR for (B,) ids that are in range."""
+        return self.faces[frame_ids]
+
+    def gather_audio(self, frame_ids: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Return (B, *audio_shape) float32 for (B,) ids that are in range."""
+        return self.features[self.windows[frame_ids]].reshape(len(frame_ids), *self.audio_shape)
+
+    def gather_bounds(self, frame_ids: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Return (B, 4) int32 x1, y1, x2, y2 for (B,) ids that are in range."""
+        return self.bounds[frame_ids]
+
+    def gather_full_frames(self, frame_ids: NDArray[np.int32]) -> NDArray[np.object_]:
+        """Return (B, 1) objects, each the bytes of a JPEG, for (B,) ids that are in range."""
+        spans = zip(self.offsets[frame_ids], self.offsets[frame_ids + 1], strict=True)
+        return np.array([[self.full_frames[start:stop].tobytes()] for start, stop in spans], np.object_)
+
+    def _warm(self) -> None:
+        """Read a byte of every page, so that no first viewer waits for the disk."""
+        self.faces.reshape(-1)[::PAGE_BYTES].max(initial=0)
+
+
+def window_indices(frame_count: int, vector_count: int, edge_padding: str) -> NDArray[np.int64]:
+    """Return which feature vectors each frame's window holds: (frame_count, 16) indices.
+
+    Frame i's window is the vectors i-8 to i+7. Index ``vector_count`` stands for a vector of zeros. Past either end:
+
+    - ``zeros``: zeros, as in training;
+    - ``repeat``: the first vector on the left; on the right the last one through the whole window, as one public
+      inference program does.
+
+    Raises:
+        ValueError: If ``edge_padding`` is neither.
+    """
+    starts = np.arange(frame_count)[:, None] - AUDIO_WINDOW // 2
+    indices = starts + np.arange(AUDIO_WINDOW)
+    if edge_padding == "zeros":
+        return np.where((indices < 0) | (indices >= vector_count), vector_count, indices)
+    if edge_padding == "repeat":
+        overruns = starts + AUDIO_WINDOW > vector_count
+        return np.where(overruns, vector_count - 1, indices.clip(0))
+    raise ValueError(f"expected edge_padding zeros or repeat, got {edge_padding!r}")

@@ -1,0 +1,76 @@
+"""Triton backend ``frame_lookup``: what the network needs for a frame id of an avatar's clip.
+
+Serves every model whose config says ``backend: "frame_lookup"``. The data lies in the model's version folder; the
+parameters ``frame_count`` and ``edge_padding`` come from its config.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import triton_python_backend_utils as pb_utils
+
+sys.path.insert(0, str(Path(__file__).parent))
+from frames import FrameStore
+
+DATA_FILES_HINT = "import the avatar again: python -m export avatar --help"
+
+
+class TritonPythonModel:
+    """Answers frame ids in one gather per batch.
+
+    Inputs: ``frame_id`` (B, 1) int32.
+    Outputs, each only when requested: ``face`` (B, 320, 320, 3) uint8 BGR; ``audio`` (B, C, H, W) float32;
+    ``bounds`` (B, 4) int32 x1, y1, x2, y2; ``full_frame`` (B, 1) JPEG bytes.
+    """
+
+    def initialize(self, args: dict[str, str]) -> None:
+        """Map the frames, and refuse data that is missing or not what the config says."""
+        config = json.loads(args["model_config"])
+        self.name = args["model_name"]
+        parameters = {key: value["string_value"] for key, value in config["parameters"].items()}
+        audio_shape = next(
+            tuple(map(int, output["dims"])) for output in config["output"] if output["name"] == "audio"
+        )
+        folder = Path(args["model_repository"]) / args["model_version"]
+        try:
+            self.store = FrameStore(folder, audio_shape, parameters["edge_padding"])
+        except (OSError, ValueError) as exc:
+            raise pb_utils.TritonModelException(
+                f"frame data of '{self.name}': {exc}; {DATA_FILES_HINT}"
+            ) from exc
+        if self.store.count != int(parameters["frame_count"]):
+            raise pb_utils.TritonModelException(
+                f"frame data of '{self.name}': expected {parameters['frame_count']} frames (config.pbtxt), "
+                f"got {self.store.count}; {DATA_FILES_HINT}"
+            )
+        self.gathers = {
+            "face": self.store.gather_faces,
+            "audio": self.store.gather_audio,
+            "bounds": self.store.gather_bounds,
+            "full_frame": self.store.gather_full_frames,
+        }
+        pb_utils.Logger.log_info(f"{self.name}: {self.store.count} frames")
+
+    def execute(self, requests: list[Any]) -> list[Any]:
+        """Return one response per request; a bad id fails its own request only."""
+        return [self._respond(request) for request in requests]
+
+    def _respond(self, request: Any) -> Any:
+        frame_ids = pb_utils.get_input_tensor_by_name(request, "frame_id").as_numpy()[:, 0]
+        outside = frame_ids[(frame_ids < 0) | (frame_ids >= self.store.count)]
+        if outside.size:
+            text = f"frame_id {outside[0]} is outside [0, {self.store.count - 1}] of model '{self.name}'"
+            error = pb_utils.TritonError(text, pb_utils.TritonError.INVALID_ARG)
+            return pb_utils.InferenceResponse(error=error)
+        wanted = request.requested_output_names()
+        return pb_utils.InferenceResponse(
+            [
+                pb_utils.Tensor(name, gather(frame_ids))
+                for name, gather in self.gathers.items()
+                if name in wanted
+            ]
+        )

@@ -1,0 +1,67 @@
+"""Triton backend ``jpeg_encode``: rendered faces to JPEG.
+
+Serves every model whose config says ``backend: "jpeg_encode"``; its parameters ``size`` (pixels) and ``quality``
+(1 to 100) come from the config.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import triton_python_backend_utils as pb_utils
+
+sys.path.insert(0, str(Path(__file__).parent))
+from encoder import encode_jpeg
+
+RANGES = {"size": (16, 1024), "quality": (1, 100)}
+
+
+class TritonPythonModel:
+    """Encodes a batch of pictures, side by side.
+
+    Inputs: ``image`` (B, H, W, 3) uint8 BGR.
+    Outputs: ``jpeg`` (B, 1) JPEG bytes.
+    """
+
+    def initialize(self, args: dict[str, str]) -> None:
+        """Read ``size`` and ``quality``, and refuse values that make no sense."""
+        parameters = json.loads(args["model_config"])["parameters"]
+        self.size = _read_parameter(parameters, "size")
+        self.quality = _read_parameter(parameters, "quality")
+        cv2.setNumThreads(1)  # the pool below is the parallelism; OpenCV's own would fight it
+        self.pool = ThreadPoolExecutor(os.cpu_count())
+
+    def execute(self, requests: list[Any]) -> list[Any]:
+        """Return one response per request."""
+        batches = [pb_utils.get_input_tensor_by_name(request, "image").as_numpy() for request in requests]
+        images = [image for batch in batches for image in batch]
+        encode = map if len(images) == 1 else self.pool.map
+        jpegs = iter(encode(self._encode, images))
+        return [_respond([next(jpegs) for _ in batch]) for batch in batches]
+
+    def finalize(self) -> None:
+        """Release the threads."""
+        self.pool.shutdown()
+
+    def _encode(self, image: Any) -> bytes:
+        return encode_jpeg(image, self.size, self.quality)
+
+
+def _respond(jpegs: list[bytes]) -> Any:
+    column = np.array(jpegs, np.object_)[:, None]
+    return pb_utils.InferenceResponse([pb_utils.Tensor("jpeg", column)])
+
+
+def _read_parameter(parameters: dict[str, Any], key: str) -> int:
+    low, high = RANGES[key]
+    text = parameters.get(key, {}).get("string_value", "nothing")
+    if not text.isdigit() or not low <= int(text) <= high:
+        raise pb_utils.TritonModelException(f"parameter '{key}': expected {low} to {high}, got {text}")
+    return int(text)

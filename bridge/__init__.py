@@ -1,0 +1,1 @@
+"""WebSocket bridge to Triton: frames for browsers, balancing, health, metrics and the page."""

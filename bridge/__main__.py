@@ -1,0 +1,63 @@
+"""``python -m bridge``: settings from argv and environment, signals, exit codes.
+
+Exit codes: 0 after SIGTERM or SIGINT, 1 when it cannot listen, 2 for a setting it cannot use.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+
+import uvloop
+
+from bridge.config import BridgeConfig, load_config
+from bridge.errors import ConfigError, ListenError
+from bridge.server import serve
+
+__all__ = ["main"]
+
+
+def main() -> int:
+    """Run the bridge until a signal; return its exit code."""
+    try:
+        config = load_config(sys.argv[1:], os.environ)
+    except ConfigError as exc:
+        print(f"bridge: {exc}", file=sys.stderr)
+        return 2
+    _set_up_logging(config.log_level)
+    try:
+        uvloop.run(_serve_until_signal(config))
+    except ListenError as exc:
+        print(f"bridge: {exc}", file=sys.stderr)
+        return 1
+    return 0
+
+
+async def _serve_until_signal(config: BridgeConfig) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with serve(config) as bridge:
+        ready, total = bridge.balancer.ready_count, len(bridge.balancer.backends)
+        print(f"bridge: {bridge.url} ({ready} of {total} Triton backends ready)", flush=True)
+        await stop.wait()
+        for number in (signal.SIGTERM, signal.SIGINT):  # a second one doesn't wait for anybody
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _set_up_logging(level: str) -> None:
+    logging.basicConfig(
+        level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
+    )
+    if level != "debug":
+        # it logs every connection, and a traceback for every port scan
+        logging.getLogger("websockets").setLevel(logging.CRITICAL)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,161 @@
+"""The settings of one bridge process: one frozen object, read from environment and argv in one function.
+
+A field ``infer_timeout_s`` is the variable ``BRIDGE_INFER_TIMEOUT_S`` and the flag ``--infer-timeout-s``; the
+flag wins.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bridge.errors import ConfigError
+
+__all__ = ["LOG_LEVELS", "POLICIES", "BridgeConfig", "env_name", "flag_name", "load_config"]
+
+POLICIES = ("round_robin", "least_inflight")
+LOG_LEVELS = ("debug", "info", "warning", "error")
+MAX_BACKENDS = 20
+ADDRESS = re.compile(r"(?:[^\s:/\[\]]+|\[[0-9a-fA-F:.]+\]):([0-9]{1,5})")
+
+Parse = Callable[[str, str], Any]
+"""Takes a setting's key and text, returns its value or raises ConfigError."""
+
+
+def _parse_backends(key: str, text: str) -> tuple[str, ...]:
+    addresses = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not 1 <= len(addresses) <= MAX_BACKENDS:
+        raise ConfigError(key, f"1 to {MAX_BACKENDS} addresses host:port, separated by commas", text)
+    for address in addresses:
+        match = ADDRESS.fullmatch(address)
+        if match is None or not 1 <= int(match.group(1)) <= 65535:
+            raise ConfigError(key, "addresses host:port", address)
+        if addresses.count(address) > 1:
+            raise ConfigError(key, "every address once", f"{address} {addresses.count(address)} times")
+    return addresses
+
+
+def _parse_text(key: str, text: str) -> str:
+    if not text.strip():
+        raise ConfigError(key, "a name or an address", text)
+    return text.strip()
+
+
+def _integer(low: int, high: int) -> Parse:
+    def parse(key: str, text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,12}", text.strip()) or not low <= int(text) <= high:
+            raise ConfigError(key, f"an integer from {low} to {high}", text)
+        return int(text)
+
+    return parse
+
+
+def _seconds(low: float, high: float) -> Parse:
+    def parse(key: str, text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not low <= value <= high:  # false for nan, too
+            raise ConfigError(key, f"seconds from {low:g} to {high:g}", text)
+        return value
+
+    return parse
+
+
+def _choice(names: Sequence[str]) -> Parse:
+    def parse(key: str, text: str) -> str:
+        if text not in names:
+            raise ConfigError(key, f"one of {', '.join(names)}", text)
+        return text
+
+    return parse
+
+
+def _setting(default: object, parse: Parse, meaning: str) -> Any:  # noqa: ANN401 (as field() itself)
+    return dataclasses.field(default=default, metadata={"parse": parse, "meaning": meaning})
+
+
+@dataclass(frozen=True, kw_only=True)
+class BridgeConfig:
+    """Settings of one bridge process; each field's meaning stands beside it, units are in the names."""
+
+    backends: tuple[str, ...] = _setting(
+        ("localhost:8001",), _parse_backends, "Triton gRPC addresses, host:port, separated by commas; 1 to 20"
+    )
+    host: str = _setting("127.0.0.1", _parse_text, "address to listen on; 0.0.0.0 for every interface")
+    port: int = _setting(8086, _integer(0, 65535), "port to listen on; 0 takes a free one")
+    policy: str = _setting(
+        "round_robin", _choice(POLICIES), "which ready backend is next: round_robin or least_inflight"
+    )
+    infer_timeout_s: float = _setting(5.0, _seconds(0.001, 600), "deadline of one call to Triton")
+    probe_interval_s: float = _setting(0.5, _seconds(0.01, 60), "pause between two probes of a backend")
+    probe_timeout_s: float = _setting(1.0, _seconds(0.01, 60), "deadline of one probe")
+    metadata_ttl_s: float = _setting(
+        5.0, _seconds(0, 3600), "how long a model's frame count, rate and bounds are remembered"
+    )
+    max_inflight: int = _setting(
+        32, _integer(1, 4096), "requests of one connection in flight before it is no longer read"
+    )
+    max_message_bytes: int = _setting(4096, _integer(64, 1 << 20), "longest request that is looked at")
+    send_timeout_s: float = _setting(
+        30.0, _seconds(0.01, 600), "how long a client may leave an answer unread before it is disconnected"
+    )
+    shutdown_timeout_s: float = _setting(
+        10.0, _seconds(0.01, 600), "how long requests in flight have on SIGTERM"
+    )
+    log_level: str = _setting("info", _choice(LOG_LEVELS), "debug, info, warning or error")
+
+
+def env_name(field_name: str) -> str:
+    """Return the environment variable of a field of BridgeConfig."""
+    return f"BRIDGE_{field_name.upper()}"
+
+
+def flag_name(field_name: str) -> str:
+    """Return the command-line flag of a field of BridgeConfig."""
+    return f"--{field_name.replace('_', '-')}"
+
+
+def load_config(argv: Sequence[str], environ: Mapping[str, str]) -> BridgeConfig:
+    """Read the settings from the arguments and, where those say nothing, from the environment.
+
+    Args:
+        argv: Arguments, without the program's name.
+        environ: Environment variables; an empty one counts as absent.
+
+    Raises:
+        ConfigError: If a value isn't what its setting can be.
+        SystemExit: With 2 for an argument that doesn't exist, with 0 after ``--help``.
+    """
+    arguments = vars(_parser().parse_args(argv))
+    values: dict[str, Any] = {}
+    for field in dataclasses.fields(BridgeConfig):
+        flag, variable = arguments[field.name], environ.get(env_name(field.name))
+        if flag is not None:
+            values[field.name] = field.metadata["parse"](flag_name(field.name), flag)
+        elif variable:
+            values[field.name] = field.metadata["parse"](env_name(field.name), variable)
+    return BridgeConfig(**values)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m bridge",
+        description="WebSocket bridge to Triton: binary frames and JSON, the page, health and metrics.",
+        allow_abbrev=False,
+    )
+    for field in dataclasses.fields(BridgeConfig):
+        default = ",".join(field.default) if isinstance(field.default, tuple) else field.default
+        parser.add_argument(
+            flag_name(field.name),
+            dest=field.name,
+            metavar="VALUE",
+            help=f"{field.metadata['meaning']} (default {default}; {env_name(field.name)})",
+        )
+    return parser

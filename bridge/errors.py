@@ -1,0 +1,177 @@
+"""Everything that can go wrong in the bridge, as types.
+
+    BridgeError
+    ├── ConfigError        config             start-up only
+    ├── ListenError        listen             start-up only
+    ├── BadRequest         bad_request
+    ├── MessageTooLarge    message_too_large
+    ├── InvalidFrameId     invalid_frame_id
+    ├── UnknownModel       unknown_model
+    ├── NoBackendReady     unavailable
+    ├── InferTimeout       timeout
+    ├── BackendLost        backend_lost       between triton.py and balancer.py only
+    └── InternalError      internal
+
+An exception holds facts; its ``str`` is a sentence that clients may read, its ``code`` is for programs.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "BackendLost",
+    "BadRequest",
+    "BridgeError",
+    "ConfigError",
+    "InferTimeout",
+    "InternalError",
+    "InvalidFrameId",
+    "ListenError",
+    "MessageTooLarge",
+    "NoBackendReady",
+    "UnknownModel",
+    "shown",
+]
+
+MAX_SHOWN_CHARACTERS = 80
+
+
+class BridgeError(Exception):
+    """Base of every error the bridge raises on purpose."""
+
+    code = "error"
+
+
+class ConfigError(BridgeError):
+    """Raised at start-up when a setting has a value it cannot have."""
+
+    code = "config"
+
+    def __init__(self, key: str, expected: str, got: object) -> None:
+        self.key = key
+        self.expected = expected
+        self.got = got
+
+    def __str__(self) -> str:
+        return f"{self.key}: expected {self.expected}, got {shown(self.got)}"
+
+
+class ListenError(BridgeError):
+    """Raised at start-up when the bridge cannot listen on its address."""
+
+    code = "listen"
+
+    def __init__(self, host: str, port: int, reason: str) -> None:
+        self.host = host
+        self.port = port
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"expected to listen on port {self.port} of {self.host}, got: {self.reason}"
+
+
+class BadRequest(BridgeError):
+    """Raised when a message doesn't follow the protocol; ``got`` is a readable description."""
+
+    code = "bad_request"
+
+    def __init__(self, what: str, expected: str, got: str) -> None:
+        self.what = what
+        self.expected = expected
+        self.got = got
+
+    def __str__(self) -> str:
+        return f"{self.what}: expected {self.expected}, got {self.got}"
+
+
+class MessageTooLarge(BridgeError):
+    """Raised when a message is longer than any request can be."""
+
+    code = "message_too_large"
+
+    def __init__(self, size_bytes: int, max_message_bytes: int) -> None:
+        self.size_bytes = size_bytes
+        self.max_message_bytes = max_message_bytes
+
+    def __str__(self) -> str:
+        return f"message: expected at most {self.max_message_bytes} bytes, got {self.size_bytes}"
+
+
+class InvalidFrameId(BridgeError):
+    """Raised when a model has no frame of that id; ``sentence`` is Triton's where Triton was asked."""
+
+    code = "invalid_frame_id"
+
+    def __init__(self, sentence: str) -> None:
+        self.sentence = sentence
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+class UnknownModel(BridgeError):
+    """Raised when Triton has no model of that name loaded."""
+
+    code = "unknown_model"
+
+    def __init__(self, model_name: str) -> None:
+        self.model_name = model_name
+
+    def __str__(self) -> str:
+        return f"expected the name of a loaded model, got {shown(self.model_name)}"
+
+
+class NoBackendReady(BridgeError):
+    """Raised when no Triton backend can take a request: all fail their probe, or the call was lost twice."""
+
+    code = "unavailable"
+
+    def __init__(self, ready: int, total: int) -> None:
+        self.ready = ready
+        self.total = total
+
+    def __str__(self) -> str:
+        return f"expected a Triton backend to answer, got none ({self.ready} of {self.total} ready)"
+
+
+class InferTimeout(BridgeError):
+    """Raised when Triton doesn't answer within the deadline."""
+
+    code = "timeout"
+
+    def __init__(self, model_name: str, timeout_s: float) -> None:
+        self.model_name = model_name
+        self.timeout_s = timeout_s
+
+    def __str__(self) -> str:
+        return f"expected an answer of model {shown(self.model_name)} within {self.timeout_s:g} s, got none"
+
+
+class BackendLost(BridgeError):
+    """Raised when the connection to a backend fails; the balancer answers it by asking another one."""
+
+    code = "backend_lost"
+
+    def __init__(self, address: str, detail: str) -> None:
+        self.address = address
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"expected an answer of Triton at {self.address}, got: {self.detail}"
+
+
+class InternalError(BridgeError):
+    """Raised when Triton or the bridge itself fails; ``detail`` is for the log, never for a client."""
+
+    code = "internal"
+
+    def __init__(self, detail: str) -> None:
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return "expected an answer of Triton, got an internal error; the bridge's log has the details"
+
+
+def shown(value: object) -> str:
+    """Return ``repr(value)``, cut to a length that fits into a sentence."""
+    text = repr(value)
+    return text if len(text) <= MAX_SHOWN_CHARACTERS else text[: MAX_SHOWN_CHARACTERS - 1] + "…"

@@ -1,0 +1,211 @@
+"""Plain HTTP on the WebSocket port: health, metrics, models, single frames, and the page's files.
+
+The WebSocket library reads one request per connection and no body, which is all these routes need. HEAD
+wants a library that passes it on (websockets 16 and later); an older one answers 400.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import email.utils
+import json
+import logging
+import re
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from websockets.asyncio.server import ServerConnection
+from websockets.datastructures import Headers
+from websockets.http11 import Request, Response
+
+from bridge.balancer import Balancer
+from bridge.errors import (
+    BadRequest,
+    BridgeError,
+    InferTimeout,
+    InternalError,
+    InvalidFrameId,
+    NoBackendReady,
+    UnknownModel,
+    shown,
+)
+from bridge.metrics import CONTENT_TYPE, Metrics
+from bridge.service import Service
+
+__all__ = ["STATIC_FOLDER", "Routes", "load_static_files"]
+
+STATIC_FOLDER = Path(__file__).parent / "static"
+WEBSOCKET_PATHS = ("/", "/ws")
+NO_STORE = "no-store"
+NO_CACHE = "no-cache"  # kept, but asked for again: a new release shows at once
+JSON_TYPE = "application/json"
+STATIC_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".ico": "image/x-icon",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": JSON_TYPE,
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain; charset=utf-8",
+    ".webmanifest": "application/manifest+json",
+    ".woff2": "font/woff2",
+}
+STATUS_OF_ERROR = {
+    BadRequest: HTTPStatus.BAD_REQUEST,
+    InvalidFrameId: HTTPStatus.BAD_REQUEST,  # Triton's own HTTP answer to it is 400, too
+    UnknownModel: HTTPStatus.NOT_FOUND,
+    NoBackendReady: HTTPStatus.SERVICE_UNAVAILABLE,
+    InferTimeout: HTTPStatus.GATEWAY_TIMEOUT,
+}
+
+logger = logging.getLogger(__name__)
+
+
+def load_static_files(folder: Path) -> dict[str, tuple[str, bytes]]:
+    """Read the page's files: their content type and content, by URL path.
+
+    They are few and small; once they are read, no request can reach a path outside the folder.
+    """
+    files = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.suffix in STATIC_TYPES:
+            url_path = f"/{path.relative_to(folder).as_posix()}"
+            files[url_path] = (STATIC_TYPES[path.suffix], path.read_bytes())
+    if "/index.html" in files:
+        files["/"] = files["/index.html"]
+    return files
+
+
+class Routes:
+    """Answers whatever isn't a WebSocket handshake; ``process_request`` is the library's hook."""
+
+    def __init__(
+        self,
+        service: Service,
+        balancer: Balancer,
+        metrics: Metrics,
+        static_files: dict[str, tuple[str, bytes]],
+    ) -> None:
+        self._service = service
+        self._balancer = balancer
+        self._metrics = metrics
+        self._static_files = static_files
+
+    async def process_request(self, connection: ServerConnection, request: Request) -> Response | None:
+        """Return the response to ``request``, or None for a WebSocket handshake to go on."""
+        path = urlsplit(request.path).path
+        method = getattr(request, "method", "GET")
+        if path in WEBSOCKET_PATHS and "websocket" in request.headers.get("Upgrade", "").lower():
+            return None
+        if method not in ("GET", "HEAD"):
+            error = _error_body("method_not_allowed", f"method: expected GET or HEAD, got {shown(method)}")
+            return _response(HTTPStatus.METHOD_NOT_ALLOWED, JSON_TYPE, error, Allow="GET, HEAD")
+        try:
+            response = await self._route(path)
+        except BridgeError as exc:
+            response = _error_response(exc)
+        except Exception:
+            logger.exception("a bug: %s ended with a foreign exception", shown(path))
+            response = _error_response(InternalError("foreign exception"))
+        if method == "HEAD":
+            response.body = b""
+        return response
+
+    async def _route(self, path: str) -> Response:
+        if path == "/health":
+            return self._health()
+        if path == "/metrics":
+            return _response(HTTPStatus.OK, CONTENT_TYPE, self._metrics.render())
+        if path == "/models":
+            return await self._models()
+        if path == "/ws":
+            error = _error_body(
+                "upgrade_required", "/ws: expected a WebSocket handshake, got a plain request"
+            )
+            return _response(HTTPStatus.UPGRADE_REQUIRED, JSON_TYPE, error, Upgrade="websocket")
+        if path.startswith("/frames/"):
+            return await self._frame(path)
+        if path in self._static_files:
+            content_type, content = self._static_files[path]
+            return _response(HTTPStatus.OK, content_type, content, cache_control=NO_CACHE)
+        error = _error_body("not_found", f"path: expected a page, got {shown(path)}")
+        return _response(HTTPStatus.NOT_FOUND, JSON_TYPE, error)
+
+    def _health(self) -> Response:
+        backends = self._balancer.backends
+        healthy_count = self._balancer.ready_count
+        body = {
+            "healthy": healthy_count > 0,
+            "total_backends": len(backends),
+            "healthy_count": healthy_count,
+            "backends": [
+                {
+                    "address": backend.address,
+                    "healthy": backend.ready,
+                    "total_requests": backend.total_requests,
+                    "error_count": backend.error_count,
+                }
+                for backend in backends
+            ],
+        }
+        status = HTTPStatus.OK if healthy_count else HTTPStatus.SERVICE_UNAVAILABLE
+        return _response(status, JSON_TYPE, _json(body))
+
+    async def _models(self) -> Response:
+        models = []
+        for metadata in await self._service.all_metadata():
+            fields = dataclasses.asdict(metadata)
+            keys = ("frame_count", "fps", "audio_mode")
+            models.append({"name": metadata.model_name, **{key: fields[key] for key in keys}})
+        return _response(HTTPStatus.OK, JSON_TYPE, _json({"models": models}))
+
+    async def _frame(self, path: str) -> Response:
+        model_name, frame_id = _parse_frame_path(path)
+        jpeg = await self._service.render(model_name, frame_id)
+        return _response(HTTPStatus.OK, "image/jpeg", bytes(jpeg))
+
+
+def _parse_frame_path(path: str) -> tuple[str, int]:
+    match = re.fullmatch(r"/frames/([^/]+)/([^/]*)\.jpg", path)
+    if match is None:
+        raise BadRequest("path", "/frames/<model>/<frame id>.jpg", shown(path))
+    try:
+        model_name = unquote(match.group(1), errors="strict")
+    except UnicodeDecodeError as exc:
+        raise BadRequest("model name", "UTF-8", shown(match.group(1))) from exc
+    if not re.fullmatch(r"-?[0-9]{1,12}", match.group(2)):
+        raise BadRequest("frame id", "an integer", shown(match.group(2)))
+    return model_name, int(match.group(2))
+
+
+def _json(body: dict[str, Any]) -> bytes:
+    return json.dumps(body).encode()
+
+
+def _error_body(code: str, sentence: str) -> bytes:
+    return _json({"code": code, "error": sentence})
+
+
+def _error_response(error: BridgeError) -> Response:
+    if isinstance(error, InternalError):
+        logger.error("%s", error.detail)
+    status = STATUS_OF_ERROR.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR)
+    return _response(status, JSON_TYPE, _error_body(error.code, str(error)))
+
+
+def _response(
+    status: HTTPStatus, content_type: str, body: bytes, *, cache_control: str = NO_STORE, **headers: str
+) -> Response:
+    fields = {
+        "Date": email.utils.formatdate(usegmt=True),
+        "Connection": "close",
+        "Content-Length": str(len(body)),
+        "Content-Type": content_type,
+        "Cache-Control": cache_control,
+        "X-Content-Type-Options": "nosniff",
+        **headers,
+    }
+    return Response(status.value, status.phrase, Headers(fields), body)

@@ -1,0 +1,132 @@
+"""The bridge as a resource: ``async with serve(config) as bridge`` listens, and shuts down in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+
+from websockets.asyncio.server import Server, ServerConnection
+from websockets.asyncio.server import serve as serve_websockets
+from websockets.frames import CloseCode
+
+from bridge.answer import Answerer
+from bridge.balancer import Balancer
+from bridge.config import BridgeConfig
+from bridge.errors import ListenError
+from bridge.http import STATIC_FOLDER, Routes, load_static_files
+from bridge.metrics import Metrics
+from bridge.service import Service
+from bridge.session import Session
+
+__all__ = ["Bridge", "serve"]
+
+MAX_WEBSOCKET_MESSAGE_BYTES = 1 << 20
+"""Beyond this a message isn't even read, and its connection closed with 1009; below, it gets its answer."""
+
+HANDSHAKE_SLACK_S = 10.0
+CLOSE_TIMEOUT_S = 2.0
+ABORT_TIMEOUT_S = 1.0
+
+logger = logging.getLogger(__name__)
+
+
+@contextlib.asynccontextmanager
+async def serve(config: BridgeConfig) -> AsyncIterator[Bridge]:
+    """Listen until the block ends, then answer what is in flight and close everything.
+
+    Raises:
+        ListenError: If the address cannot be listened on, for example because the port is in use.
+    """
+    async with Balancer(config) as balancer:
+        bridge = Bridge(config, balancer)
+        await bridge.start()
+        try:
+            yield bridge
+        finally:
+            await bridge.stop()
+
+
+class Bridge:
+    """A listening bridge.
+
+    Attributes:
+        balancer: Its backends and their state.
+        port: The port it listens on, also when the configuration left the choice to the system.
+    """
+
+    def __init__(self, config: BridgeConfig, balancer: Balancer) -> None:
+        self.balancer = balancer
+        self.port = config.port
+        self._config = config
+        self._metrics = Metrics()
+        self._metrics.watch(balancer.backends)
+        service = Service(config, balancer, self._metrics)
+        self._routes = Routes(service, balancer, self._metrics, load_static_files(STATIC_FOLDER))
+        self._answerer = Answerer(service, config.max_message_bytes)
+        self._sessions: set[Session] = set()
+        self._stopping = False
+        self._server: Server
+
+    @property
+    def url(self) -> str:
+        """The page's address, as one would type it on this machine."""
+        host = {"0.0.0.0": "localhost", "::": "localhost"}.get(self._config.host, self._config.host)
+        return f"http://[{host}]:{self.port}/" if ":" in host else f"http://{host}:{self.port}/"
+
+    async def start(self) -> None:
+        """Listen.
+
+        Raises:
+            ListenError: If the address cannot be listened on.
+        """
+        config = self._config
+        try:
+            self._server = await serve_websockets(
+                self._handle,
+                config.host,
+                config.port,
+                process_request=self._routes.process_request,
+                server_header=None,
+                compression=None,  # a JPEG doesn't get any smaller
+                max_size=MAX_WEBSOCKET_MESSAGE_BYTES,
+                # a plain HTTP request counts as a handshake, and may take two calls to Triton
+                open_timeout=2 * config.infer_timeout_s + HANDSHAKE_SLACK_S,
+                close_timeout=CLOSE_TIMEOUT_S,
+            )
+        except OSError as exc:
+            raise ListenError(config.host, config.port, _reason(exc)) from exc
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        """Accept no more, answer what is in flight within ``shutdown_timeout_s``, close all connections."""
+        self._stopping = True
+        self._server.close(close_connections=False)
+        for session in self._sessions:
+            session.drain()
+        try:
+            await asyncio.wait_for(self._server.wait_closed(), self._config.shutdown_timeout_s)
+        except asyncio.TimeoutError:
+            logger.warning("%d connections dropped: not done in time", len(self._sessions))
+            for session in self._sessions:
+                session.abort()
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._server.wait_closed(), ABORT_TIMEOUT_S)
+
+    async def _handle(self, websocket: ServerConnection) -> None:
+        if self._stopping:
+            await websocket.close(CloseCode.GOING_AWAY)
+            return
+        session = Session(websocket, self._answerer, self._config, self._metrics)
+        self._sessions.add(session)
+        try:
+            await session.run()
+        finally:
+            self._sessions.remove(session)
+
+
+def _reason(error: OSError) -> str:
+    # asyncio wraps the system's words into a sentence of its own
+    text = (error.strerror or str(error)).lower()
+    return "address already in use" if "in use" in text else text

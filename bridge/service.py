@@ -1,0 +1,144 @@
+"""What a request means: an avatar's frames, metadata and source pictures, and which avatars there are."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from bridge.balancer import Balancer
+from bridge.config import BridgeConfig
+from bridge.errors import BridgeError, InternalError, UnknownModel
+from bridge.metrics import OK, Metrics
+from bridge.protocol import check_frame_id
+from bridge.triton import InferResponse, bytes_output, encode_request, frame_request, int32_output, raw_output
+
+__all__ = ["Metadata", "Picture", "Service"]
+
+JPEG = ("jpeg",)
+JPEG_AND_BOUNDS = ("jpeg", "bounds")
+MAX_REMEMBERED_MODELS = 256
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What an avatar says about itself; ``bounds`` are x1, y1, x2, y2 of frame 0's crop in the full frame."""
+
+    model_name: str
+    frame_count: int
+    fps: float
+    audio_mode: str
+    bounds: list[int]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A frame's JPEG with the x1, y1, x2, y2 of its crop in the full frame."""
+
+    jpeg: memoryview
+    bounds: list[int]
+
+
+class Service:
+    """The bridge's requests, answered by Triton.
+
+    Every method raises ``UnknownModel``, ``NoBackendReady``, ``InferTimeout`` or ``InternalError``; those
+    with a frame id also ``InvalidFrameId``, and ``BadRequest`` for a model that isn't an avatar's.
+    """
+
+    def __init__(self, config: BridgeConfig, balancer: Balancer, metrics: Metrics) -> None:
+        self._timeout_s = config.infer_timeout_s
+        self._ttl_s = config.metadata_ttl_s
+        self._balancer = balancer
+        self._metrics = metrics
+        self._remembered: dict[str, tuple[float, Metadata]] = {}
+
+    async def render(self, model_name: str, frame_id: int) -> memoryview:
+        """Return the JPEG of one frame: the hot path."""
+        return bytes_output(await self._render(model_name, frame_id, JPEG), "jpeg")
+
+    async def render_with_bounds(self, model_name: str, frame_id: int) -> Picture:
+        """Return one frame with the place of its crop."""
+        response = await self._render(model_name, frame_id, JPEG_AND_BOUNDS)
+        return Picture(bytes_output(response, "jpeg"), int32_output(response, "bounds"))
+
+    async def list_models(self) -> list[str]:
+        """Return the names of all avatars, sorted: models that are ready together with their ``_frames``."""
+        index = await self._balancer.call(lambda triton: triton.get_model_repository_index(self._timeout_s))
+        ready = set(index)
+        return sorted(name for name in ready if f"{name}_frames" in ready)
+
+    async def metadata(self, model_name: str) -> Metadata:
+        """Return an avatar's metadata, at most ``metadata_ttl_s`` old."""
+        now = time.monotonic()
+        remembered_at, metadata = self._remembered.get(model_name, (0.0, None))
+        if metadata is not None and now - remembered_at < self._ttl_s:
+            return metadata
+        metadata = await self._ask_for_metadata(model_name)
+        if len(self._remembered) >= MAX_REMEMBERED_MODELS:
+            self._remembered.clear()
+        self._remembered[model_name] = (now, metadata)
+        return metadata
+
+    async def all_metadata(self) -> list[Metadata]:
+        """Return the metadata of all avatars, sorted by name; one unloaded meanwhile is left out."""
+        names = await self.list_models()
+        answers = await asyncio.gather(*map(self.metadata, names), return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, BaseException) and not isinstance(answer, UnknownModel):
+                raise answer
+        return [answer for answer in answers if isinstance(answer, Metadata)]
+
+    async def video_frame(self, model_name: str, frame_id: int, video_type: str) -> memoryview:
+        """Return a source picture as JPEG: the whole frame (``full_body``) or the face (``rois_320``)."""
+        check_frame_id(frame_id)
+        frames_name = f"{model_name}_frames"
+        if video_type == "full_body":
+            return bytes_output(await self._infer(frames_name, frame_id, ("full_frame",)), "full_frame")
+        face = raw_output(await self._infer(frames_name, frame_id, ("face",)), "face")
+        request = encode_request(face)
+        answer = await self._balancer.call(lambda triton: triton.infer(request, self._timeout_s))
+        return bytes_output(answer, "jpeg")
+
+    async def _render(self, model_name: str, frame_id: int, outputs: tuple[str, ...]) -> InferResponse:
+        start_s = time.perf_counter()
+        code = "cancelled"
+        try:
+            response = await self._infer(model_name, check_frame_id(frame_id), outputs)
+            code = OK
+            return response
+        except BridgeError as exc:
+            code = exc.code
+            raise
+        finally:
+            self._metrics.count_frame(model_name, code, time.perf_counter() - start_s)
+
+    async def _infer(self, model_name: str, frame_id: int, outputs: tuple[str, ...]) -> InferResponse:
+        request = frame_request(model_name, frame_id, outputs)
+        return await self._balancer.call(lambda triton: triton.infer(request, self._timeout_s))
+
+    async def _ask_for_metadata(self, model_name: str) -> Metadata:
+        frames_name = f"{model_name}_frames"
+        try:
+            parameters = await self._balancer.call(
+                lambda triton: triton.get_model_parameters(frames_name, self._timeout_s)
+            )
+            response = await self._infer(frames_name, 0, ("bounds",))
+        except UnknownModel as exc:
+            raise UnknownModel(model_name) from exc  # in the caller's words
+        return _read_metadata(model_name, parameters, int32_output(response, "bounds"))
+
+
+def _read_metadata(model_name: str, parameters: dict[str, str], bounds: list[int]) -> Metadata:
+    try:
+        return Metadata(
+            model_name=model_name,
+            frame_count=int(parameters["frame_count"]),
+            fps=float(parameters["fps"]),
+            audio_mode=parameters["audio_mode"],
+            bounds=bounds,
+        )
+    except (KeyError, ValueError) as exc:
+        raise InternalError(
+            f"model '{model_name}_frames': expected frame_count, fps and audio_mode, got {parameters}"
+        ) from exc

@@ -1,0 +1,276 @@
+/** The page: wires the controls, the player and the connection to the bridge together. */
+
+import { FpsChart } from "./chart.js";
+import { Connection, ConnectionLost } from "./connection.js";
+import { chooseDecoder, Picture } from "./picture.js";
+import { Player } from "./player.js";
+import {
+  decodeBase64,
+  encodeFrameRequest,
+  encodeFullFrameRequest,
+  encodeInferenceRequest,
+} from "./protocol.js";
+
+const TARGET_FPS = 30;
+const SAMPLE_MS = 250;
+const FPS_WINDOW_MS = 1000;
+const REFRESH_MS = 5000;
+const MODELS_LIMIT_MS = 4000;
+const FAULT_MS = 5000;
+
+const element = (id) => document.getElementById(id);
+const socketUrl = new URL("ws", document.baseURI);
+socketUrl.protocol = socketUrl.protocol.replace("http", "ws");
+
+const connection = new Connection(socketUrl);
+const player = new Player(fetchPicture, { onPicture, onFault, onChange });
+const chart = new FpsChart(element("chart"), TARGET_FPS);
+const decoderName = await chooseDecoder();
+
+let models = [];
+let wantedName = null; // stays the user's choice while the model is away
+let isRateChosen = false;
+let picture = null; // the one on the screen
+let pictureName = "";
+let shownAtMs = [];
+let playedS = 0;
+const problems = { connection: null, frame: null, models: null }; // the first one is told
+let faultTimer = 0;
+
+// ---- pictures
+
+async function fetchPicture(modelName, frameId) {
+  if (!element("whole").checked) {
+    const jpeg = await connection.request(encodeFrameRequest(modelName, frameId));
+    return Picture.decode(decoderName, { jpeg });
+  }
+  const [crop, source] = await Promise.all([
+    connection.request(encodeInferenceRequest(modelName, frameId)),
+    connection.request(encodeFullFrameRequest(modelName, frameId)),
+  ]);
+  return Picture.decode(decoderName, {
+    jpeg: decodeBase64(crop.prediction_data),
+    fullFrameJpeg: decodeBase64(source.frame_data),
+    bounds: crop.bounds,
+  });
+}
+
+function onPicture(newPicture, frameId) {
+  const canvas = element("picture");
+  newPicture.draw(canvas);
+  picture?.close();
+  picture = newPicture;
+  pictureName = `${wantedName}_${String(frameId).padStart(6, "0")}.jpg`;
+  if (player.isPlaying) shownAtMs.push(performance.now());
+  else canvas.setAttribute("aria-label", `${wantedName}, frame ${frameId}`);
+  canvas.dataset.frame = frameId;
+  setOutput("shown", player.shown, player.shown.toLocaleString("en"));
+  setOutput("size", picture.jpeg.length, `${picture.width} × ${picture.height}, ${kilobytes(picture.jpeg)} kB`);
+  element("download").disabled = false;
+}
+
+function onFault(error) {
+  if (error instanceof ConnectionLost) return; // the connection tells it itself
+  tell("frame", error.message);
+  clearTimeout(faultTimer);
+  faultTimer = setTimeout(() => tell("frame", null), FAULT_MS);
+  if (error.code === "unknown_model" || error.code === "invalid_frame_id") refreshModels();
+}
+
+function kilobytes(bytes) {
+  return (bytes.length / 1000).toFixed(1);
+}
+
+// ---- models
+
+async function refreshModels() {
+  if (document.hidden) return;
+  try {
+    const answer = await fetch("models", { signal: AbortSignal.timeout(MODELS_LIMIT_MS) });
+    const body = await answer.json();
+    if (!answer.ok) throw new Error(`${body.code}: ${body.error}`);
+    setModels(body.models);
+    player.retry();
+  } catch (error) {
+    tell("models", connection.isOpen ? `The list of avatars did not come: ${error.message}` : null);
+  }
+}
+
+function setModels(newModels) {
+  if (JSON.stringify(newModels) !== JSON.stringify(models) || newModels.length === 0) {
+    models = newModels;
+    if (!wantedName && models.length > 0) wantedName = models[0].name;
+    fillModelSelect();
+    useWantedModel();
+  }
+  const isGone = wantedName && !models.some(({ name }) => name === wantedName);
+  if (isGone) tell("frame", null); // it failed for this reason
+  tell("models", isGone ? `${wantedName} is not loaded any more; waiting for it to return` : null);
+}
+
+function fillModelSelect() {
+  const names = models.map(({ name }) => name);
+  const options = names.map((name) => new Option(name, name));
+  if (wantedName && !names.includes(wantedName)) {
+    options.unshift(new Option(`${wantedName} (not loaded)`, wantedName));
+    options[0].disabled = true;
+  }
+  element("model").replaceChildren(...(options.length > 0 ? options : [new Option("None loaded", "")]));
+  element("model").value = wantedName ?? "";
+  element("model").disabled = models.length === 0;
+}
+
+function useWantedModel() {
+  const model = models.find(({ name }) => name === wantedName) ?? null;
+  element("empty").hidden = models.length > 0 || picture !== null;
+  const last = Math.max((model?.frame_count ?? 0) - 1, 0);
+  for (const id of ["slider", "frame"]) element(id).max = last;
+  element("last-frame").textContent = `/ ${last}`;
+  for (const id of ["previous", "play", "next", "slider", "frame"]) element(id).disabled = !model;
+  if (model && !isRateChosen) setRate(model.fps);
+  player.setModel(model);
+}
+
+function chooseModel(name) {
+  wantedName = name;
+  fillModelSelect(); // one that is gone leaves the list once it is not chosen
+  useWantedModel();
+  tell("models", null);
+}
+
+// ---- connection
+
+connection.addEventListener("open", () => {
+  setLink("open", "Connected");
+  tell("connection", null);
+  player.setConnected(true);
+  refreshModels();
+});
+
+connection.addEventListener("away", ({ detail: { host, retryInMs, reason } }) => {
+  setLink("away", "Reconnecting");
+  const why = reason ? ` (${reason})` : "";
+  tell("connection", `The bridge at ${host} does not answer${why}; trying again in ${retryInMs / 1000} s`);
+  player.setConnected(false);
+});
+
+function setLink(state, text) {
+  element("link").dataset.state = state;
+  element("link").textContent = text;
+}
+
+// ---- what the page tells
+
+function tell(subject, text) {
+  problems[subject] = text;
+  showStatus();
+}
+
+function showStatus() {
+  const problem = problems.connection ?? problems.frame ?? problems.models;
+  const doing = player.isPlaying ? `Playing ${wantedName}` : "Ready";
+  const text = problem ?? (models.length > 0 ? doing : "Waiting for an avatar");
+  const status = element("status");
+  if (status.textContent !== text) status.textContent = text; // an equal text would be read out again
+  status.dataset.level = problem ? "warn" : "info";
+}
+
+function onChange() {
+  const { position, isPlaying } = player;
+  element("slider").value = position;
+  if (document.activeElement !== element("frame")) element("frame").value = position;
+  element("play").dataset.playing = isPlaying;
+  element("play-text").textContent = isPlaying ? "Pause" : "Play";
+  setOutput("dropped", player.dropped, player.dropped.toLocaleString("en"));
+  showStatus();
+}
+
+function sample() {
+  const { averageMs } = player.pace;
+  if (averageMs !== null) setOutput("latency", averageMs.toFixed(2), averageMs.toFixed(averageMs < 10 ? 1 : 0));
+  setOutput("in-flight", player.inFlight, player.inFlight);
+  if (!player.isPlaying || document.hidden) return;
+  const nowMs = performance.now();
+  shownAtMs = shownAtMs.filter((shownMs) => shownMs > nowMs - FPS_WINDOW_MS);
+  const fps = shownAtMs.length / (FPS_WINDOW_MS / 1000);
+  playedS += SAMPLE_MS / 1000;
+  chart.add(playedS, fps);
+  setOutput("fps", fps, fps.toFixed(0));
+  element("chart").setAttribute("aria-label", `Now ${fps.toFixed(0)} frames per second, target ${TARGET_FPS}`);
+}
+
+function setOutput(id, value, text) {
+  element(id).dataset.value = value;
+  element(id).textContent = text;
+}
+
+// ---- controls
+
+function togglePlay() {
+  if (player.isPlaying) player.pause();
+  else player.play();
+  shownAtMs = [];
+}
+
+function setRate(fps) {
+  const rate = element("rate");
+  rate.value = Math.round(fps); // the element keeps it within its range
+  element("rate-text").textContent = `${rate.value} fps`;
+  player.setFps(rate.valueAsNumber);
+}
+
+function seekToField() {
+  const { valueAsNumber: frameId, max } = element("frame");
+  if (Number.isNaN(frameId)) return;
+  player.seek(Math.min(Math.max(Math.round(frameId), 0), Number(max)));
+}
+
+function download() {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([picture.jpeg], { type: "image/jpeg" }));
+  link.download = pictureName;
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
+function toggleFullScreen() {
+  if (document.fullscreenElement) document.exitFullscreen();
+  else element("stage").requestFullscreen();
+}
+
+function onKey(event) {
+  if (event.ctrlKey || event.altKey || event.metaKey || element("play").disabled) return;
+  const actions = { ArrowLeft: () => player.step(-1), ArrowRight: () => player.step(1), " ": togglePlay };
+  const action = actions[event.key];
+  const isArrow = event.key !== " ";
+  // what has the focus uses these keys itself: fields and lists all of them, buttons the space bar
+  if (!action || event.target.closest(isArrow ? "input, select" : "button, select, input")) return;
+  event.preventDefault();
+  action();
+}
+
+element("play").addEventListener("click", togglePlay);
+element("previous").addEventListener("click", () => player.step(-1));
+element("next").addEventListener("click", () => player.step(1));
+element("slider").addEventListener("input", ({ target }) => player.seek(target.valueAsNumber));
+element("frame").addEventListener("input", seekToField);
+element("frame").addEventListener("blur", onChange);
+element("model").addEventListener("change", ({ target }) => chooseModel(target.value));
+element("rate").addEventListener("input", ({ target }) => {
+  isRateChosen = true;
+  setRate(target.valueAsNumber);
+});
+element("whole").addEventListener("change", () => player.refresh());
+element("download").addEventListener("click", download);
+element("full-screen").addEventListener("click", toggleFullScreen);
+element("full-screen").hidden = !document.fullscreenEnabled;
+document.addEventListener("keydown", onKey);
+document.addEventListener("visibilitychange", refreshModels);
+addEventListener("focus", refreshModels);
+addEventListener("online", () => connection.connect());
+
+setOutput("decoder", decoderName, decoderName === "ImageDecoder" ? "WebCodecs ImageDecoder" : decoderName);
+for (const id of ["previous", "play", "next", "slider", "frame", "download"]) element(id).disabled = true;
+setInterval(refreshModels, REFRESH_MS);
+setInterval(sample, SAMPLE_MS);
+connection.connect();

@@ -1,0 +1,112 @@
+/** From JPEG bytes to something a canvas can draw. */
+
+const CROP_PIXELS = 328;
+const CROP_BORDER_PIXELS = 4; // the network sees the crop without this border, and so answers
+
+/**
+ * Name the decoder that this browser gives the page.
+ *
+ * ImageDecoder (WebCodecs) decodes off the main thread, but exists only where the page is a secure context:
+ * localhost or HTTPS. Elsewhere createImageBitmap does the work.
+ *
+ * @returns {Promise<"ImageDecoder"|"createImageBitmap">}
+ */
+export async function chooseDecoder() {
+  const usable = "ImageDecoder" in globalThis && (await ImageDecoder.isTypeSupported("image/jpeg"));
+  return usable ? "ImageDecoder" : "createImageBitmap";
+}
+
+/**
+ * Decode one JPEG.
+ *
+ * @param {Uint8Array} jpeg
+ * @param {string} decoderName As `chooseDecoder` names it.
+ * @returns {Promise<VideoFrame|ImageBitmap>} To be closed by its owner.
+ * @throws {Error} If the bytes are no picture.
+ */
+async function decodeJpeg(jpeg, decoderName) {
+  const type = "image/jpeg";
+  try {
+    if (decoderName !== "ImageDecoder") return await createImageBitmap(new Blob([jpeg], { type }));
+    const decoder = new ImageDecoder({ data: jpeg, type });
+    try {
+      return (await decoder.decode()).image;
+    } finally {
+      decoder.close();
+    }
+  } catch (cause) {
+    throw new Error(`expected a JPEG, got ${jpeg.length} bytes that do not decode`, { cause });
+  }
+}
+
+/** One decoded frame: the crop, and behind it the source picture when that was asked for. */
+export class Picture {
+  #crop;
+  #fullFrame;
+  #bounds;
+
+  /** Use `Picture.decode`. */
+  constructor(jpeg, crop, fullFrame, bounds) {
+    this.jpeg = jpeg;
+    this.#crop = crop;
+    this.#fullFrame = fullFrame;
+    this.#bounds = bounds;
+  }
+
+  /**
+   * Decode a frame's parts.
+   *
+   * @param {string} decoderName As `chooseDecoder` names it.
+   * @param {{jpeg: Uint8Array, fullFrameJpeg?: Uint8Array, bounds?: number[]}} parts
+   *     `bounds` are x1, y1, x2, y2 of the crop in the full frame, in pixels.
+   * @throws {Error} If a part is no picture.
+   */
+  static async decode(decoderName, { jpeg, fullFrameJpeg, bounds }) {
+    const crop = await decodeJpeg(jpeg, decoderName);
+    if (!fullFrameJpeg) return new Picture(jpeg, crop, null, null);
+    try {
+      return new Picture(jpeg, crop, await decodeJpeg(fullFrameJpeg, decoderName), bounds);
+    } catch (error) {
+      crop.close();
+      throw error;
+    }
+  }
+
+  get width() {
+    return widthOf(this.#fullFrame ?? this.#crop);
+  }
+
+  get height() {
+    return heightOf(this.#fullFrame ?? this.#crop);
+  }
+
+  /** Draw the picture over the whole canvas, which takes the picture's size. */
+  draw(canvas) {
+    if (canvas.width !== this.width) canvas.width = this.width; // setting a size also clears: only on change
+    if (canvas.height !== this.height) canvas.height = this.height;
+    const context = canvas.getContext("2d");
+    context.imageSmoothingQuality = "high";
+    context.drawImage(this.#fullFrame ?? this.#crop, 0, 0);
+    if (this.#fullFrame) context.drawImage(this.#crop, ...withoutBorder(this.#bounds));
+  }
+
+  close() {
+    this.#crop.close();
+    this.#fullFrame?.close();
+  }
+}
+
+/** Return x, y, width and height of the part of the crop that the network answers. */
+function withoutBorder([x1, y1, x2, y2]) {
+  const border = CROP_BORDER_PIXELS / CROP_PIXELS;
+  const [width, height] = [x2 - x1, y2 - y1];
+  return [x1 + width * border, y1 + height * border, width * (1 - 2 * border), height * (1 - 2 * border)];
+}
+
+function widthOf(image) {
+  return image.displayWidth ?? image.width;
+}
+
+function heightOf(image) {
+  return image.displayHeight ?? image.height;
+}

@@ -1,0 +1,248 @@
+/** Shows frames on a schedule: asks ahead of time, drops what comes too late. */
+
+import { Pace } from "./pace.js";
+
+const AHEAD_MS = 150; // decoded pictures wait at most about this long: enough for jitter, little to throw away
+const SLACK_MS = 8; // half a repaint: a picture due between two repaints belongs to the nearer one
+const STALL_MS = 1000; // a longer gap between repaints is a sleeping device, not dropped frames
+
+/**
+ * A player of one model at a time.
+ *
+ * A run is one stretch of uninterrupted playback: its frames are numbered 0, 1, 2…, frame n is due n intervals
+ * after `startMs`, and keeps its place until the next one is due. Whatever belongs to an ended run is let go.
+ */
+export class Player {
+  #fetchPicture;
+  #handlers;
+  #model = null;
+  #fps = 25;
+  #isConnected = false;
+  #isPlaying = false;
+  #run = null;
+  #inFlight = 0;
+  #still = { wanted: null, isBusy: false };
+  #position = 0;
+  #pictured = null; // the frame on the screen
+
+  /**
+   * @param {(modelName: string, frameId: number) => Promise<Picture>} fetchPicture Resolves once decoded.
+   * @param {object} handlers `onPicture(picture, frameId)`, which owns the picture from then on;
+   *     `onFault(error)`; `onChange()`, when any of the properties below changed.
+   */
+  constructor(fetchPicture, handlers) {
+    this.#fetchPicture = fetchPicture;
+    this.#handlers = handlers;
+    this.pace = new Pace();
+    this.shown = 0;
+    this.dropped = 0;
+  }
+
+  get isPlaying() {
+    return this.#isPlaying;
+  }
+
+  /** The frame that is shown, or that is on its way. */
+  get position() {
+    return this.#position;
+  }
+
+  get inFlight() {
+    return this.#inFlight;
+  }
+
+  get fps() {
+    return this.#fps;
+  }
+
+  /** Take another model, or null for none; playing goes on with it. */
+  setModel(model) {
+    const isOther = model?.name !== this.#model?.name;
+    this.#model = model;
+    if (isOther) {
+      this.pace = new Pace();
+      this.#pictured = null;
+    }
+    if (model && this.#position >= model.frame_count) this.#position = 0;
+    this.#begin();
+  }
+
+  setFps(fps) {
+    this.#fps = fps;
+    if (this.#run) this.#begin();
+  }
+
+  /** Tell the player whether pictures can be had and seen; it waits while they cannot. */
+  setConnected(isConnected) {
+    this.#isConnected = isConnected;
+    this.#begin();
+  }
+
+  play() {
+    this.#isPlaying = true;
+    this.pace.restart();
+    this.#begin();
+  }
+
+  pause() {
+    this.#isPlaying = false;
+    this.#begin();
+  }
+
+  /** Go to a frame, wrapping at both ends, and play on from there if playing. */
+  seek(frameId) {
+    if (!this.#model) return;
+    const count = this.#model.frame_count;
+    this.#position = ((frameId % count) + count) % count;
+    this.#begin();
+  }
+
+  /** Show one more frame, `by` frames from here, and stay there. */
+  step(by) {
+    this.#isPlaying = false;
+    this.seek(this.#position + by);
+  }
+
+  /** Fetch the picture at the position anew: it is to be drawn in another way. */
+  refresh() {
+    this.#pictured = null;
+    this.#begin();
+  }
+
+  /** Fetch the picture at the position if it did not come before. */
+  retry() {
+    if (!this.#run) this.#begin();
+  }
+
+  #begin() {
+    this.#endRun();
+    this.#still.wanted = null;
+    if (this.#model && this.#isConnected && this.#isPlaying) this.#startRun();
+    else if (this.#pictured !== this.#position) this.#showStill();
+    this.#handlers.onChange();
+  }
+
+  #startRun() {
+    const now = performance.now();
+    this.#run = {
+      firstFrame: this.#position,
+      startMs: now + this.pace.leadMs,
+      intervalMs: 1000 / this.#fps,
+      next: 0,
+      last: -1,
+      tickedMs: now,
+      ready: new Map(),
+    };
+    this.#ask();
+    this.#tickLater(this.#run);
+  }
+
+  #endRun() {
+    for (const picture of this.#run?.ready.values() ?? []) picture.close();
+    this.#run = null;
+  }
+
+  #tickLater(run) {
+    requestAnimationFrame(() => {
+      if (run === this.#run) this.#tick(run);
+    });
+  }
+
+  #tick(run) {
+    const now = performance.now();
+    if (now - run.tickedMs > STALL_MS) {
+      this.#begin();
+      return;
+    }
+    run.tickedMs = now;
+    this.#showDue(run, now);
+    this.#ask();
+    this.#tickLater(run);
+  }
+
+  /** Show the first picture whose time has come and not passed; let go of those whose time has passed. */
+  #showDue(run, now) {
+    const due = [...run.ready.keys()].sort((a, b) => a - b).filter((n) => dueMs(run, n) <= now + SLACK_MS);
+    for (const n of due) {
+      const picture = run.ready.get(n);
+      run.ready.delete(n);
+      if (n > run.last && dueMs(run, n + 1) + SLACK_MS >= now) {
+        this.dropped += n - run.last - 1;
+        run.last = n;
+        this.#show(picture, this.#frameOf(run, n));
+        return;
+      }
+      picture.close();
+    }
+  }
+
+  /** Keep the pipeline full, skipping frames that would come too late anyway. */
+  #ask() {
+    const run = this.#run;
+    // a hidden page is not repainted: what it asked for would only pile up
+    if (!run || performance.now() - run.tickedMs > STALL_MS) return;
+    while (this.#inFlight < this.pace.maxInFlight) {
+      const earliestMs = performance.now() + this.pace.leadMs;
+      run.next = Math.max(run.next, Math.ceil((earliestMs - run.startMs) / run.intervalMs - 1));
+      if (dueMs(run, run.next) > earliestMs + AHEAD_MS) return;
+      this.#fetchFor(run, run.next);
+      run.next += 1;
+    }
+  }
+
+  async #fetchFor(run, n) {
+    const picture = await this.#fetch(this.#frameOf(run, n));
+    if (picture && run === this.#run) run.ready.set(n, picture);
+    else picture?.close();
+    this.#ask();
+  }
+
+  /** Show the picture at the position, and while it is under way remember only the newest wish. */
+  async #showStill() {
+    const still = this.#still;
+    still.wanted = this.#position;
+    if (still.isBusy) return;
+    still.isBusy = true;
+    while (still.wanted !== null && this.#model && this.#isConnected) {
+      const [frameId, model] = [still.wanted, this.#model];
+      const picture = await this.#fetch(frameId);
+      if (!picture || this.#run || model !== this.#model) picture?.close();
+      else this.#show(picture, frameId);
+      if (still.wanted === frameId && model === this.#model) still.wanted = null;
+    }
+    still.isBusy = false;
+  }
+
+  /** Fetch one picture, or report why there is none and return null. */
+  async #fetch(frameId) {
+    const { pace } = this;
+    const sentMs = performance.now();
+    this.#inFlight += 1;
+    try {
+      const picture = await this.#fetchPicture(this.#model.name, frameId);
+      pace.add(performance.now() - sentMs);
+      return picture;
+    } catch (error) {
+      this.#handlers.onFault(error);
+      return null;
+    } finally {
+      this.#inFlight -= 1;
+    }
+  }
+
+  #show(picture, frameId) {
+    this.shown += 1;
+    this.#pictured = frameId;
+    if (this.#run) this.#position = frameId;
+    this.#handlers.onPicture(picture, frameId);
+    this.#handlers.onChange();
+  }
+
+  #frameOf(run, n) {
+    return (run.firstFrame + n) % this.#model.frame_count;
+  }
+}
+
+function dueMs(run, n) {
+  return run.startMs + n * run.intervalMs;
+}

@@ -1,0 +1,210 @@
+"""One Triton server, spoken to through the raw gRPC stub; the one place that translates gRPC's errors.
+
+The raw stub with ``raw_input_contents`` costs a fraction of ``InferenceServerClient`` per call. Requests and
+tensors of the avatars' models are written and read here, too.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from functools import lru_cache
+from typing import TypeAlias
+
+import grpc
+import grpc.aio
+from tritonclient.grpc import service_pb2, service_pb2_grpc
+
+from bridge.errors import (
+    BackendLost,
+    BadRequest,
+    BridgeError,
+    InferTimeout,
+    InternalError,
+    InvalidFrameId,
+    UnknownModel,
+)
+
+__all__ = [
+    "FACE_SHAPE",
+    "InferRequest",
+    "InferResponse",
+    "TritonClient",
+    "bytes_output",
+    "encode_request",
+    "frame_request",
+    "int32_output",
+    "raw_output",
+]
+
+InferRequest: TypeAlias = service_pb2.ModelInferRequest
+InferResponse: TypeAlias = service_pb2.ModelInferResponse
+
+FACE_SHAPE = (1, 320, 320, 3)
+"""A batch of one uint8 BGR face, as ``<avatar>_frames`` gives and ``jpeg_encode`` takes it."""
+
+MAX_GRPC_MESSAGE_BYTES = 64 << 20
+CHANNEL_OPTIONS = (
+    ("grpc.max_send_message_length", MAX_GRPC_MESSAGE_BYTES),
+    ("grpc.max_receive_message_length", MAX_GRPC_MESSAGE_BYTES),
+    # a restarted Triton is back in the rotation half a second later, not after gRPC's usual two minutes
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 500),
+    # probes keep the connection busy, so this only catches a host that vanished without a word
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    # channels of one process to one address would otherwise share one connection and its back-off
+    ("grpc.use_local_subchannel_pool", 1),
+)
+
+LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+UNKNOWN_MODEL = "Request for unknown model"
+FRAME_ID_REFUSED = re.compile(r"frame_id -?\d+ is outside")
+INT32 = struct.Struct("<i")
+LENGTH = struct.Struct("<I")
+
+
+class TritonClient:
+    """A gRPC channel to one Triton; method names are those of Triton's own client.
+
+    Every method raises ``BackendLost`` when the connection fails, ``InferTimeout`` when the deadline passes,
+    ``UnknownModel`` when the model isn't loaded, and ``InternalError`` for any other failure of Triton.
+
+    Args:
+        address: ``host:port`` of Triton's gRPC service.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
+        self._stub = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
+
+    async def close(self) -> None:
+        """Close the channel; calls in flight are cancelled."""
+        await self._channel.close()
+
+    async def is_server_ready(self, timeout_s: float) -> bool:
+        """Return whether Triton answers within ``timeout_s`` that it is ready; raises nothing."""
+        try:
+            response = await self._stub.ServerReady(service_pb2.ServerReadyRequest(), timeout=timeout_s)
+        except grpc.aio.AioRpcError:
+            return False
+        return bool(response.ready)
+
+    async def infer(self, request: InferRequest, timeout_s: float) -> InferResponse:
+        """Run one ModelInferRequest and return its ModelInferResponse.
+
+        Raises:
+            InvalidFrameId: If the model has no such frame.
+            BadRequest: If the model takes other inputs than an avatar's.
+        """
+        try:
+            return await self._stub.ModelInfer(request, timeout=timeout_s)
+        except grpc.aio.AioRpcError as exc:
+            raise self._translated(exc, request.model_name, timeout_s) from exc
+
+    async def get_model_repository_index(self, timeout_s: float) -> list[str]:
+        """Return the names of all models that are ready, in the index's order."""
+        request = service_pb2.RepositoryIndexRequest(ready=True)
+        try:
+            response = await self._stub.RepositoryIndex(request, timeout=timeout_s)
+        except grpc.aio.AioRpcError as exc:
+            raise self._translated(exc, "repository index", timeout_s) from exc
+        return [model.name for model in response.models if model.state == "READY"]
+
+    async def get_model_parameters(self, model_name: str, timeout_s: float) -> dict[str, str]:
+        """Return the ``parameters`` of a model's configuration."""
+        request = service_pb2.ModelConfigRequest(name=model_name)
+        try:
+            response = await self._stub.ModelConfig(request, timeout=timeout_s)
+        except grpc.aio.AioRpcError as exc:
+            raise self._translated(exc, model_name, timeout_s) from exc
+        return {key: value.string_value for key, value in response.config.parameters.items()}
+
+    def _translated(self, exc: grpc.aio.AioRpcError, model_name: str, timeout_s: float) -> BridgeError:
+        code, detail = exc.code(), exc.details() or ""
+        # before the codes: Triton has answered an unloaded model with UNAVAILABLE as well
+        if code is grpc.StatusCode.NOT_FOUND or detail.startswith(UNKNOWN_MODEL):
+            return UnknownModel(model_name)
+        if code in LOST:
+            return BackendLost(self.address, detail)
+        if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+            return InferTimeout(model_name, timeout_s)
+        if code is grpc.StatusCode.INVALID_ARGUMENT:
+            if FRAME_ID_REFUSED.search(detail):
+                return InvalidFrameId(detail)
+            return BadRequest(f"model '{model_name}'", "an avatar", f"Triton's refusal: {detail}")
+        return InternalError(f"{code.name} from Triton at {self.address} for '{model_name}': {detail}")
+
+
+def frame_request(model_name: str, frame_id: int, outputs: tuple[str, ...]) -> InferRequest:
+    """Return the request for ``outputs`` of one frame, as a batch of one.
+
+    Args:
+        model_name: An avatar or its ``_frames`` model.
+        frame_id: 0 to 2**31 - 1.
+        outputs: Names of the tensors that shall come back; Triton computes and sends no others.
+    """
+    request = service_pb2.ModelInferRequest()
+    request.CopyFrom(_frame_request_template(model_name, outputs))
+    request.raw_input_contents.append(INT32.pack(frame_id))
+    return request
+
+
+def encode_request(image: bytes) -> InferRequest:
+    """Return the request that has ``jpeg_encode`` make a JPEG of one face, of ``FACE_SHAPE``."""
+    request = service_pb2.ModelInferRequest(model_name="jpeg_encode")
+    request.inputs.add(name="image", datatype="UINT8", shape=FACE_SHAPE)
+    request.outputs.add(name="jpeg")
+    request.raw_input_contents.append(image)
+    return request
+
+
+def bytes_output(response: InferResponse, name: str) -> memoryview:
+    """Return the one element of a BYTES tensor, without copying it.
+
+    Raises:
+        InternalError: If the response has no such tensor, or it holds anything but one element.
+    """
+    content = raw_output(response, name)
+    if len(content) < LENGTH.size or LENGTH.unpack_from(content)[0] != len(content) - LENGTH.size:
+        raise InternalError(
+            f"model '{response.model_name}': expected one element in '{name}', got {len(content)} bytes"
+        )
+    return memoryview(content)[LENGTH.size :]
+
+
+def int32_output(response: InferResponse, name: str) -> list[int]:
+    """Return the values of an INT32 tensor.
+
+    Raises:
+        InternalError: If the response has no such tensor, or it isn't one of INT32.
+    """
+    content = raw_output(response, name)
+    if len(content) % INT32.size:
+        raise InternalError(
+            f"model '{response.model_name}': expected INT32 in '{name}', got {len(content)} bytes"
+        )
+    return [value for (value,) in INT32.iter_unpack(content)]
+
+
+def raw_output(response: InferResponse, name: str) -> bytes:
+    """Return the content of a tensor as it was sent.
+
+    Raises:
+        InternalError: If the response has no such tensor.
+    """
+    for output, content in zip(response.outputs, response.raw_output_contents, strict=False):
+        if output.name == name:
+            return bytes(content)
+    names = [output.name for output in response.outputs]
+    raise InternalError(f"model '{response.model_name}': expected output '{name}', got {names}")
+
+
+@lru_cache(maxsize=256)  # bounded: names come from clients
+def _frame_request_template(model_name: str, outputs: tuple[str, ...]) -> InferRequest:
+    template = service_pb2.ModelInferRequest(model_name=model_name)
+    template.inputs.add(name="frame_id", datatype="INT32", shape=(1, 1))
+    for output in outputs:
+        template.outputs.add(name=output)
+    return template

@@ -1,0 +1,152 @@
+"""The two HTTP transports: the standard library's connections for threads, aiohttp for asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections import deque
+from functools import cached_property
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from typing import TypeVar
+
+import aiohttp
+from yarl import URL
+
+from . import http_wire
+from .errors import InvalidSetting
+from .failures import HttpRefusal
+from .http_wire import JSON_SIZE, HttpRequest, HttpResponse
+from .settings import Settings
+from .transports import Wire
+from .wire import Call
+
+__all__ = ["AsyncHttpTransport", "HttpTransport"]
+
+T = TypeVar("T")
+
+
+class HttpTransport:
+    """A stack of kept-alive connections; each thread takes one for the time of a request.
+
+    The deadline bounds each wait for the socket, not their sum.
+    """
+
+    wire: Wire = http_wire
+    foreign: tuple[type[Exception], ...] = (OSError, HTTPException, HttpRefusal)
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._tls = _tls_context(settings)
+        self._idle: deque[HTTPConnection] = deque()
+        self._closed = False
+
+    def send(self, call: Call[T]) -> T:
+        """Send one request.
+
+        Raises:
+            OSError: If the server can't be reached, or is late (``TimeoutError``).
+            HTTPException: If what answers doesn't speak HTTP.
+            HttpRefusal: If the status isn't 200.
+        """
+        return call.parse(self._exchange(call.request))
+
+    def close(self) -> None:
+        """Close the idle connections now, and those in use when their requests are done."""
+        self._closed = True
+        while self._idle:
+            self._idle.pop().close()
+
+    def _exchange(self, request: HttpRequest) -> HttpResponse:
+        while True:
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                return self._round_trip(self._connect(), request)
+            try:
+                return self._round_trip(connection, request)
+            except ConnectionError:  # the server had closed it while it was idle; asking twice is harmless
+                continue
+
+    def _connect(self) -> HTTPConnection:
+        endpoint, limit_s = self._settings.endpoint, self._settings.connect_timeout_s
+        if self._tls is None:
+            connection = HTTPConnection(endpoint.host, endpoint.port, timeout=limit_s)
+        else:
+            connection = HTTPSConnection(endpoint.host, endpoint.port, timeout=limit_s, context=self._tls)
+        try:
+            connection.connect()
+        except OSError as exc:
+            connection.close()
+            if isinstance(exc, TimeoutError):  # not to be taken for a late answer
+                raise ConnectionError(f"no connection within {limit_s:g} s") from exc
+            raise
+        connection.sock.settimeout(self._settings.infer_timeout_s)
+        return connection
+
+    def _round_trip(self, connection: HTTPConnection, request: HttpRequest) -> HttpResponse:
+        try:
+            connection.request(request.method, request.path, request.body, dict(request.headers))
+            response = connection.getresponse()
+            body = response.read()
+        except BaseException:  # half a request or half an answer: nobody may use it again
+            connection.close()
+            raise
+        self._idle.append(connection)
+        if self._closed or response.will_close:
+            connection.close()
+        return HttpResponse(response.status, body, response.headers.get(JSON_SIZE))
+
+
+class AsyncHttpTransport:
+    """One aiohttp session of one event loop."""
+
+    wire: Wire = http_wire
+    foreign: tuple[type[Exception], ...] = (OSError, aiohttp.ClientError, asyncio.TimeoutError, HttpRefusal)
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._tls = _tls_context(settings)
+
+    @cached_property
+    def _session(self) -> aiohttp.ClientSession:
+        # a session belongs to the loop that runs while it is made, and none may run in __init__
+        limits = aiohttp.ClientTimeout(
+            total=self._settings.infer_timeout_s, sock_connect=self._settings.connect_timeout_s
+        )
+        connector = aiohttp.TCPConnector(limit=0, ssl=self._tls or True)  # callers bound themselves
+        return aiohttp.ClientSession(connector=connector, timeout=limits)
+
+    async def send(self, call: Call[T]) -> T:
+        """Send one request; cancelling it closes its connection.
+
+        Raises:
+            OSError, aiohttp.ClientError: If the server can't be reached or doesn't speak HTTP.
+            asyncio.TimeoutError: If the answer is late.
+            HttpRefusal: If the status isn't 200.
+        """
+        return call.parse(await self._exchange(call.request))
+
+    async def close(self) -> None:
+        """Close the session and its connections."""
+        if "_session" in self.__dict__:
+            await self._session.close()
+
+    async def _exchange(self, request: HttpRequest) -> HttpResponse:
+        url = URL(f"{self._settings.endpoint}{request.path}", encoded=True)
+        try:
+            async with self._session.request(
+                request.method, url, data=request.body, headers=request.headers
+            ) as response:
+                body = await response.read()
+                return HttpResponse(response.status, body, response.headers.get(JSON_SIZE))
+        except aiohttp.ServerTimeoutError as exc:  # of the limits set above, only sock_connect raises this
+            raise ConnectionError(f"no connection within {self._settings.connect_timeout_s:g} s") from exc
+
+
+def _tls_context(settings: Settings) -> ssl.SSLContext | None:
+    if not settings.endpoint.is_tls:
+        return None
+    try:
+        return ssl.create_default_context(cafile=settings.root_certificates)
+    except ssl.SSLError as exc:
+        raise InvalidSetting("root_certificates", "a PEM file", settings.root_certificates) from exc

@@ -1,0 +1,101 @@
+"""What moves a request to the server and its answer back: one interface, sync and asyncio."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol, TypeVar
+
+from .errors import TransportNotInstalled
+from .settings import Settings
+from .wire import Answer, Call
+
+__all__ = ["AsyncTransport", "Transport", "Wire", "open_async_transport", "open_transport"]
+
+T = TypeVar("T")
+
+
+class Wire(Protocol):
+    """A protocol's module: makes the calls its transports can send."""
+
+    def ready_call(self) -> Call[bool]:
+        """Ask whether the server is ready."""
+
+    def index_call(self) -> Call[list[dict[str, Any]]]:
+        """Ask for the models that are ready."""
+
+    def config_call(self, model_name: str, avatar: str) -> Call[dict[str, Any]]:
+        """Ask for a model's configuration."""
+
+    def infer_call(self, model_name: str, frame_ids: Sequence[int]) -> Call[Answer]:
+        """Ask an avatar for frames."""
+
+
+class Transport(Protocol):
+    """Connections to one server, usable from several threads at once.
+
+    Attributes:
+        wire: Makes the calls this transport can send.
+        foreign: The exceptions ``send`` raises beside this package's own.
+    """
+
+    wire: Wire
+    foreign: tuple[type[Exception], ...]
+
+    def send(self, call: Call[T]) -> T:
+        """Send the request, wait for the answer within the deadline, and return what it says."""
+
+    def close(self) -> None:
+        """Close every connection."""
+
+
+class AsyncTransport(Protocol):
+    """Connections to one server, for one event loop; attributes as in ``Transport``."""
+
+    wire: Wire
+    foreign: tuple[type[Exception], ...]
+
+    async def send(self, call: Call[T]) -> T:
+        """Send the request, wait for the answer within the deadline, and return what it says."""
+
+    async def close(self) -> None:
+        """Close every connection."""
+
+
+def open_transport(settings: Settings) -> Transport:
+    """Return the transport of the URL's scheme; it connects when first used.
+
+    Raises:
+        TransportNotInstalled: If the scheme needs an extra that isn't installed.
+    """
+    if settings.endpoint.is_grpc:
+        from .grpc_transport import GrpcTransport
+
+        return GrpcTransport(settings)
+    _require_http(settings)
+    from .http_transport import HttpTransport
+
+    return HttpTransport(settings)
+
+
+def open_async_transport(settings: Settings) -> AsyncTransport:
+    """Return the asyncio transport of the URL's scheme; it connects when first used.
+
+    Raises:
+        TransportNotInstalled: If the scheme needs an extra that isn't installed.
+    """
+    if settings.endpoint.is_grpc:
+        from .grpc_transport import AsyncGrpcTransport
+
+        return AsyncGrpcTransport(settings)
+    _require_http(settings)
+    from .http_transport import AsyncHttpTransport
+
+    return AsyncHttpTransport(settings)
+
+
+def _require_http(settings: Settings) -> None:
+    try:
+        import aiohttp  # noqa: F401
+        import tritonclient.http  # noqa: F401
+    except (ImportError, RuntimeError) as exc:  # tritonclient says RuntimeError when its extra is missing
+        raise TransportNotInstalled(settings.endpoint.scheme, "http") from exc

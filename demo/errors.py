@@ -1,0 +1,52 @@
+"""What can go wrong when a clip is made.
+
+::
+
+    DemoError
+    ├── InvalidSetting    a frame count or size outside its range
+    ├── ClipExists        the clip's folder is already there
+    └── ClipNotWritten    the disk or the video writer refused
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = ["ClipExists", "ClipNotWritten", "DemoError", "InvalidSetting"]
+
+
+class DemoError(Exception):
+    """Base of every error of this package."""
+
+
+class InvalidSetting(DemoError):
+    """Raised when a number is outside what a clip can have."""
+
+    def __init__(self, name: str, expected: str, got: object) -> None:
+        self.name = name
+        self.expected = expected
+        self.got = got
+
+    def __str__(self) -> str:
+        return f"{self.name} must be {self.expected}, got {self.got}"
+
+
+class ClipExists(DemoError):
+    """Raised when the folder to be written is already there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __str__(self) -> str:
+        return f"expected a folder yet to be made, but {self.folder} exists"
+
+
+class ClipNotWritten(DemoError):
+    """Raised when the clip cannot be written."""
+
+    def __init__(self, folder: Path, reason: str) -> None:
+        self.folder = folder
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"could not write the clip {self.folder}: {self.reason}"

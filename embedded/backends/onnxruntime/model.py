@@ -1,0 +1,81 @@
+"""Stand-in for Triton's native ``onnxruntime`` backend, which the PyPI wheel lacks.
+
+It reads the same config, so one model repository serves here and in the official container: the model's file name
+(``default_model_filename``), and the parameters ``intra_op_thread_count``, ``inter_op_thread_count``,
+``execution_mode`` (0 sequential, 1 parallel) and ``enable_mem_arena``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import triton_python_backend_utils as pb_utils
+
+EXECUTION_MODES = {
+    0: onnxruntime.ExecutionMode.ORT_SEQUENTIAL,
+    1: onnxruntime.ExecutionMode.ORT_PARALLEL,
+}
+
+
+class TritonPythonModel:
+    """Runs any ONNX file; inputs and outputs are those of the model's config."""
+
+    def initialize(self, args: dict[str, str]) -> None:
+        """Open a session on the model's file."""
+        config = json.loads(args["model_config"])
+        self.inputs = [tensor["name"] for tensor in config["input"]]
+        self.outputs = [tensor["name"] for tensor in config["output"]]
+        file_name = config["default_model_filename"] or "model.onnx"
+        path = Path(args["model_repository"]) / args["model_version"] / file_name
+        try:
+            self.session = onnxruntime.InferenceSession(
+                path, _session_options(config), providers=["CPUExecutionProvider"]
+            )
+        except Exception as exc:  # ONNX Runtime's errors share no base class of their own
+            raise pb_utils.TritonModelException(f"ONNX Runtime cannot load {path}: {exc}") from exc
+
+    def execute(self, requests: list[Any]) -> list[Any]:
+        """Run all waiting requests as one batch, and return one response per request."""
+        batches = [self._feed(request) for request in requests]
+        sizes = [len(batch[self.inputs[0]]) for batch in batches]
+        feed = batches[0] if len(batches) == 1 else _concatenate(batches)
+        try:
+            results = self.session.run(self.outputs, feed)
+        except Exception as exc:
+            error = pb_utils.TritonError(f"ONNX Runtime: {exc}")
+            return [pb_utils.InferenceResponse(error=error) for _ in requests]
+        ends = np.cumsum(sizes)
+        return [self._respond(results, end - size, end) for size, end in zip(sizes, ends, strict=True)]
+
+    def _feed(self, request: Any) -> dict[str, Any]:
+        return {name: pb_utils.get_input_tensor_by_name(request, name).as_numpy() for name in self.inputs}
+
+    def _respond(self, results: list[Any], start: int, end: int) -> Any:
+        named = zip(self.outputs, results, strict=True)
+        return pb_utils.InferenceResponse([pb_utils.Tensor(name, value[start:end]) for name, value in named])
+
+
+def _concatenate(batches: list[dict[str, Any]]) -> dict[str, Any]:
+    return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+
+
+def _session_options(config: dict[str, Any]) -> onnxruntime.SessionOptions:
+    parameters = {key: int(value["string_value"]) for key, value in config["parameters"].items()}
+    instances = sum(group["count"] for group in config["instance_group"]) or 1
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    # Left alone, every instance would take all cores, and they would only get in one another's way.
+    options.intra_op_num_threads = parameters.get("intra_op_thread_count", 0) or max(1, _cores() // instances)
+    options.inter_op_num_threads = parameters.get("inter_op_thread_count", 0)
+    options.execution_mode = EXECUTION_MODES[parameters.get("execution_mode", 0)]
+    options.enable_cpu_mem_arena = bool(parameters.get("enable_mem_arena", 1))
+    return options
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))

@@ -1,0 +1,63 @@
+"""The settings of an embedded Triton."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from embedded.errors import BadSetting
+
+__all__ = ["PORTS_PER_PROCESS", "EmbeddedConfig"]
+
+PORTS_PER_PROCESS = 10
+MAX_PROCESSES = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbeddedConfig:
+    """Settings of one or several Triton processes on one model repository.
+
+    Attributes:
+        model_repository: The folder Triton loads models from.
+        strategy: Config variant (``--model-config-name``); None keeps every model's ``config.pbtxt``.
+        processes: Triton processes, 1 to 20; the ports of each are 10 above those of the one before.
+        host: Address to listen on.
+        http_port: First HTTP port; 0 picks free ports for everything.
+        grpc_port: First gRPC port.
+        metrics_port: First port of the Prometheus metrics.
+        response_cache_bytes: Size of the response cache; used by models that ask for it. 0 switches it off.
+        start_timeout_s: How long all models may take to load.
+        stop_timeout_s: How long requests in flight may take at the end.
+        extra_args: Further arguments for ``tritonserver``.
+    """
+
+    model_repository: Path
+    strategy: str | None = None
+    processes: int = 1
+    host: str = "127.0.0.1"
+    http_port: int = 8000
+    grpc_port: int = 8001
+    metrics_port: int = 8002
+    response_cache_bytes: int = 256 * 1024 * 1024
+    start_timeout_s: float = 120.0
+    stop_timeout_s: float = 10.0
+    extra_args: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check what would otherwise fail late.
+
+        Raises:
+            BadSetting: If a value cannot work.
+        """
+        if not 1 <= self.processes <= MAX_PROCESSES:
+            raise BadSetting("processes", f"1 to {MAX_PROCESSES}", self.processes)
+        if not self.model_repository.is_dir():
+            raise BadSetting("model_repository", "a folder", self.model_repository)
+        if not any(self.model_repository.glob("*/config.pbtxt")):
+            raise BadSetting(
+                "model_repository", "a folder with <model>/config.pbtxt in it", self.model_repository
+            )
+        for key in ("http_port", "grpc_port", "metrics_port"):
+            last = getattr(self, key) + PORTS_PER_PROCESS * (self.processes - 1)
+            if not 0 <= getattr(self, key) <= last < 65536:
+                raise BadSetting(key, "ports within 0 to 65535 for every process", getattr(self, key))

@@ -1,0 +1,64 @@
+"""Why an embedded Triton did not start.
+
+EmbeddedError
+├── BadSetting       a value of EmbeddedConfig that cannot work
+├── NotInstalled     the server binary, or the Python library its backend needs, is missing
+├── PortInUse        something else listens on one of the ports
+└── StartFailed      Triton itself gave up, or was not ready in time
+"""
+
+from __future__ import annotations
+
+__all__ = ["BadSetting", "EmbeddedError", "NotInstalled", "PortInUse", "StartFailed"]
+
+
+class EmbeddedError(Exception):
+    """Base of every error this package raises."""
+
+
+class BadSetting(EmbeddedError):
+    """Raised when a setting cannot work."""
+
+    def __init__(self, key: str, expected: str, got: object) -> None:
+        super().__init__(key, expected, got)
+        self.key, self.expected, self.got = key, expected, got
+
+    def __str__(self) -> str:
+        return f"{self.key}: expected {self.expected}, got {self.got}"
+
+
+class NotInstalled(EmbeddedError):
+    """Raised when a file that Triton needs is not on this machine."""
+
+    def __init__(self, missing: str, remedy: str) -> None:
+        super().__init__(missing, remedy)
+        self.missing, self.remedy = missing, remedy
+
+    def __str__(self) -> str:
+        return f"{self.missing} is not installed: {self.remedy}"
+
+
+class PortInUse(EmbeddedError):
+    """Raised when a port is taken before Triton starts."""
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__(host, port)
+        self.host, self.port = host, port
+
+    def __str__(self) -> str:
+        return f"expected {self.host}:{self.port} to be free for Triton, but something listens there already"
+
+
+class StartFailed(EmbeddedError):
+    """Raised when Triton exits, or is not ready in time.
+
+    Attributes:
+        reason: What it did, and its own relevant log line without the time stamp.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"Triton {self.reason}"

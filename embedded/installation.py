@@ -1,0 +1,112 @@
+"""Find Triton's parts in the environment and lay them out the way the server wants them."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import shutil
+import sys
+import sysconfig
+from dataclasses import dataclass
+from pathlib import Path
+
+from embedded.errors import NotInstalled
+
+__all__ = ["Installation", "find_installation", "lay_out_backends"]
+
+DISTRIBUTION = "nvidia-pytriton"
+SYSTEM_LIBRARIES = (
+    Path("/usr/lib/x86_64-linux-gnu"),
+    Path("/usr/lib64"),
+    Path("/usr/lib"),
+    Path("/usr/local/lib"),
+)
+ROOT = Path(__file__).resolve().parent.parent
+BACKEND_FOLDERS = (ROOT / "backends", Path(__file__).resolve().parent / "backends")
+STUB = "triton_python_backend_stub"
+
+
+@dataclass(frozen=True)
+class Installation:
+    """Where the wheel's Triton lies.
+
+    Attributes:
+        home: The wheel's ``tritonserver`` folder.
+        libraries: Folders for LD_LIBRARY_PATH: the wheel's own libraries, and Python's.
+    """
+
+    home: Path
+    libraries: tuple[Path, ...]
+
+    @property
+    def server(self) -> Path:
+        """The ``tritonserver`` binary."""
+        return self.home / "bin" / "tritonserver"
+
+    @property
+    def caches(self) -> Path:
+        """The folder of response cache implementations."""
+        return self.home / "caches"
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment to start the server in.
+
+        The stub's interpreter finds its packages through the first ``python3`` on PATH, as after activation.
+        """
+        inherited = os.environ.get("LD_LIBRARY_PATH", "")
+        libraries = [*map(str, self.libraries), *filter(None, [inherited])]
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+        return {**os.environ, "PATH": path, "LD_LIBRARY_PATH": os.pathsep.join(libraries)}
+
+
+def find_installation() -> Installation:
+    """Locate the server binary of the PyPI wheel.
+
+    Raises:
+        NotInstalled: If the wheel, its stub for this Python, or Python's shared library is missing.
+    """
+    try:
+        site = Path(str(importlib.metadata.distribution(DISTRIBUTION).locate_file("")))
+    except importlib.metadata.PackageNotFoundError as exc:
+        remedy = "pip install --no-deps -r requirements/triton.txt"
+        raise NotInstalled(f"the Triton server ({DISTRIBUTION})", remedy) from exc
+    home = site / "pytriton" / "tritonserver"
+    if not _stub(home).is_file():
+        version = f"Python {sys.version_info.major}.{sys.version_info.minor}"
+        raise NotInstalled(f"a Triton Python backend stub for {version}", "use Python 3.10 to 3.12")
+    return Installation(home, (site / "nvidia_pytriton.libs", _python_library().parent))
+
+
+def _stub(home: Path) -> Path:
+    return home / "python_backend_stubs" / f"{sys.version_info.major}.{sys.version_info.minor}" / STUB
+
+
+def _python_library() -> Path:
+    """Return Python's shared library, which the stub links to; a distribution may package it apart."""
+    name = f"libpython{sys.version_info.major}.{sys.version_info.minor}.so.1.0"
+    folders = (
+        Path(sysconfig.get_config_var("LIBDIR") or "/usr/lib"),
+        Path(sys.prefix) / "lib",
+        *SYSTEM_LIBRARIES,
+    )
+    for folder in folders:
+        if (folder / name).exists():
+            return folder / name
+    package = name.removesuffix(".so.1.0")
+    raise NotInstalled(f"Python's shared library {name}", f"on Debian and Ubuntu, apt-get install {package}")
+
+
+def lay_out_backends(installation: Installation, folder: Path) -> None:
+    """Fill ``folder`` as a backend directory: Triton's Python backend, our backends and the stand-ins.
+
+    Files are copied: Triton refuses a link that leads out of its backend directory.
+    """
+    python = folder / "python"
+    shutil.copytree(installation.home / "backends" / "python", python)
+    stub = python / STUB
+    shutil.copyfile(_stub(installation.home), stub)
+    stub.chmod(0o755)  # the wheel carries it without its run bit
+    for backends in BACKEND_FOLDERS:
+        for backend in backends.iterdir():
+            if (backend / "model.py").is_file():
+                shutil.copytree(backend, folder / backend.name, ignore=shutil.ignore_patterns("__pycache__"))

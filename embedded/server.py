@@ -1,0 +1,211 @@
+"""Start Triton processes, wait until they are ready, and leave nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+import tempfile
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import grpc
+from tritonclient.grpc import service_pb2, service_pb2_grpc
+
+from embedded.command import Server, assign_ports, build_command
+from embedded.config import EmbeddedConfig
+from embedded.errors import StartFailed
+from embedded.guard import remove_shared_memory
+from embedded.installation import Installation, find_installation, lay_out_backends
+from embedded.log import LogTail
+
+__all__ = ["Server", "serve"]
+
+GUARD = Path(__file__).with_name("guard.py")
+SIGNALLED = 128  # exit codes above tell a signal
+KILL_MARGIN_S = 10.0
+RESTART_DELAY_S, MAX_RESTART_DELAY_S = 0.25, 10.0
+
+logger = logging.getLogger(__name__)
+
+
+@contextlib.asynccontextmanager
+async def serve(config: EmbeddedConfig) -> AsyncIterator[list[Server]]:
+    """Run Triton while the block runs, and yield where each process answers once all are ready.
+
+    Triton's log lines go to the logger ``embedded.triton``. A process that dies is started again on its ports. When
+    the block ends, requests in flight are answered within ``stop_timeout_s``; no process or shared memory stays, even
+    if this process is killed by SIGKILL.
+
+    Raises:
+        NotInstalled: If a part of Triton is missing.
+        PortInUse: If a port is taken.
+        StartFailed: If Triton gives up or is not ready within ``start_timeout_s``.
+    """
+    installation = find_installation()
+    servers = assign_ports(config)
+    with tempfile.TemporaryDirectory(prefix="triton-") as folder:
+        backends = Path(folder) / "backends"
+        lay_out_backends(installation, backends)
+        keepers = [_Keeper(config, server, installation, backends) for server in servers]
+        tasks = [asyncio.create_task(keeper.keep()) for keeper in keepers]
+        try:
+            await _all_ready(keepers, tasks)
+            yield servers
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _all_ready(keepers: list[_Keeper], tasks: list[asyncio.Task[None]]) -> None:
+    """Return when every process is ready; raise what the first one that failed raised."""
+    for keeper in keepers:
+        ready = asyncio.create_task(keeper.wait_ready())
+        try:
+            await asyncio.wait({ready, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                if task.done():
+                    task.result()
+        finally:
+            ready.cancel()
+
+
+class _Keeper:
+    """Starts one Triton process, and starts it again when it dies."""
+
+    def __init__(
+        self, config: EmbeddedConfig, server: Server, installation: Installation, backends: Path
+    ) -> None:
+        self.config, self.server, self.installation, self.backends = config, server, installation, backends
+        self.ready = asyncio.Event()
+
+    async def wait_ready(self) -> None:
+        """Return when the process was ready for the first time."""
+        await self.ready.wait()
+
+    async def keep(self) -> None:
+        """Run until cancelled.
+
+        Raises:
+            StartFailed: If the first start fails; later ones are tried again.
+        """
+        delay_s = RESTART_DELAY_S
+        while True:
+            try:
+                await self._run_once()
+                delay_s = RESTART_DELAY_S
+            except StartFailed as exc:
+                if not self.ready.is_set():
+                    raise
+                logger.error("%s", exc)
+            logger.error("Triton on port %d is started again in %g s", self.server.grpc_port, delay_s)
+            await asyncio.sleep(delay_s)
+            delay_s = min(2 * delay_s, MAX_RESTART_DELAY_S)
+
+    async def _run_once(self) -> None:
+        prefix = f"triton_{uuid.uuid4().hex[:12]}_"
+        command = build_command(self.config, self.server, self.installation, self.backends, prefix)
+        stop_timeout_s = self.config.stop_timeout_s
+        async with _run(command, prefix, self.installation.environment(), stop_timeout_s) as process:
+            await _wait_ready(process, self.server, self.config.start_timeout_s)
+            self.ready.set()
+            code = await process.guard.wait()
+            await process.forwarding
+            logger.error("Triton %s", _describe_exit(code, process.tail))
+
+
+class _Process:
+    """A guard with its Triton, and the task that reads their log."""
+
+    def __init__(self, guard: asyncio.subprocess.Process, tail: LogTail) -> None:
+        self.guard = guard
+        self.tail = tail
+        assert guard.stderr is not None
+        self.forwarding = asyncio.create_task(tail.forward(guard.stderr))
+
+
+@contextlib.asynccontextmanager
+async def _run(
+    command: list[str], shm_prefix: str, environment: dict[str, str], stop_timeout_s: float
+) -> AsyncIterator[_Process]:
+    lifeline, our_end = os.pipe()
+    try:
+        guard = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", "-S", str(GUARD), str(lifeline), str(stop_timeout_s), shm_prefix, "--"),
+            *command,
+            env=environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            pass_fds=(lifeline,),
+            start_new_session=True,
+        )
+    except BaseException:
+        os.close(our_end)
+        raise
+    finally:
+        os.close(lifeline)
+    process = _Process(guard, LogTail())
+    try:
+        yield process
+    finally:
+        await asyncio.shield(_stop(process, our_end, stop_timeout_s))
+        remove_shared_memory(shm_prefix)  # the guard does it, unless it was killed itself
+
+
+async def _stop(process: _Process, our_end: int, stop_timeout_s: float) -> None:
+    """Ask for a good end; closing the lifeline is what makes the guard kill the rest."""
+    with contextlib.suppress(BrokenPipeError):
+        os.write(our_end, b"s")
+    with contextlib.suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(process.guard.wait(), stop_timeout_s + KILL_MARGIN_S)
+    os.close(our_end)
+    await process.guard.wait()
+    await process.forwarding
+
+
+async def _wait_ready(process: _Process, server: Server, start_timeout_s: float) -> None:
+    """Return once Triton says it is ready; its gRPC port opens when every model is loaded."""
+    ready = asyncio.create_task(_ask_ready(server, start_timeout_s))
+    ended = asyncio.create_task(process.guard.wait())
+    try:
+        await asyncio.wait({ready, ended}, return_when=asyncio.FIRST_COMPLETED)
+        if ended.done():
+            await process.forwarding
+            raise StartFailed(_describe_exit(ended.result(), process.tail))
+        await _result(ready, process, start_timeout_s)
+    finally:
+        for task in (ready, ended):
+            task.cancel()
+        await asyncio.gather(ready, ended, return_exceptions=True)
+
+
+async def _result(ready: asyncio.Task[None], process: _Process, start_timeout_s: float) -> None:
+    try:
+        await ready
+    except grpc.aio.AioRpcError as exc:
+        raise StartFailed(f"was not ready within {start_timeout_s:g} s: {process.tail.reason()}") from exc
+
+
+def _describe_exit(code: int, tail: LogTail) -> str:
+    if code > SIGNALLED:
+        return f"was ended by {signal.Signals(code - SIGNALLED).name}"
+    return f"exited with code {code}: {tail.reason()}"
+
+
+async def _ask_ready(server: Server, timeout_s: float) -> None:
+    async with grpc.aio.insecure_channel(server.grpc_url, CHANNEL_OPTIONS) as channel:
+        stub = service_pb2_grpc.GRPCInferenceServiceStub(channel)
+        await stub.ServerReady(service_pb2.ServerReadyRequest(), wait_for_ready=True, timeout=timeout_s)
+
+
+CHANNEL_OPTIONS = [  # look again soon: the port opens only after the models have loaded
+    ("grpc.initial_reconnect_backoff_ms", 50),
+    ("grpc.min_reconnect_backoff_ms", 50),
+    ("grpc.max_reconnect_backoff_ms", 200),
+]

@@ -1,0 +1,185 @@
+"""``python -m export``: a person's trained network and clip, to models that Triton serves."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import onnx
+
+from export.avatar import Avatar, check_name, read_avatar, write_avatar
+from export.configs import BACKENDS, ServingOptions
+from export.contract import AUDIO_SHAPES, EDGE_PADDINGS, MAX_BATCH_SIZE, PRECISIONS
+from export.engine import BatchProfile, build_engine
+from export.errors import BadSource, ExportError
+from export.files import replacing_file
+from export.footage import Footage, open_dataset, open_video_with_landmarks
+from export.package import open_package
+from export.repository import write_entries, write_unet_configs
+from export.weights import load_served_model
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return 0, or 1 after one sentence of error, or 130 after Ctrl-C."""
+    args = _parser().parse_args(argv)
+    try:
+        args.run(args)
+    except ExportError as exc:
+        print(f"error: {exc}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ninterrupted: nothing half-written stays behind", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m export", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_avatar(commands.add_parser("avatar", help="import an avatar and write its models for Triton"))
+    _add_onnx(
+        commands.add_parser("onnx", help="export a checkpoint to the ONNX file that is served, and verify it")
+    )
+    _add_tensorrt(commands.add_parser("tensorrt", help="build an avatar's TensorRT engine and serve from it"))
+    return parser
+
+
+def _add_avatar(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", help="the avatar's name, and its Triton model's")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--dataset", type=Path, metavar="DIR", help="a training repository's dataset folder")
+    source.add_argument(
+        "--package", type=Path, metavar="DIR", help="a package of the seed's system (brings its weights)"
+    )
+    source.add_argument(
+        "--video", type=Path, metavar="FILE", help="a video; with --landmarks and --audio-features"
+    )
+    parser.add_argument("--landmarks", type=Path, metavar="DIR", help="0.lms, 1.lms, …: 110 lines 'x y' each")
+    parser.add_argument(
+        "--audio-features", type=Path, metavar="FILE", help=".npy, one feature vector per frame"
+    )
+    parser.add_argument(
+        "--checkpoint", type=Path, metavar="PATH", help=".pth, .onnx, or a folder of checkpoints"
+    )
+    parser.add_argument(
+        "--edge-padding", choices=EDGE_PADDINGS, default="zeros", help="features past the clip's ends"
+    )
+    parser.add_argument(
+        "--instances", type=_positive, default=2, help="copies of the network where a strategy has several"
+    )
+    parser.add_argument(
+        "--avatars", type=Path, default=Path("avatars"), metavar="DIR", help="default: avatars"
+    )
+    _add_model_repository(parser)
+    _add_network_options(parser)
+    parser.set_defaults(run=_import_avatar, parser=parser)
+
+
+def _add_onnx(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("checkpoint", type=Path, help=".pth or a folder of checkpoints")
+    parser.add_argument("output", type=Path, help="the .onnx file to write")
+    _add_network_options(parser)
+    parser.set_defaults(run=_export_onnx)
+
+
+def _add_tensorrt(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", help="an imported avatar")
+    parser.add_argument(
+        "--avatars", type=Path, default=Path("avatars"), metavar="DIR", help="default: avatars"
+    )
+    parser.add_argument(
+        "--optimum-batch", type=_positive, default=8, help="the batch size to optimise for (default: 8)"
+    )
+    parser.add_argument(
+        "--instances", type=_positive, default=2, help="copies of the network where a strategy has several"
+    )
+    _add_model_repository(parser)
+    parser.set_defaults(run=_build_tensorrt)
+
+
+def _add_network_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--audio-mode",
+        choices=AUDIO_SHAPES,
+        default="ave",
+        help="speech features of the network (default: ave)",
+    )
+    parser.add_argument(
+        "--precision", choices=PRECISIONS, default="fp32", help="of weights and arithmetic (default: fp32)"
+    )
+
+
+def _add_model_repository(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--model-repository",
+        type=Path,
+        default=Path("model_repository"),
+        metavar="DIR",
+        help="default: model_repository",
+    )
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected 1 or more, got {text}")
+    return number
+
+
+def _import_avatar(args: argparse.Namespace) -> None:
+    check_name(args.name)
+    footage = _open_footage(args)
+    checkpoint: Path | None = args.checkpoint or footage.checkpoint
+    if checkpoint is None:
+        raise BadSource(Path(footage.name), "--checkpoint, as this source brings no weights", "none")
+    model = load_served_model(checkpoint, args.audio_mode, args.precision)
+    avatar = Avatar(
+        name=args.name,
+        fps=footage.fps,
+        frame_count=footage.frame_count,
+        audio_mode=args.audio_mode,
+        edge_padding=args.edge_padding,
+        source=f"{footage.kind} {footage.name}",
+    )
+    folder = args.avatars / args.name
+    write_avatar(folder, avatar, footage, model)
+    models = write_entries(folder, args.model_repository, ServingOptions(instances=args.instances))
+    print(f"{folder}: {avatar.frame_count} frames at {avatar.fps:g} fps, {avatar.audio_mode} features")
+    print(f"{args.model_repository}: {', '.join(models)}")
+
+
+def _open_footage(args: argparse.Namespace) -> Footage:
+    if args.dataset:
+        return open_dataset(args.dataset, args.audio_mode)
+    if args.package:
+        return open_package(args.package, args.audio_mode)
+    if not (args.landmarks and args.audio_features):
+        args.parser.error("--video needs --landmarks and --audio-features")
+    return open_video_with_landmarks(args.video, args.landmarks, args.audio_features, args.audio_mode)
+
+
+def _export_onnx(args: argparse.Namespace) -> None:
+    model = load_served_model(args.checkpoint, args.audio_mode, args.precision)
+    with replacing_file(args.output) as path:
+        onnx.save(model, path)
+    print(f"{args.output}: {args.output.stat().st_size / 1e6:.1f} MB")
+
+
+def _build_tensorrt(args: argparse.Namespace) -> None:
+    avatar_folder = args.avatars / args.name
+    avatar = read_avatar(avatar_folder)
+    profile = BatchProfile(optimum=min(args.optimum_batch, MAX_BATCH_SIZE))
+    plan = build_engine(onnx.load(avatar_folder / "unet.onnx"), profile)
+    target = args.model_repository / f"{args.name}_unet" / "1" / BACKENDS["tensorrt"]
+    if not target.parent.is_dir():
+        raise BadSource(target.parent, "the avatar's models in the model repository", "nothing there")
+    with replacing_file(target) as path:
+        path.write_bytes(plan)
+    write_unet_configs(avatar, args.model_repository, ServingOptions("tensorrt", args.instances))
+    print(f"{target}: {len(plan) / 1e6:.1f} MB, batch {profile.minimum} to {profile.maximum}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,92 @@
+"""What can be wrong with what a user hands to the exporter.
+
+ExportError
+├── BadCheckpoint       weights that are not a U-Net 328's
+├── BadModel            an ONNX file that cannot be served
+├── BadSource           a video, picture, landmark, feature or package file
+├── BadName             a name Triton or the wire cannot carry
+├── VerificationFailed  an export that differs from PyTorch
+├── EngineFailed        TensorRT refused the network
+└── MissingExtra        a part that needs a package that is not installed
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = [
+    "BadCheckpoint",
+    "BadModel",
+    "BadName",
+    "BadSource",
+    "EngineFailed",
+    "ExportError",
+    "MissingExtra",
+    "VerificationFailed",
+]
+
+
+class ExportError(Exception):
+    """Base of every error this package raises for bad input."""
+
+
+class BadFile(ExportError):
+    """A file that is not what it should be.
+
+    Attributes:
+        path: The file or folder.
+        expected: What should have been there.
+        got: What was there.
+    """
+
+    def __init__(self, path: Path, expected: str, got: str) -> None:
+        super().__init__(path, expected, got)
+        self.path, self.expected, self.got = path, expected, got
+
+    def __str__(self) -> str:
+        return f"{self.path}: expected {self.expected}, got {self.got}"
+
+
+class BadCheckpoint(BadFile):
+    """Raised when weights are not those of a U-Net 328."""
+
+
+class BadModel(BadFile):
+    """Raised when an ONNX file has other inputs or outputs than the network's."""
+
+
+class BadSource(BadFile):
+    """Raised when a video, picture, landmark, feature or package file is missing, cut short or of another shape."""
+
+
+class BadName(ExportError):
+    """Raised when an avatar's name cannot be a Triton model name on the wire."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+    def __str__(self) -> str:
+        return (
+            "expected an avatar name of 1 to 64 letters, digits, '-' or '_' that starts with a letter or digit, "
+            f"got {self.name!r}"
+        )
+
+
+class VerificationFailed(ExportError):
+    """Raised when an exported model does not give what PyTorch gives."""
+
+
+class EngineFailed(ExportError):
+    """Raised when TensorRT cannot parse or build the network."""
+
+
+class MissingExtra(ExportError):
+    """Raised when a command needs an optional dependency that is not installed."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(package, extra)
+        self.package, self.extra = package, extra
+
+    def __str__(self) -> str:
+        return f"this needs {self.package}: pip install 'triton-lipsync[{self.extra}]'"

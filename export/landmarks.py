@@ -1,0 +1,89 @@
+"""Where the face is: 110 landmarks a frame, and the square they cut out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from export.contract import BORDER, CROP_SIZE, FACE_SIZE
+from export.errors import BadSource
+
+__all__ = ["crop_bounds", "cut_face", "read_landmarks"]
+
+POINT_COUNT = 110
+LEFT, RIGHT, TOP = 1, 31, 52
+SMALLEST_CROP = 32
+
+
+def read_landmarks(path: Path) -> NDArray[np.int32]:
+    """Read one ``<i>.lms`` file: 110 lines ``x y``, truncated to whole pixels.
+
+    Returns:
+        (110, 2) int32, x then y.
+
+    Raises:
+        BadSource: If the file is missing or anything else.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except FileNotFoundError as exc:
+        raise BadSource(path, "a landmark file", "nothing there") from exc
+    except UnicodeDecodeError as exc:
+        raise BadSource(path, f"{POINT_COUNT} lines 'x y'", "bytes that are not text") from exc
+    lines = [line for line in lines if line.strip()]
+    if len(lines) != POINT_COUNT:
+        raise BadSource(path, f"{POINT_COUNT} lines 'x y'", f"{len(lines)} lines")
+    return np.array([_point(path, number, line) for number, line in enumerate(lines, 1)], np.int32)
+
+
+def _point(path: Path, number: int, line: str) -> tuple[int, int]:
+    try:
+        x, y = (int(float(word)) for word in line.split())
+    except (ValueError, OverflowError) as exc:
+        raise BadSource(path, f"two numbers 'x y' in line {number}", repr(line.strip()[:40])) from exc
+    return x, y
+
+
+def crop_bounds(path: Path, points: NDArray[np.int32], width: int, height: int) -> NDArray[np.int32]:
+    """Return the crop's square in a picture of ``width`` x ``height``, clipped to it.
+
+    Left is x of point 1, right x of point 31, top y of point 52; the square is as high as it is wide.
+
+    Args:
+        path: The landmark file, for messages.
+        points: (110, 2) int32.
+
+    Returns:
+        (4,) int32: x1, y1, x2, y2; the last two are exclusive.
+
+    Raises:
+        BadSource: If less than 32 pixels of the square lie inside the picture.
+    """
+    left, right, top = int(points[LEFT, 0]), int(points[RIGHT, 0]), int(points[TOP, 1])
+    square = np.array([left, top, right, top + right - left], np.int32)
+    bounds = np.clip(square, 0, [width, height, width, height]).astype(np.int32)
+    if (bounds[2:] - bounds[:2] < SMALLEST_CROP).any():
+        raise BadSource(
+            path,
+            f"a face square of at least {SMALLEST_CROP} pixels inside the {width}x{height} picture",
+            str(square.tolist()),
+        )
+    return bounds
+
+
+def cut_face(picture: NDArray[np.uint8], bounds: NDArray[np.int32]) -> NDArray[np.uint8]:
+    """Cut the network's face out of a picture: the crop at 328x328 (bicubic), less its 4-pixel border.
+
+    Args:
+        picture: HxWx3 uint8 BGR.
+        bounds: (4,) int32, inside the picture.
+
+    Returns:
+        320x320x3 uint8 BGR.
+    """
+    x1, y1, x2, y2 = bounds.tolist()
+    crop = cv2.resize(picture[y1:y2, x1:x2], (CROP_SIZE, CROP_SIZE), interpolation=cv2.INTER_CUBIC)
+    return crop[BORDER : BORDER + FACE_SIZE, BORDER : BORDER + FACE_SIZE]  # type: ignore[return-value]

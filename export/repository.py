@@ -1,0 +1,71 @@
+"""Write an avatar's entries into a Triton model repository."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from export.avatar import FRAME_FILES, WEIGHTS_FILE, Avatar, read_avatar
+from export.configs import (
+    BACKENDS,
+    ServingOptions,
+    ensemble_configs,
+    frames_config,
+    jpeg_config,
+    unet_configs,
+)
+from export.files import link_or_copy, replacing_file, replacing_folder
+
+__all__ = ["write_entries", "write_unet_configs"]
+
+KEEP = ".gitkeep"  # an ensemble's version folder is empty, and git keeps no empty folder
+
+
+def write_entries(
+    avatar_folder: Path, model_repository: Path, options: ServingOptions | None = None
+) -> list[str]:
+    """Write or replace the models ``<name>_frames``, ``<name>_unet`` and ``<name>``, and ``jpeg_encode`` if absent.
+
+    Frame data and weights are hard-linked from the avatar's folder where the file system allows it. The ensemble
+    comes last, so that a server never finds one whose parts are missing.
+
+    Returns:
+        The names of the models, in the order written.
+
+    Raises:
+        BadSource: If ``avatar_folder`` is not a complete avatar.
+    """
+    avatar = read_avatar(avatar_folder)
+    options = options or ServingOptions()
+    if not (model_repository / "jpeg_encode").exists():
+        _write_model(model_repository / "jpeg_encode", {"config.pbtxt": jpeg_config()}, {KEEP: None})
+    frame_files = {name: avatar_folder / name for name in FRAME_FILES}
+    weights = {BACKENDS["onnxruntime"]: avatar_folder / WEIGHTS_FILE}
+    names = [f"{avatar.name}_frames", f"{avatar.name}_unet", avatar.name]
+    _write_model(model_repository / names[0], {"config.pbtxt": frames_config(avatar)}, frame_files)
+    _write_model(model_repository / names[1], unet_configs(avatar, options), weights)
+    _write_model(model_repository / names[2], ensemble_configs(avatar), {KEEP: None})
+    return names
+
+
+def write_unet_configs(avatar: Avatar, model_repository: Path, options: ServingOptions) -> None:
+    """Rewrite the configs of ``<name>_unet`` in place, to serve another backend or instance count."""
+    folder = model_repository / f"{avatar.name}_unet"
+    for name, text in unet_configs(avatar, options).items():
+        with replacing_file(folder / name) as path:
+            path.write_text(text, encoding="utf-8")
+
+
+def _write_model(folder: Path, configs: Mapping[str, str], files: Mapping[str, Path | None]) -> None:
+    """Write one model: its configs by relative path, and what its version folder ``1`` holds."""
+    with replacing_folder(folder) as new:
+        for name, text in configs.items():
+            path = new / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        (new / "1").mkdir()
+        for name, source in files.items():
+            if source is None:
+                (new / "1" / name).touch()
+            else:
+                link_or_copy(source, new / "1" / name)

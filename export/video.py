@@ -1,0 +1,74 @@
+"""Decode videos, and say plainly when one cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from export.contract import FPS
+from export.errors import BadSource
+
+__all__ = ["VideoProperties", "open_video", "read_pictures"]
+
+FPS_RANGE = (1.0, 240.0)
+
+
+@dataclass(frozen=True)
+class VideoProperties:
+    """What a video's header says.
+
+    Attributes:
+        fps: Frames per second; 25 where the header says nothing sensible.
+        width: In pixels.
+        height: In pixels.
+    """
+
+    fps: float
+    width: int
+    height: int
+
+
+def open_video(path: Path) -> VideoProperties:
+    """Read a video's header.
+
+    Raises:
+        BadSource: If there is no such file or it cannot be decoded.
+    """
+    capture = _capture(path)
+    try:
+        fps = capture.get(cv2.CAP_PROP_FPS)
+        size = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
+    finally:
+        capture.release()
+    return VideoProperties(fps if FPS_RANGE[0] <= fps <= FPS_RANGE[1] else FPS, *size)
+
+
+def read_pictures(path: Path, count: int) -> Iterator[NDArray[np.uint8]]:
+    """Yield the first ``count`` pictures, HxWx3 uint8 BGR.
+
+    Raises:
+        BadSource: If the video cannot be decoded or ends before.
+    """
+    capture = _capture(path)
+    try:
+        for index in range(count):
+            ok, picture = capture.read()
+            if not ok:
+                raise BadSource(path, f"a video of at least {count} frames", f"{index} that can be decoded")
+            yield picture  # type: ignore[misc]
+    finally:
+        capture.release()
+
+
+def _capture(path: Path) -> cv2.VideoCapture:
+    if not path.is_file():
+        raise BadSource(path, "a video file", "nothing there")
+    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    if not capture.isOpened():
+        raise BadSource(path, "a video that FFmpeg can decode", f"{path.stat().st_size} bytes it cannot")
+    return capture

@@ -1,0 +1,71 @@
+"""What several bridge tests share: connections to a bridge, plain HTTP requests, a Triton to SIGKILL."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+
+from bridge.config import BridgeConfig
+from bridge.server import Bridge
+from tests.fake_triton import FakeTriton
+
+ROOT = Path(__file__).parents[2]
+WAIT_S = 10.0
+
+
+def config_for(*tritons: FakeTriton | str, **settings: Any) -> BridgeConfig:
+    """Return settings for these Tritons, on a free port, with short pauses."""
+    addresses = tuple(triton if isinstance(triton, str) else triton.address for triton in tritons)
+    return BridgeConfig(**{"backends": addresses, "port": 0, "probe_interval_s": 0.02, **settings})
+
+
+@contextlib.asynccontextmanager
+async def connected(bridge: Bridge | int) -> AsyncIterator[ClientConnection]:
+    """Connect to a bridge, or to one on that port."""
+    port = bridge if isinstance(bridge, int) else bridge.port
+    async with connect(f"ws://127.0.0.1:{port}/ws", compression=None, close_timeout=1) as websocket:
+        yield websocket
+
+
+async def receive(websocket: ClientConnection) -> Any:
+    """Return the next answer: bytes, or an object for text; TimeoutError after WAIT_S."""
+    message = await asyncio.wait_for(websocket.recv(), WAIT_S)
+    return json.loads(message) if isinstance(message, str) else message
+
+
+async def http(port: int, path: str, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
+    """Send one HTTP request; return status, headers by lower-case name, and body."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        answer = await asyncio.wait_for(reader.read(), WAIT_S)
+    finally:
+        writer.close()
+        await writer.wait_closed()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    status, *lines = head.decode().split("\r\n")
+    headers = dict(line.split(": ", 1) for line in lines)
+    return int(status.split()[1]), {key.lower(): value for key, value in headers.items()}, body
+
+
+@contextlib.asynccontextmanager
+async def triton_process(*arguments: str) -> AsyncIterator[tuple[str, asyncio.subprocess.Process]]:
+    """Run a fake Triton of its own process, to be killed; yields its address and the process."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.fake_triton", *arguments, stdout=asyncio.subprocess.PIPE, cwd=ROOT
+    )
+    assert process.stdout is not None
+    try:
+        address = (await asyncio.wait_for(process.stdout.readline(), WAIT_S)).decode().strip()
+        yield address, process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()

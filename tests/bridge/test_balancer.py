@@ -1,0 +1,168 @@
+"""bridge/balancer.py"""
+
+import asyncio
+from collections import Counter
+
+import pytest
+
+from bridge.balancer import Balancer
+from bridge.errors import InternalError, InvalidFrameId, NoBackendReady
+from bridge.triton import bytes_output, frame_request
+from tests.bridge.helpers import config_for, triton_process
+from tests.fake_triton import FakeTriton, fake_jpeg
+
+TIMEOUT_S = 10.0
+
+
+def render(balancer, model_name="echo", frame_id=1):
+    """Return the coroutine of one frame."""
+    request = frame_request(model_name, frame_id, ("jpeg",))
+    return balancer.call(lambda triton: triton.infer(request, TIMEOUT_S))
+
+
+@pytest.fixture
+async def tritons():
+    async with FakeTriton() as first, FakeTriton() as second, FakeTriton() as third:
+        yield first, second, third
+
+
+async def test_round_robin(tritons):
+    """Ready backends take turns."""
+    async with Balancer(config_for(*tritons)) as balancer:
+        for _ in range(6):
+            await render(balancer)
+    assert [triton.calls["echo"] for triton in tritons] == [2, 2, 2]
+
+
+async def test_least_inflight(tritons):
+    """A backend that is busy gets nothing while others are idle, and those take turns."""
+    async with Balancer(config_for(*tritons, policy="least_inflight")) as balancer:
+        slow = asyncio.create_task(render(balancer, "slow"))
+        await asyncio.wait(
+            [asyncio.create_task(triton.wait_for_calls("slow", 1)) for triton in tritons],
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        for _ in range(4):
+            await render(balancer)
+        for triton in tritons:
+            triton.release.set()
+        await slow
+    assert Counter((triton.calls["slow"], triton.calls["echo"]) for triton in tritons) == {
+        (1, 0): 1,
+        (0, 2): 2,
+    }
+
+
+async def test_ready_on_entry(tritons):
+    """On entry the state of every backend is known."""
+    tritons[1].set_ready(False)
+    async with Balancer(config_for(*tritons)) as balancer:
+        assert [backend.ready for backend in balancer.backends] == [True, False, True]
+        assert balancer.ready_count == 2
+
+
+async def test_probes_follow_readiness(triton):
+    """A backend that says it isn't ready is left out, and is back when it says it is."""
+    async with Balancer(config_for(triton)) as balancer:
+        triton.set_ready(False)
+        await triton.wait_for_probes(2)
+        with pytest.raises(NoBackendReady) as caught:
+            await render(balancer)
+        assert str(caught.value) == "expected a Triton backend to answer, got none (0 of 1 ready)"
+        triton.set_ready(True)
+        await triton.wait_for_probes(2)
+        await render(balancer)
+
+
+async def test_lost_call_is_tried_on_another(tritons):
+    """A call whose backend dies is answered by another, and the dead one is out at once."""
+    first, second, _ = tritons
+    async with Balancer(config_for(first, second, probe_interval_s=60)) as balancer:
+        calls = [asyncio.create_task(render(balancer, "slow", frame_id)) for frame_id in range(8)]
+        await first.wait_for_calls("slow", 4)
+        await second.wait_for_calls("slow", 4)
+        await first.kill()
+        await second.wait_for_calls("slow", 8)
+        assert [backend.ready for backend in balancer.backends] == [False, True]
+        second.release.set()
+        answers = [bytes_output(response, "jpeg") for response in await asyncio.gather(*calls)]
+        assert answers == [fake_jpeg("slow", frame_id) for frame_id in range(8)]
+        assert [backend.error_count for backend in balancer.backends] == [4, 0]
+
+
+async def test_a_call_is_lost_twice_at_most(tritons):
+    """When the second backend dies as well the call fails: a deadly request doesn't reach them all."""
+    async with Balancer(config_for(*tritons, probe_interval_s=60)) as balancer:
+        call = asyncio.create_task(render(balancer, "slow"))
+        for _ in range(2):
+            waits = {asyncio.create_task(triton.wait_for_calls("slow", 1)): triton for triton in tritons}
+            done, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            for wait in pending:
+                wait.cancel()
+            await asyncio.gather(*pending, return_exceptions=True)
+            hit = next(waits[wait] for wait in done)
+            tritons = tuple(triton for triton in tritons if triton is not hit)
+            await hit.kill()
+        with pytest.raises(NoBackendReady) as caught:
+            await call
+        assert str(caught.value) == "expected a Triton backend to answer, got none (1 of 3 ready)"
+        assert tritons[0].calls["slow"] == 0
+
+
+async def test_a_restarted_backend_is_back(triton):
+    """A backend that died and was started again takes calls again."""
+    async with Balancer(config_for(triton)) as balancer:
+        await triton.kill()
+        with pytest.raises(NoBackendReady):
+            await render(balancer)
+        await triton.start()
+        await triton.wait_for_probes(2)
+        await render(balancer)
+
+
+async def test_sigkill_costs_no_frame(triton):
+    """While one of two backends is killed under load, every frame is answered."""
+    async with triton_process() as (address, process), Balancer(config_for(triton, address)) as balancer:
+        assert balancer.ready_count == 2
+
+        async def render_many(count):
+            return [bytes_output(await render(balancer, "echo", i % 150), "jpeg") for i in range(count)]
+
+        load = [asyncio.create_task(render_many(60)) for _ in range(8)]
+        await triton.wait_for_calls("echo", 100)
+        process.kill()
+        for answers in await asyncio.gather(*load):
+            assert answers == [fake_jpeg("echo", i % 150) for i in range(60)]
+        assert [backend.ready for backend in balancer.backends] == [True, False]
+
+
+async def test_lease_is_returned_on_cancel(triton):
+    """A cancelled call gives its backend back, and isn't the backend's error."""
+    async with Balancer(config_for(triton)) as balancer:
+        backend = balancer.backends[0]
+        call = asyncio.create_task(render(balancer, "slow"))
+        await triton.wait_for_calls("slow", 1)
+        assert backend.inflight == 1
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+        assert (backend.inflight, backend.total_requests, backend.error_count) == (0, 1, 0)
+
+
+async def test_whose_error_it_is(triton):
+    """An internal error is the backend's, a bad frame id isn't; neither takes it out of the rotation."""
+    async with Balancer(config_for(triton)) as balancer:
+        backend = balancer.backends[0]
+        with pytest.raises(InvalidFrameId):
+            await render(balancer, "echo", 150)
+        assert backend.error_count == 0
+        with pytest.raises(InternalError):
+            await render(balancer, "broken")
+        assert (backend.error_count, backend.inflight, backend.ready) == (1, 0, True)
+
+
+async def test_probe_deadline():
+    """A backend that accepts connections and says nothing is not ready once the probe's deadline passed."""
+    silent = await asyncio.start_server(lambda reader, writer: reader.read(), "127.0.0.1", 0)
+    address = "127.0.0.1:{}".format(silent.sockets[0].getsockname()[1])
+    async with silent, Balancer(config_for(address, probe_timeout_s=0.1)) as balancer:
+        assert balancer.ready_count == 0

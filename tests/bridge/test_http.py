@@ -1,0 +1,173 @@
+"""bridge/http.py"""
+
+import json
+
+import pytest
+
+from bridge.http import load_static_files
+from bridge.server import serve
+from tests.bridge.helpers import config_for, http
+from tests.fake_triton import FakeTriton, fake_jpeg
+
+
+async def get_json(bridge, path):
+    status, headers, body = await http(bridge.port, path)
+    assert headers["content-type"] == "application/json"
+    return status, json.loads(body)
+
+
+async def test_health(triton, bridge):
+    """Health has the seed's shape, and calls nothing."""
+    backend = {"address": triton.address, "healthy": True, "total_requests": 0, "error_count": 0}
+    healthy = {"healthy": True, "total_backends": 1, "healthy_count": 1, "backends": [backend]}
+    assert await get_json(bridge, "/health") == (200, healthy)
+    assert not triton.calls
+
+
+async def test_health_of_some():
+    """One ready backend is enough to be healthy."""
+    async with FakeTriton() as first, FakeTriton() as second:
+        second.set_ready(False)
+        async with serve(config_for(first, second)) as bridge:
+            status, health = await get_json(bridge, "/health")
+    assert (status, health["healthy"], health["healthy_count"]) == (200, True, 1)
+    assert [backend["healthy"] for backend in health["backends"]] == [True, False]
+
+
+async def test_health_of_none(triton, bridge):
+    """Without a ready backend health is 503."""
+    triton.set_ready(False)
+    await triton.wait_for_probes(2)
+    status, health = await get_json(bridge, "/health")
+    assert (status, health["healthy"], health["healthy_count"]) == (503, False, 0)
+
+
+async def test_models(triton, bridge):
+    """Models are the avatars, with what a player needs to know."""
+    triton.unload_model("slow")
+    triton.unload_model("broken")
+    echo = {"name": "echo", "frame_count": 150, "fps": 25.0, "audio_mode": "ave"}
+    assert await get_json(bridge, "/models") == (200, {"models": [echo]})
+
+
+async def test_frame(bridge):
+    """A frame is the JPEG, never kept by a cache."""
+    status, headers, body = await http(bridge.port, "/frames/echo/7.jpg?anything")
+    assert (status, body) == (200, fake_jpeg("echo", 7))
+    assert (headers["content-type"], headers["cache-control"]) == ("image/jpeg", "no-store")
+
+
+async def test_frame_of_an_escaped_name():
+    """A model's name in a path is percent-encoded."""
+    async with FakeTriton(models=("ä b",)) as triton, serve(config_for(triton)) as bridge:
+        assert (await http(bridge.port, "/frames/%C3%A4%20b/7.jpg"))[2] == fake_jpeg("ä b", 7)
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code", "sentence"),
+    [
+        ("/frames/echo/x.jpg", 400, "bad_request", "frame id: expected an integer, got 'x'"),
+        ("/frames/%ff/1.jpg", 400, "bad_request", "model name: expected UTF-8, got '%ff'"),
+        (
+            "/frames/echo",
+            400,
+            "bad_request",
+            "path: expected /frames/<model>/<frame id>.jpg, got '/frames/echo'",
+        ),
+        (
+            "/frames/echo/150.jpg",
+            400,
+            "invalid_frame_id",
+            "in ensemble 'echo', frame_id 150 is outside [0, 149] of model 'echo_frames'",
+        ),
+        ("/frames/echo/-1.jpg", 400, "invalid_frame_id", "frame_id -1 is outside [0, 2147483647]"),
+        ("/frames/nobody/1.jpg", 404, "unknown_model", "expected the name of a loaded model, got 'nobody'"),
+        (
+            "/frames/broken/1.jpg",
+            500,
+            "internal",
+            "expected an answer of Triton, got an internal error; the bridge's log has the details",
+        ),
+        ("/nothing", 404, "not_found", "path: expected a page, got '/nothing'"),
+        ("/../config.py", 404, "not_found", "path: expected a page, got '/../config.py'"),
+        ("/%2e%2e/config.py", 404, "not_found", "path: expected a page, got '/%2e%2e/config.py'"),
+        ("/ws", 426, "upgrade_required", "/ws: expected a WebSocket handshake, got a plain request"),
+    ],
+)
+async def test_errors(bridge, path, status, code, sentence):
+    """Every error has its status, its code and its sentence."""
+    assert await get_json(bridge, path) == (status, {"code": code, "error": sentence})
+
+
+async def test_unavailable_and_timeout():
+    """Without a Triton a frame is 503, with one that doesn't answer 504."""
+    async with FakeTriton() as triton, serve(config_for(triton, infer_timeout_s=0.05)) as bridge:
+        status, error = await get_json(bridge, "/frames/slow/1.jpg")
+        assert (status, error["code"]) == (504, "timeout")
+        await triton.kill()
+        for path in ("/frames/echo/1.jpg", "/models"):
+            status, error = await get_json(bridge, path)
+            assert (status, error["code"]) == (503, "unavailable")
+
+
+async def test_a_bug_is_an_internal_error(bridge, caplog, monkeypatch):
+    """An exception nobody foresaw is 500, and its traceback is in the log."""
+
+    def fail():
+        raise RuntimeError("a bug's secret")
+
+    monkeypatch.setattr(bridge._routes, "_health", fail)
+    status, error = await get_json(bridge, "/health")
+    assert (status, error["code"]) == (500, "internal")
+    assert "secret" not in error["error"]
+    assert "RuntimeError: a bug's secret" in caplog.text
+
+
+async def test_metrics(bridge):
+    """Metrics are Prometheus' text, with the backend in them."""
+    await http(bridge.port, "/frames/echo/1.jpg")
+    status, headers, body = await http(bridge.port, "/metrics")
+    assert (status, headers["content-type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
+    assert b'lipsync_bridge_frames_total{code="ok",model="echo"} 1.0\n' in body
+    assert b"lipsync_bridge_backend_up{" in body
+
+
+async def test_page(bridge):
+    """The page is served at the root, and asked for again each time."""
+    status, headers, body = await http(bridge.port, "/")
+    assert (status, headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert headers["cache-control"] == "no-cache"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert int(headers["content-length"]) == len(body)
+    assert body.lower().startswith(b"<!doctype html>")
+
+
+async def test_head(bridge):
+    """HEAD has the headers of GET, and no body."""
+    status, headers, body = await http(bridge.port, "/frames/echo/7.jpg", "HEAD")
+    assert (status, body) == (200, b"")
+    assert int(headers["content-length"]) == len(fake_jpeg("echo", 7))
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
+async def test_other_methods(bridge, method):
+    """Any other method is 405, and the answer says which are allowed."""
+    status, headers, body = await http(bridge.port, "/health", method)
+    assert (status, headers["allow"]) == (405, "GET, HEAD")
+    assert json.loads(body) == {
+        "code": "method_not_allowed",
+        "error": f"method: expected GET or HEAD, got '{method}'",
+    }
+
+
+def test_static_files(tmp_path):
+    """Static files are those of the known types, by URL path; index.html is also the root."""
+    for name in ("index.html", "app.js", "img/logo.svg", "notes.xyz"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    assert load_static_files(tmp_path) == {
+        "/": ("text/html; charset=utf-8", b"index.html"),
+        "/index.html": ("text/html; charset=utf-8", b"index.html"),
+        "/app.js": ("text/javascript; charset=utf-8", b"app.js"),
+        "/img/logo.svg": ("image/svg+xml", b"img/logo.svg"),
+    }

@@ -1,0 +1,163 @@
+"""bridge/server.py"""
+
+import asyncio
+import dataclasses
+import time
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, ConnectionClosedOK, InvalidStatus
+
+from bridge.config import BridgeConfig
+from bridge.errors import ListenError
+from bridge.protocol import encode_frame_request
+from bridge.server import Bridge, serve
+from tests.bridge.helpers import WAIT_S, config_for, connected, http, receive, triton_process
+from tests.fake_triton import FakeTriton, fake_jpeg
+
+
+@pytest.mark.parametrize("path", ["/", "/ws"])
+async def test_websocket_paths(bridge, path):
+    """A handshake is taken at the root, as by the seed, and at /ws."""
+    async with connect(f"ws://127.0.0.1:{bridge.port}{path}") as websocket:
+        await websocket.send(encode_frame_request("echo", 1))
+        assert await receive(websocket) == fake_jpeg("echo", 1)
+
+
+async def test_other_websocket_paths(bridge):
+    """A handshake anywhere else is 404."""
+    with pytest.raises(InvalidStatus, match="404"):
+        await connect(f"ws://127.0.0.1:{bridge.port}/elsewhere")
+
+
+async def test_port_in_use(bridge, triton):
+    """A port that is in use is one sentence."""
+    with pytest.raises(ListenError) as caught:
+        async with serve(dataclasses.replace(config_for(triton), port=bridge.port)):
+            pass
+    assert str(caught.value) == (
+        f"expected to listen on port {bridge.port} of 127.0.0.1, got: address already in use"
+    )
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8086/"),
+        ("0.0.0.0", "http://localhost:8086/"),
+        ("::", "http://localhost:8086/"),
+        ("::1", "http://[::1]:8086/"),
+    ],
+)
+async def test_url(host, url):
+    """The URL is one that a browser on this machine can open."""
+
+    class NoBalancer:
+        backends = ()
+
+    assert Bridge(BridgeConfig(host=host), NoBalancer()).url == url
+
+
+async def test_starts_without_triton():
+    """The bridge starts while its Triton is away, and serves as soon as it is there."""
+    async with FakeTriton() as triton:
+        await triton.kill()
+        async with serve(config_for(triton)) as bridge, connected(bridge) as websocket:
+            assert (await http(bridge.port, "/health"))[0] == 503
+            await websocket.send(encode_frame_request("echo", 1))
+            assert (await receive(websocket))["code"] == "unavailable"
+            await triton.start()
+            await triton.wait_for_probes(2)
+            await websocket.send(encode_frame_request("echo", 1))
+            assert await receive(websocket) == fake_jpeg("echo", 1)
+
+
+async def test_sigkill_of_a_backend_costs_no_frame(triton):
+    """A Triton killed under load costs no client a frame."""
+    async with triton_process() as (address, process), serve(config_for(triton, address)) as bridge:
+
+        async def play(count):
+            async with connected(bridge) as websocket:
+                for number in range(count):
+                    await websocket.send(encode_frame_request("echo", number % 150))
+                for number in range(count):
+                    assert await receive(websocket) == fake_jpeg("echo", number % 150)
+
+        clients = [asyncio.create_task(play(150)) for _ in range(4)]
+        await triton.wait_for_calls("echo", 100)
+        process.kill()
+        await asyncio.gather(*clients)
+        assert bridge.balancer.ready_count == 1
+
+
+async def test_shutdown_answers_what_is_in_flight(triton):
+    """On shutdown every request that was read is answered, then the connection closed with 1001."""
+    async with connected_and_stopping(triton, shutdown_timeout_s=WAIT_S) as (websocket, stopping, port):
+        with pytest.raises(OSError, match="onnect"):
+            await asyncio.open_connection("127.0.0.1", port)
+        triton.release.set()
+        for frame_id in range(3):
+            assert await receive(websocket) == fake_jpeg("slow", frame_id)
+        with pytest.raises(ConnectionClosedOK) as caught:
+            await receive(websocket)
+        assert caught.value.rcvd.code == 1001
+        await asyncio.wait_for(stopping, WAIT_S)
+
+
+async def test_shutdown_has_a_deadline(triton):
+    """What isn't answered within shutdown_timeout_s is cancelled, and its connection dropped."""
+    async with connected_and_stopping(triton, shutdown_timeout_s=0.1) as (websocket, stopping, _):
+        await asyncio.wait_for(stopping, WAIT_S)
+        await triton.wait_for_cancelled("slow", 3)
+        with pytest.raises(ConnectionClosed):
+            await receive(websocket)
+
+
+async def test_shutdown_of_idle_connections(triton):
+    """A connection without requests doesn't delay the shutdown."""
+    async with serve(config_for(triton, shutdown_timeout_s=60)) as bridge, connected(bridge) as websocket:
+        start_s = time.monotonic()
+        await asyncio.wait_for(bridge.stop(), WAIT_S)
+        assert time.monotonic() - start_s < 5
+        with pytest.raises(ConnectionClosedOK):
+            await receive(websocket)
+
+
+async def test_shutdown_with_a_client_that_never_reads():
+    """A client that leaves its answers unread delays the shutdown by shutdown_timeout_s and no more."""
+
+    def big_jpeg(model_name, frame_id):
+        return fake_jpeg(model_name, frame_id).ljust(1 << 18, b"\0")
+
+    async with FakeTriton(jpeg=big_jpeg) as triton:
+        bridge_context = serve(config_for(triton, shutdown_timeout_s=0.2))
+        bridge = await bridge_context.__aenter__()
+        async with connected(bridge) as websocket:
+            for number in range(300):
+                await websocket.send(encode_frame_request("echo", number % 150))
+            await triton.wait_for_calls("echo", 32)
+            await asyncio.wait_for(bridge_context.__aexit__(None, None, None), WAIT_S)
+
+
+class connected_and_stopping:  # noqa: N801 (used as a function)
+    """Three slow requests in flight on one connection, and the bridge told to stop."""
+
+    def __init__(self, triton, **settings):
+        self.triton = triton
+        self.config = config_for(triton, **settings)
+
+    async def __aenter__(self):
+        context = serve(self.config)
+        bridge = await context.__aenter__()
+        self.connection = connected(bridge)
+        websocket = await self.connection.__aenter__()
+        for frame_id in range(3):
+            await websocket.send(encode_frame_request("slow", frame_id))
+        await self.triton.wait_for_calls("slow", 3)
+        self.stopping = asyncio.create_task(context.__aexit__(None, None, None))
+        await asyncio.sleep(0)  # let it begin
+        return websocket, self.stopping, bridge.port
+
+    async def __aexit__(self, *exc_info):
+        await self.connection.__aexit__(None, None, None)
+        await self.stopping

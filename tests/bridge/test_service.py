@@ -1,0 +1,123 @@
+"""bridge/service.py"""
+
+import pytest
+
+from bridge.balancer import Balancer
+from bridge.errors import InferTimeout, InternalError, InvalidFrameId, UnknownModel
+from bridge.metrics import Metrics
+from bridge.service import Metadata, Service
+from tests.bridge.helpers import config_for
+from tests.fake_triton import BOUNDS, FakeTriton, fake_jpeg, fake_picture
+
+
+@pytest.fixture
+async def make_service(triton):
+    """Return a function that makes a service with these settings."""
+    async with Balancer(config_for(triton)) as balancer:
+        yield lambda **settings: Service(config_for(triton, **settings), balancer, Metrics())
+
+
+@pytest.fixture
+def service(make_service):
+    return make_service()
+
+
+async def test_render(triton, service):
+    """A frame is one call to Triton, for the JPEG alone."""
+    assert await service.render("echo", 149) == fake_jpeg("echo", 149)
+    assert triton.requested_outputs == [["jpeg"]]
+
+
+async def test_render_does_not_copy(service):
+    """The JPEG is a view into Triton's answer."""
+    jpeg = await service.render("echo", 1)
+    assert isinstance(jpeg, memoryview)
+    assert len(jpeg.obj) == len(jpeg) + 4
+
+
+async def test_render_with_bounds(service):
+    """A picture comes with the rectangle of its crop."""
+    picture = await service.render_with_bounds("echo", 3)
+    assert (picture.jpeg, picture.bounds) == (fake_jpeg("echo", 3), list(BOUNDS))
+
+
+@pytest.mark.parametrize("frame_id", [-1, 2**31])
+async def test_impossible_frame_ids_do_not_reach_triton(triton, service, frame_id):
+    """An id that no INT32 tensor holds is refused without asking Triton."""
+    with pytest.raises(InvalidFrameId):
+        await service.render("echo", frame_id)
+    with pytest.raises(InvalidFrameId):
+        await service.video_frame("echo", frame_id, "full_body")
+    assert not triton.calls
+
+
+async def test_render_timeout(make_service):
+    """A frame that isn't there within infer_timeout_s is a timeout."""
+    with pytest.raises(InferTimeout, match=r"within 0\.05 s"):
+        await make_service(infer_timeout_s=0.05).render("slow", 1)
+
+
+async def test_list_models(triton, service):
+    """Avatars are the models that are ready together with their frames; loading and unloading shows at once."""
+    assert await service.list_models() == ["broken", "echo", "slow"]
+    triton.unload_model("slow")
+    triton.add_model("anna")
+    assert await service.list_models() == ["anna", "broken", "echo"]
+
+
+async def test_metadata(service):
+    """Metadata is read from the configuration of the frames model, the bounds from frame 0."""
+    assert await service.metadata("echo") == Metadata("echo", 150, 25.0, "ave", list(BOUNDS))
+
+
+async def test_metadata_is_remembered(triton, make_service):
+    """Metadata is asked for once within metadata_ttl_s, and every time where that is 0."""
+    service = make_service(metadata_ttl_s=3600)
+    await service.metadata("echo")
+    await service.metadata("echo")
+    assert triton.calls["echo_frames"] == 1
+    forgetful = make_service(metadata_ttl_s=0)
+    await forgetful.metadata("echo")
+    triton.unload_model("echo")
+    with pytest.raises(UnknownModel, match=r"got 'echo'$"):
+        await forgetful.metadata("echo")
+
+
+async def test_all_metadata(triton, service):
+    """The metadata of all avatars comes sorted by name, without any that was unloaded meanwhile."""
+    assert [metadata.model_name for metadata in await service.all_metadata()] == ["broken", "echo", "slow"]
+    list_models = service.list_models
+
+    async def list_then_unload():
+        names = await list_models()
+        triton.unload_model("added")
+        return names
+
+    triton.add_model("added")
+    service.list_models = list_then_unload
+    assert [metadata.model_name for metadata in await service.all_metadata()] == ["broken", "echo", "slow"]
+
+
+async def test_metadata_that_is_not_there(monkeypatch, triton, service):
+    """A frames model without its parameters is an internal error that says which were expected."""
+    monkeypatch.setattr(triton, "frame_count", "many")
+    with pytest.raises(InternalError) as caught:
+        await service.metadata("echo")
+    assert caught.value.detail.startswith(
+        "model 'echo_frames': expected frame_count, fps and audio_mode, got {"
+    )
+
+
+async def test_video_frames(triton, service):
+    """The whole frame is Triton's own JPEG; the face goes through ``jpeg_encode``."""
+    assert await service.video_frame("echo", 5, "full_body") == fake_picture("echo", 5)
+    assert await service.video_frame("echo", 5, "rois_320") == fake_jpeg("jpeg_encode", 5)
+    assert triton.requested_outputs == [["full_frame"], ["face"], ["jpeg"]]
+
+
+async def test_two_avatars_at_once():
+    """Each avatar answers with its own pictures."""
+    async with FakeTriton(models=("anna", "bert")) as triton, Balancer(config_for(triton)) as balancer:
+        service = Service(config_for(triton), balancer, Metrics())
+        assert await service.render("anna", 1) == fake_jpeg("anna", 1)
+        assert await service.render("bert", 1) == fake_jpeg("bert", 1)

@@ -1,0 +1,164 @@
+"""bridge/session.py"""
+
+import asyncio
+import json
+
+import pytest
+from websockets.exceptions import ConnectionClosed, ConnectionClosedError
+
+from bridge.protocol import encode_frame_request
+from bridge.server import serve
+from tests.bridge.helpers import WAIT_S, config_for, connected, http, receive
+from tests.fake_triton import FakeTriton, fake_jpeg
+
+
+def big_jpeg(model_name, frame_id):
+    """Return a picture of 256 KiB."""
+    return fake_jpeg(model_name, frame_id).ljust(1 << 18, b"\0")
+
+
+async def test_answers_come_in_request_order(triton, bridge):
+    """However long each takes and whatever becomes of it, answers come in the order of their requests."""
+    requests = [
+        encode_frame_request("slow", 1),
+        encode_frame_request("echo", 2),
+        encode_frame_request("broken", 3),
+        encode_frame_request("nobody", 4),
+        "{",
+        encode_frame_request("slow", 5),
+        '{"type": "list_models"}',
+        bytes(5000),
+        encode_frame_request("echo", 150),
+        encode_frame_request("echo", 6),
+    ]
+    async with connected(bridge) as websocket:
+        for request in requests:
+            await websocket.send(request)
+        await triton.wait_for_calls("slow", 2)
+        await triton.wait_for_calls("echo", 3)
+        triton.release.set()
+        answers = [await receive(websocket) for _ in requests]
+    assert answers[0] == fake_jpeg("slow", 1)
+    assert answers[1] == fake_jpeg("echo", 2)
+    assert [answer["code"] for answer in answers[2:5]] == ["internal", "unknown_model", "bad_request"]
+    assert answers[5] == fake_jpeg("slow", 5)
+    assert answers[6]["models"] == ["broken", "echo", "slow"]
+    assert [answer["code"] for answer in answers[7:9]] == ["message_too_large", "invalid_frame_id"]
+    assert answers[9] == fake_jpeg("echo", 6)
+
+
+async def test_thousand_pipelined_frames(bridge):
+    """A thousand frames sent at once come back in order, byte for byte."""
+    async with connected(bridge) as websocket:
+
+        async def send_all():
+            for number in range(1000):
+                await websocket.send(encode_frame_request("echo", number % 150))
+
+        sending = asyncio.create_task(send_all())
+        for number in range(1000):
+            assert await receive(websocket) == fake_jpeg("echo", number % 150)
+        await sending
+
+
+async def test_the_connection_goes_on_after_every_error(bridge):
+    """After each kind of malformed message the connection answers the next frame."""
+    async with connected(bridge) as websocket:
+        for message in (b"", b"\x09short", b"\x01\xff" + bytes(4), "text", "[]", '{"type": 3}', bytes(4097)):
+            await websocket.send(message)
+            assert (await receive(websocket))["type"] == "error"
+            await websocket.send(encode_frame_request("echo", 1))
+            assert await receive(websocket) == fake_jpeg("echo", 1)
+
+
+async def test_a_megabyte_closes_the_connection(bridge):
+    """A message beyond 1 MiB isn't read, and closes its connection with 1009, but no other."""
+    async with connected(bridge) as websocket, connected(bridge) as neighbour:
+        await websocket.send(bytes((1 << 20) + 1))
+        with pytest.raises(ConnectionClosedError) as caught:
+            await receive(websocket)
+        assert caught.value.rcvd.code == 1009
+        await neighbour.send(encode_frame_request("echo", 1))
+        assert await receive(neighbour) == fake_jpeg("echo", 1)
+
+
+async def test_disconnect_cancels_requests(triton, bridge):
+    """When a client leaves, what it asked for is cancelled in Triton, and the backend is given back."""
+    async with connected(bridge) as websocket:
+        for frame_id in range(5):
+            await websocket.send(encode_frame_request("slow", frame_id))
+        await triton.wait_for_calls("slow", 5)
+        assert bridge.balancer.backends[0].inflight == 5
+        websocket.transport.abort()
+        await triton.wait_for_cancelled("slow", 5)
+    metrics = (await http(bridge.port, "/metrics"))[2]
+    assert b"lipsync_bridge_requests_inflight 0.0\n" in metrics
+    assert b"lipsync_bridge_connections 0.0\n" in metrics
+    assert bridge.balancer.backends[0].inflight == 0
+
+
+async def test_flood_without_reading(triton):
+    """Of 10,000 requests at most max_inflight are under way; others are served, and all get their answer."""
+    async with (
+        serve(config_for(triton, max_inflight=8, infer_timeout_s=60)) as bridge,
+        connected(bridge) as flooder,
+        connected(bridge) as neighbour,
+    ):
+
+        async def flood():
+            for number in range(10_000):
+                await flooder.send(encode_frame_request("slow", number % 150))
+
+        flooding = asyncio.create_task(flood())
+        await triton.wait_for_calls("slow", 8)
+        for frame_id in range(50):
+            await neighbour.send(encode_frame_request("echo", frame_id))
+            assert await receive(neighbour) == fake_jpeg("echo", frame_id)
+        assert triton.calls["slow"] == 8
+        triton.release.set()
+        for number in range(10_000):
+            assert await receive(flooder) == fake_jpeg("slow", number % 150)
+        await flooding
+
+
+async def test_unread_answers_hold_back_requests():
+    """A client that doesn't read its pictures is soon no longer read either, and others are served."""
+    async with (
+        FakeTriton(models=("echo", "other"), jpeg=big_jpeg) as triton,
+        serve(config_for(triton, max_inflight=8, shutdown_timeout_s=0.2)) as bridge,
+        connected(bridge) as flooder,
+        connected(bridge) as neighbour,
+    ):
+        for number in range(1000):
+            await flooder.send(encode_frame_request("echo", number % 150))
+        for frame_id in range(100):
+            await neighbour.send(encode_frame_request("other", frame_id))
+            assert await receive(neighbour) == big_jpeg("other", frame_id)
+        assert triton.calls["echo"] < 200  # what sockets hold, at 256 KiB each, and the window
+
+
+async def test_a_client_that_never_reads_is_disconnected():
+    """After send_timeout_s with an unread answer the connection is dropped, and its requests cancelled."""
+    async with (
+        FakeTriton(models=("echo", "slow"), jpeg=big_jpeg) as triton,
+        serve(config_for(triton, send_timeout_s=0.1, max_inflight=256)) as bridge,
+        connected(bridge) as websocket,
+    ):
+        for number in range(250):
+            await websocket.send(encode_frame_request("echo", number % 150))
+        await websocket.send(encode_frame_request("slow", 1))
+        await triton.wait_for_cancelled("slow", 1)
+        with pytest.raises(ConnectionClosed):
+            while True:
+                await asyncio.wait_for(websocket.recv(), WAIT_S)
+
+
+async def test_sent_bytes_are_counted(bridge):
+    """The bytes of all answers, pictures and text, are counted."""
+    async with connected(bridge) as websocket:
+        await websocket.send(encode_frame_request("echo", 1))
+        await websocket.send('{"type": "list_models"}')
+        jpeg, text = await websocket.recv(), await websocket.recv()
+        assert json.loads(text)["count"] == 3
+        metrics = (await http(bridge.port, "/metrics"))[2].decode()
+    assert f"lipsync_bridge_sent_bytes_total {float(len(jpeg) + len(text))}\n" in metrics

@@ -1,0 +1,182 @@
+"""bridge/triton.py"""
+
+import asyncio
+
+import grpc
+import pytest
+from tritonclient.grpc import service_pb2
+
+from bridge.errors import BackendLost, BadRequest, InferTimeout, InternalError, InvalidFrameId, UnknownModel
+from bridge.triton import TritonClient, bytes_output, encode_request, frame_request, int32_output, raw_output
+from tests.fake_triton import BOUNDS, FakeTriton, fake_face, fake_jpeg
+
+TIMEOUT_S = 5.0
+
+
+@pytest.fixture
+async def client(triton):
+    client = TritonClient(triton.address)
+    yield client
+    await client.close()
+
+
+async def test_infer_asks_for_the_named_outputs_only(triton, client):
+    """A frame is asked for with one output, and comes back without the length before it."""
+    response = await client.infer(frame_request("echo", 7, ("jpeg",)), TIMEOUT_S)
+    assert bytes_output(response, "jpeg") == fake_jpeg("echo", 7)
+    assert triton.requested_outputs == [["jpeg"]]
+
+
+async def test_several_outputs(client):
+    """Outputs are found by name, in whichever order they come."""
+    response = await client.infer(frame_request("echo", 7, ("bounds", "jpeg")), TIMEOUT_S)
+    assert int32_output(response, "bounds") == list(BOUNDS)
+    assert bytes_output(response, "jpeg") == fake_jpeg("echo", 7)
+
+
+async def test_encode_request(client):
+    """A face goes to ``jpeg_encode`` as raw bytes."""
+    response = await client.infer(encode_request(fake_face(9).tobytes()), TIMEOUT_S)
+    assert bytes_output(response, "jpeg") == fake_jpeg("jpeg_encode", 9)
+
+
+async def test_a_template_is_not_changed_by_its_requests():
+    """Each request carries its own id only, though requests share their prepared part."""
+    first, second = (frame_request("echo", frame_id, ("jpeg",)) for frame_id in (1, 2))
+    assert (list(first.raw_input_contents), list(second.raw_input_contents)) == (
+        [b"\x01\0\0\0"],
+        [b"\x02\0\0\0"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("model_name", "frame_id", "error", "sentence"),
+    [
+        (
+            "echo",
+            150,
+            InvalidFrameId,
+            "in ensemble 'echo', frame_id 150 is outside [0, 149] of model 'echo_frames'",
+        ),
+        ("nobody", 1, UnknownModel, "expected the name of a loaded model, got 'nobody'"),
+        (
+            "echo_frames",
+            1,
+            BadRequest,
+            "model 'echo_frames': expected an avatar, got Triton's refusal: "
+            "unexpected inference output 'jpeg' for model 'echo_frames'",
+        ),
+    ],
+)
+async def test_refusals(client, model_name, frame_id, error, sentence):
+    """What Triton refuses becomes a typed error with a sentence, caused by gRPC's own."""
+    with pytest.raises(error) as caught:
+        await client.infer(frame_request(model_name, frame_id, ("jpeg",)), TIMEOUT_S)
+    assert str(caught.value) == sentence
+    assert isinstance(caught.value.__cause__, grpc.aio.AioRpcError)
+
+
+async def test_internal_errors(triton, client):
+    """Any other failure is internal, with Triton's words in the detail and not in the sentence."""
+    with pytest.raises(InternalError) as caught:
+        await client.infer(frame_request("broken", 1, ("jpeg",)), TIMEOUT_S)
+    assert caught.value.detail == (
+        f"INTERNAL from Triton at {triton.address} for 'broken': the secret of model 'broken'"
+    )
+    assert "secret" not in str(caught.value)
+
+
+async def test_unloaded_model(triton, client):
+    """A model that was unloaded is unknown."""
+    triton.unload_model("echo")
+    with pytest.raises(UnknownModel):
+        await client.infer(frame_request("echo", 1, ("jpeg",)), TIMEOUT_S)
+
+
+async def test_unavailable_model_is_not_a_lost_backend():
+    """UNAVAILABLE about a model speaks of the model, not of the connection."""
+
+    class OlderTriton(FakeTriton):
+        async def ModelInfer(self, request, context):
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "Request for unknown model: 'x' is not ready")
+
+    async with OlderTriton() as triton:
+        client = TritonClient(triton.address)
+        with pytest.raises(UnknownModel):
+            await client.infer(frame_request("x", 1, ("jpeg",)), TIMEOUT_S)
+        await client.close()
+
+
+async def test_deadline(client):
+    """An answer that doesn't come in time is a timeout that names model and deadline."""
+    with pytest.raises(InferTimeout) as caught:
+        await client.infer(frame_request("slow", 1, ("jpeg",)), 0.05)
+    assert str(caught.value) == "expected an answer of model 'slow' within 0.05 s, got none"
+
+
+async def test_lost_in_flight(triton, client):
+    """A call whose server dies is lost, and so is the next one, at once."""
+    call = asyncio.create_task(client.infer(frame_request("slow", 1, ("jpeg",)), TIMEOUT_S))
+    await triton.wait_for_calls("slow", 1)
+    await triton.kill()
+    with pytest.raises(BackendLost):
+        await call
+    with pytest.raises(BackendLost, match=f"^expected an answer of Triton at {triton.address}, got: "):
+        await client.infer(frame_request("echo", 1, ("jpeg",)), TIMEOUT_S)
+
+
+async def test_cancelling_reaches_triton(triton, client):
+    """A cancelled call is cancelled in Triton, too."""
+    call = asyncio.create_task(client.infer(frame_request("slow", 1, ("jpeg",)), TIMEOUT_S))
+    await triton.wait_for_calls("slow", 1)
+    call.cancel()
+    await triton.wait_for_cancelled("slow", 1)
+    assert (await asyncio.gather(call, return_exceptions=True))[0].__class__ is asyncio.CancelledError
+
+
+async def test_readiness(triton, client):
+    """Readiness is Triton's answer, and false when there is none."""
+    assert await client.is_server_ready(TIMEOUT_S)
+    triton.set_ready(False)
+    assert not await client.is_server_ready(TIMEOUT_S)
+    await triton.kill()
+    assert not await client.is_server_ready(TIMEOUT_S)
+
+
+async def test_index_and_parameters(triton, client):
+    """The index holds ready models only, and a model's parameters are strings."""
+    triton.unload_model("slow")
+    index = await client.get_model_repository_index(TIMEOUT_S)
+    assert index == ["echo", "echo_frames", "broken", "broken_frames", "jpeg_encode"]
+    parameters = await client.get_model_parameters("echo_frames", TIMEOUT_S)
+    assert (parameters["frame_count"], parameters["fps"], parameters["audio_mode"]) == ("150", "25.0", "ave")
+    with pytest.raises(UnknownModel):
+        await client.get_model_parameters("slow_frames", TIMEOUT_S)
+
+
+def response_with(name, content):
+    response = service_pb2.ModelInferResponse(model_name="demo")
+    response.outputs.add(name=name)
+    response.raw_output_contents.append(content)
+    return response
+
+
+@pytest.mark.parametrize("content", [b"", b"\x01\0\0", b"\x02\0\0\0a", b"\x01\0\0\0a\x01\0\0\0b"])
+def test_malformed_bytes_tensor(content):
+    """A BYTES tensor of anything but one element is an internal error."""
+    with pytest.raises(InternalError) as caught:
+        bytes_output(response_with("jpeg", content), "jpeg")
+    assert caught.value.detail == f"model 'demo': expected one element in 'jpeg', got {len(content)} bytes"
+
+
+def test_malformed_int32_tensor():
+    """An INT32 tensor with half a value is an internal error."""
+    with pytest.raises(InternalError):
+        int32_output(response_with("bounds", b"\0" * 5), "bounds")
+
+
+def test_missing_output():
+    """An output that didn't come back is an internal error that names those that did."""
+    with pytest.raises(InternalError) as caught:
+        raw_output(response_with("jpeg", b""), "bounds")
+    assert caught.value.detail == "model 'demo': expected output 'bounds', got ['jpeg']"

@@ -1,0 +1,298 @@
+"""A Triton stand-in for tests: a real gRPC server on port 0 whose model names are behaviours.
+
+======== =====================================================================
+model    what it does
+======== =====================================================================
+echo     answers at once; any further name in ``models`` does the same
+slow     answers once ``release`` is set
+broken   fails with INTERNAL
+======== =====================================================================
+
+Every model ``m`` is an avatar: it comes with ``m_frames``, and all share ``jpeg_encode``. A frame id
+outside [0, frame_count - 1] fails with INVALID_ARGUMENT, an unknown model with NOT_FOUND, an unloaded one
+with UNAVAILABLE, in Triton's words. Run as a program, it prints its port and serves until it is killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import grpc
+import numpy as np
+from tritonclient.grpc import service_pb2, service_pb2_grpc
+
+__all__ = ["BOUNDS", "FakeTriton", "fake_face", "fake_jpeg", "fake_picture"]
+
+BOUNDS = (10, 20, 330, 340)
+"""The crop rectangle (x1, y1, x2, y2) of every frame."""
+
+Tensor = tuple[str, list[int], bytes]
+"""Datatype, shape and raw content of one output."""
+
+
+def fake_jpeg(model_name: str, frame_id: int) -> bytes:
+    """Return the picture that ``model_name`` answers for ``frame_id``: JPEG's markers, and a text with both.
+
+    Start of image, a comment with the text, a frame header that says 256x256x3, end of image.
+    """
+    text = f"{model_name}:{frame_id}".encode()
+    comment = b"\xff\xfe" + (len(text) + 2).to_bytes(2, "big") + text
+    frame_header = bytes.fromhex("ffc0 0011 08 0100 0100 03 011100 021100 031100")
+    return b"\xff\xd8" + comment + frame_header + b"\xff\xd9"
+
+
+def fake_picture(model_name: str, frame_id: int) -> bytes:
+    """Return the ``full_frame`` that ``<model_name>_frames`` answers for ``frame_id``."""
+    return fake_jpeg(f"{model_name}_full_frame", frame_id)
+
+
+def fake_face(frame_id: int) -> np.ndarray:
+    """Return the 320x320x3 uint8 face of ``frame_id``: every byte is the id modulo 256."""
+    return np.full((320, 320, 3), frame_id % 256, np.uint8)
+
+
+class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
+    """An in-process Triton: ``async with FakeTriton() as triton: connect(triton.address)``.
+
+    Args:
+        frame_count: Frames of every avatar.
+        models: Names of the avatars; ``slow`` and ``broken`` misbehave, any other name echoes.
+        jpeg: Makes an avatar's picture from model name and frame id.
+        port: Port to listen on; 0 takes a free one.
+
+    Attributes:
+        address: ``host:port``, once entered.
+        calls: Inferences received so far, by model name.
+        cancelled: Inferences cancelled by their caller so far, by model name.
+        requested_outputs: The output names of each inference received, in order.
+        probes: Answers given to ServerReady so far.
+        release: Event that lets ``slow`` answer.
+    """
+
+    def __init__(
+        self,
+        *,
+        frame_count: int = 150,
+        models: Sequence[str] = ("echo", "slow", "broken"),
+        jpeg: Callable[[str, int], bytes] = fake_jpeg,
+        port: int = 0,
+    ) -> None:
+        self.frame_count = frame_count
+        self.address = ""
+        self.calls: Counter[str] = Counter()
+        self.cancelled: Counter[str] = Counter()
+        self.requested_outputs: list[list[str]] = []
+        self.probes = 0
+        self.release = asyncio.Event()
+        self._avatars = list(models)
+        self._unloaded: set[str] = set()
+        self._jpeg = jpeg
+        self._port = port
+        self._ready = True
+        self._changed = asyncio.Condition()
+        self._server: grpc.aio.Server | None = None
+
+    async def __aenter__(self) -> FakeTriton:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.kill()
+
+    # ---- what a test does to it
+
+    async def start(self) -> None:
+        """Listen; after ``kill`` on the same port again."""
+        # a port shared with another server would hand that one half of the calls
+        self._server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+        service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(self, self._server)
+        self._port = self._server.add_insecure_port(f"127.0.0.1:{self._port}")
+        self.address = f"127.0.0.1:{self._port}"
+        await self._server.start()
+
+    async def kill(self) -> None:
+        """Stop abruptly: close every connection, and abort what is in flight."""
+        if self._server is not None:
+            await self._server.stop(None)
+            self._server = None
+
+    def set_ready(self, ready: bool) -> None:
+        """Choose what ServerReady answers; inference goes on either way."""
+        self._ready = ready
+
+    def add_model(self, name: str) -> None:
+        """Add an avatar, or load an unloaded one again."""
+        self._unloaded.discard(name)
+        if name not in self._avatars:
+            self._avatars.append(name)
+
+    def unload_model(self, name: str) -> None:
+        """Unload an avatar: it stays in the index, without being ready."""
+        self._unloaded.add(name)
+
+    async def wait_for_calls(self, model_name: str, count: int, *, wait_s: float = 5.0) -> None:
+        """Return once ``model_name`` received ``count`` inferences in all, else raise TimeoutError."""
+        await self._wait_until(lambda: self.calls[model_name] >= count, wait_s)
+
+    async def wait_for_cancelled(self, model_name: str, count: int, *, wait_s: float = 5.0) -> None:
+        """Return once ``count`` inferences of ``model_name`` were cancelled, else raise TimeoutError."""
+        await self._wait_until(lambda: self.cancelled[model_name] >= count, wait_s)
+
+    async def wait_for_probes(self, count: int, *, wait_s: float = 5.0) -> None:
+        """Return once ServerReady was asked ``count`` more times, else raise TimeoutError."""
+        total = self.probes + count
+        await self._wait_until(lambda: self.probes >= total, wait_s)
+
+    async def _wait_until(self, condition: Callable[[], bool], wait_s: float) -> None:
+        async with self._changed:
+            await asyncio.wait_for(self._changed.wait_for(condition), wait_s)
+
+    # ---- gRPC methods (Triton's names)
+
+    async def ServerReady(self, request: Any, context: Any) -> Any:
+        self.probes += 1
+        await self._tell()
+        return service_pb2.ServerReadyResponse(ready=self._ready)
+
+    async def ServerLive(self, request: Any, context: Any) -> Any:
+        return service_pb2.ServerLiveResponse(live=True)
+
+    async def ModelReady(self, request: Any, context: Any) -> Any:
+        return service_pb2.ModelReadyResponse(ready=request.name in self._loaded())
+
+    async def RepositoryIndex(self, request: Any, context: Any) -> Any:
+        response = service_pb2.RepositoryIndexResponse()
+        loaded = self._loaded()
+        for name in self._names():
+            if name in loaded:
+                response.models.add(name=name, version="1", state="READY")
+            elif not request.ready:
+                response.models.add(name=name, version="1", state="UNAVAILABLE", reason="unloaded")
+        return response
+
+    async def ModelConfig(self, request: Any, context: Any) -> Any:
+        await self._check_loaded(request.name, context)
+        response = service_pb2.ModelConfigResponse()
+        response.config.name = request.name
+        response.config.max_batch_size = 16
+        if request.name.endswith("_frames"):
+            facts = {
+                "frame_count": self.frame_count,
+                "fps": 25.0,
+                "audio_mode": "ave",
+                "edge_padding": "zeros",
+            }
+            for key, value in facts.items():
+                response.config.parameters[key].string_value = str(value)
+        return response
+
+    async def ModelInfer(self, request: Any, context: Any) -> Any:
+        name = request.model_name
+        with self._counting_cancellation(name):
+            self.calls[name] += 1
+            self.requested_outputs.append([output.name for output in request.outputs])
+            await self._tell()
+            await self._check_loaded(name, context)
+            if name == "slow":
+                await self.release.wait()
+            if name == "broken":
+                await context.abort(grpc.StatusCode.INTERNAL, "the secret of model 'broken'")
+            if name == "jpeg_encode":
+                tensors = {"jpeg": _encode_face(request.raw_input_contents[0])}
+            else:
+                tensors = await self._frames(request, context)
+            for output in request.outputs:
+                if output.name not in tensors:
+                    text = f"unexpected inference output '{output.name}' for model '{name}'"
+                    await context.abort(grpc.StatusCode.INVALID_ARGUMENT, text)
+            return _response(request, tensors)
+
+    async def _frames(self, request: Any, context: Any) -> dict[str, Tensor]:
+        name = request.model_name
+        avatar = name.removesuffix("_frames")
+        ids = np.frombuffer(request.raw_input_contents[0], "<i4").tolist()
+        for frame_id in ids:
+            if not 0 <= frame_id < self.frame_count:
+                where = f"in ensemble '{avatar}', " if name == avatar else ""
+                text = (
+                    f"frame_id {frame_id} is outside [0, {self.frame_count - 1}] of model '{avatar}_frames'"
+                )
+                await context.abort(grpc.StatusCode.INVALID_ARGUMENT, where + text)
+        count = len(ids)
+        bounds = ("INT32", [count, 4], np.array([BOUNDS] * count, "<i4").tobytes())
+        if name == avatar:
+            return {"jpeg": _bytes_tensor([self._jpeg(name, i) for i in ids]), "bounds": bounds}
+        faces = np.stack([fake_face(i) for i in ids])
+        return {
+            "face": ("UINT8", [count, 320, 320, 3], faces.tobytes()),
+            "audio": ("FP32", [count, 32, 16, 16], bytes(count * 32 * 16 * 16 * 4)),
+            "bounds": bounds,
+            "full_frame": _bytes_tensor([fake_picture(avatar, i) for i in ids]),
+        }
+
+    # ---- state
+
+    def _names(self) -> list[str]:
+        return [name for avatar in self._avatars for name in (avatar, f"{avatar}_frames")] + ["jpeg_encode"]
+
+    def _loaded(self) -> set[str]:
+        return {name for name in self._names() if name.removesuffix("_frames") not in self._unloaded}
+
+    async def _check_loaded(self, name: str, context: Any) -> None:
+        if name not in self._names():
+            await context.abort(
+                grpc.StatusCode.NOT_FOUND, f"Request for unknown model: '{name}' is not found"
+            )
+        if name not in self._loaded():
+            await context.abort(
+                grpc.StatusCode.NOT_FOUND,
+                f"Request for unknown model: '{name}' has no available versions",
+            )
+
+    async def _tell(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
+
+    @contextlib.contextmanager
+    def _counting_cancellation(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except asyncio.CancelledError:
+            self.cancelled[name] += 1
+            # this task is being cancelled: another one has to tell the waiters
+            self._telling = asyncio.ensure_future(self._tell())
+            raise
+
+
+def _response(request: Any, tensors: dict[str, Tensor]) -> Any:
+    response = service_pb2.ModelInferResponse(model_name=request.model_name, model_version="1", id=request.id)
+    for name in [output.name for output in request.outputs] or list(tensors):
+        datatype, shape, content = tensors[name]
+        response.outputs.add(name=name, datatype=datatype, shape=shape)
+        response.raw_output_contents.append(content)
+    return response
+
+
+def _bytes_tensor(values: Sequence[bytes]) -> Tensor:
+    content = b"".join(len(value).to_bytes(4, "little") + value for value in values)
+    return "BYTES", [len(values), 1], content
+
+
+def _encode_face(content: bytes) -> Tensor:
+    images = np.frombuffer(content, np.uint8).reshape(-1, 320, 320, 3)
+    return _bytes_tensor([fake_jpeg("jpeg_encode", int(image[0, 0, 0])) for image in images])
+
+
+async def _serve_until_killed() -> None:
+    async with FakeTriton(port=int(sys.argv[1]) if len(sys.argv) > 1 else 0) as triton:
+        print(triton.address, flush=True)
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve_until_killed())
