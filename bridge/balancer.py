@@ -43,7 +43,7 @@ class Backend:
         self.inflight = 0
         self.total_requests = 0
         self.error_count = 0
-        self._suspected = asyncio.Event()
+        self._probe_due = asyncio.Event()
 
     @contextlib.contextmanager
     def lease(self) -> Iterator[TritonClient]:
@@ -64,14 +64,18 @@ class Backend:
         """Keep ``ready`` true to life: ask every ``interval_s``, and at once when a call was lost."""
         while True:
             await self.probe(timeout_s)
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._suspected.wait(), interval_s)
+            # not wait_for: before Python 3.12 it loses a cancellation that comes together with the event
+            timer = asyncio.get_running_loop().call_later(interval_s, self._probe_due.set)
+            try:
+                await self._probe_due.wait()
+            finally:
+                timer.cancel()
 
     async def probe(self, timeout_s: float) -> None:
         """Ask once whether Triton is ready."""
-        self._suspected.clear()
+        self._probe_due.clear()
         ready = await self.client.is_server_ready(timeout_s)
-        if ready and self._suspected.is_set():
+        if ready and self._probe_due.is_set():
             return  # a call was lost while Triton's answer was under way: the next probe decides
         if ready != self.ready:
             logger.info("Triton at %s is %s", self.address, "ready" if ready else "not ready")
@@ -81,7 +85,7 @@ class Backend:
         if self.ready:
             logger.warning("%s; it is out of the rotation", error)
         self.ready = False
-        self._suspected.set()
+        self._probe_due.set()
 
 
 class Balancer:
@@ -155,7 +159,5 @@ class Balancer:
         return ready[self._turn % len(ready)]
 
     def _least_inflight(self, ready: list[Backend]) -> Backend:
-        # rotated first: equally busy backends take turns
-        self._turn += 1
-        start = self._turn % len(ready)
-        return min(ready[start:] + ready[:start], key=lambda backend: backend.inflight)
+        fewest = min(backend.inflight for backend in ready)
+        return self._round_robin([backend for backend in ready if backend.inflight == fewest])

@@ -77,7 +77,7 @@ def _choice(names: Sequence[str]) -> Parse:
     return parse
 
 
-def _setting(default: object, parse: Parse, meaning: str) -> Any:  # noqa: ANN401 (as field() itself)
+def _setting(default: object, parse: Parse, meaning: str) -> Any:
     return dataclasses.field(default=default, metadata={"parse": parse, "meaning": meaning})
 
 

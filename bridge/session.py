@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import Any
 
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
@@ -18,6 +19,8 @@ from bridge.config import BridgeConfig
 from bridge.metrics import Metrics
 
 __all__ = ["Session"]
+
+Task = asyncio.Task[Any]
 
 logger = logging.getLogger(__name__)
 
@@ -44,14 +47,16 @@ class Session:
         reader = asyncio.create_task(self._read())
         writer = asyncio.create_task(self._write())
         drain = asyncio.create_task(self._draining.wait())
+        # reader and writer don't notice a lost connection while they wait for Triton
+        gone = asyncio.create_task(self._websocket.wait_closed())
         self._metrics.connections.inc()
         try:
-            await asyncio.wait({reader, writer, drain}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({reader, writer, drain, gone}, return_when=asyncio.FIRST_COMPLETED)
             if drain.done():
-                await self._finish(reader, writer)
+                await self._finish(reader, writer, gone)
         finally:
             self._metrics.connections.dec()
-            await self._cancel(reader, writer, drain)
+            await self._cancel(reader, writer, drain, gone)
 
     def drain(self) -> None:
         """Read no more, answer what was read, then close with 1001 (going away)."""
@@ -94,17 +99,17 @@ class Session:
             deadline.cancel()
         self._metrics.sent_bytes.inc(len(message))
 
-    async def _finish(self, reader: asyncio.Task[None], writer: asyncio.Task[None]) -> None:
+    async def _finish(self, reader: Task, writer: Task, gone: Task) -> None:
         reader.cancel()
         await asyncio.wait({reader})
         answered = asyncio.create_task(self._answers.join())
         try:
-            await asyncio.wait({answered, writer}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({answered, writer, gone}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             answered.cancel()
         await self._websocket.close(CloseCode.GOING_AWAY)
 
-    async def _cancel(self, *tasks: asyncio.Task[object]) -> None:
+    async def _cancel(self, *tasks: Task) -> None:
         for task in tasks:
             task.cancel()
         ended = await asyncio.gather(*tasks, return_exceptions=True)

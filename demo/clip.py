@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import shutil
 import tempfile
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,7 +18,6 @@ from demo.face import FaceRenderer
 from demo.features import audio_features
 from demo.landmarks import landmarks
 from demo.motion import FPS, poses
-from demo.paint import Image
 from demo.pose import Pose
 
 __all__ = ["FEATURES_FILE", "LANDMARKS_FOLDER", "MAX_SIZE_PX", "MIN_SIZE_PX", "VIDEO_FILE", "write_clip"]
@@ -31,8 +27,6 @@ LANDMARKS_FOLDER = "landmarks"
 FEATURES_FILE = "audio_features.npy"
 MIN_SIZE_PX = 256
 MAX_SIZE_PX = 1024
-
-_DRAWING_THREADS = 3
 
 
 def write_clip(folder: Path, *, frames: int = 150, size_px: int = 512, quiet: bool = False) -> None:
@@ -60,7 +54,7 @@ def write_clip(folder: Path, *, frames: int = 150, size_px: int = 512, quiet: bo
             _write_landmarks(draft / LANDMARKS_FOLDER, sequence, size_px)
             _write_video(draft / VIDEO_FILE, sequence, size_px, quiet)
     except OSError as exc:
-        raise ClipNotWritten(folder, exc.strerror or str(exc)) from exc
+        raise ClipNotWritten(folder, str(exc)) from exc
 
 
 @contextmanager
@@ -92,9 +86,8 @@ def _write_video(path: Path, sequence: Sequence[Pose], size_px: int, quiet: bool
     try:
         if not writer.isOpened():
             raise OSError("OpenCV could not open its Motion JPEG writer")
-        drawn = _in_order(renderer.draw, sequence)
-        for frame in tqdm(drawn, "drawing the demo clip", len(sequence), unit="frame", disable=quiet):
-            writer.write(frame)
+        for pose in tqdm(sequence, "drawing the demo clip", unit="frame", disable=quiet):
+            writer.write(renderer.draw(pose))
     finally:
         writer.release()
     _check_video(path, len(sequence))
@@ -109,14 +102,3 @@ def _check_video(path: Path, frames: int) -> None:
         reader.release()
     if readable != frames:
         raise OSError(f"the video should hold {frames} frames, {readable} can be read back")
-
-
-def _in_order(draw: Callable[[Pose], Image], sequence: Sequence[Pose]) -> Iterator[Image]:
-    """Yield the frames in order, a few drawn ahead on other threads (OpenCV lets go of the interpreter)."""
-    rest = iter(sequence)
-    with ThreadPoolExecutor(_DRAWING_THREADS) as pool:
-        ahead: deque[Future[Image]] = deque(pool.submit(draw, p) for p in itertools.islice(rest, 4))
-        while ahead:
-            frame = ahead.popleft().result()
-            ahead.extend(pool.submit(draw, pose) for pose in itertools.islice(rest, 1))
-            yield frame

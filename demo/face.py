@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from demo.eyes import paint_brows, paint_eyes
-from demo.geometry import head_matrix, jaw_drop, jaw_share, source_map
+from demo.geometry import head_matrix, jaw_drop, jaw_share, source_map, to_frame
 from demo.mouth import paint_mouth
 from demo.paint import Image, Painter, blend
 from demo.portrait import backdrop, body_layer, hair_layer, head_layer
@@ -18,6 +18,7 @@ from demo.pose import MouthPose, Pose
 
 __all__ = ["FaceRenderer"]
 
+_HEAD = (94, 10, 418, 458)
 _EYES = (140, 176, 372, 276)
 _JAW = (108, 330, 404, 460)
 _MOUTH = (188, 318, 324, 426)
@@ -46,9 +47,20 @@ class FaceRenderer:
         body = head_matrix(pose, _BODY_SHARE)
         body[1, 2] -= _BREATH * pose.breath
         frame = blend(frame, self._moved(self._body, body))
-        return blend(frame, self._draw_head(pose))
+        left, top, right, bottom = self._head_box(pose)
+        head = self._draw_head(pose, (left, top, right, bottom))
+        frame[top:bottom, left:right] = blend(frame[top:bottom, left:right], head)
+        return frame
 
-    def _draw_head(self, pose: Pose) -> Image:
+    def _head_box(self, pose: Pose) -> tuple[int, int, int, int]:
+        """Return the part of the frame the head lies in, in pixels: left, top, right, bottom."""
+        left, top, right, bottom = _HEAD
+        corners = to_frame([(left, top), (right, top), (right, bottom), (left, bottom)], pose)
+        box = np.vstack([corners.min(0), corners.max(0)]) * (self.size_px / 512)
+        low, high = np.clip(box, 0, self.size_px).astype(int)
+        return int(low[0]), int(low[1]), int(high[0]), int(high[1])
+
+    def _draw_head(self, pose: Pose, box: tuple[int, int, int, int]) -> Image:
         head = self._head.copy()
         self._lower_jaw(head, pose.mouth)
         scale = len(head) / 512
@@ -57,8 +69,10 @@ class FaceRenderer:
             paint_brows(painter, pose)
         with _Window(head, _MOUTH, scale) as painter:
             paint_mouth(painter, pose.mouth)
-        turned = cv2.remap(head, *source_map(pose, len(head)), cv2.INTER_LINEAR)
-        return cv2.resize(turned, (self.size_px, self.size_px), interpolation=cv2.INTER_AREA)
+        left, top, right, bottom = box
+        map_x, map_y = source_map(pose, scale, (2 * left, 2 * top, 2 * right, 2 * bottom))
+        turned = cv2.remap(head, map_x, map_y, cv2.INTER_LINEAR)
+        return cv2.resize(turned, (right - left, bottom - top), interpolation=cv2.INTER_AREA)
 
     def _lower_jaw(self, head: Image, mouth: MouthPose) -> None:
         """Stretch the lower face down to where the jaw goes."""

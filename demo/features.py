@@ -32,4 +32,4 @@ def audio_features(poses: Sequence[Pose]) -> npt.NDArray[np.float32]:
     weights = rng.normal(0.0, 1.0, (2 * shape.shape[1], FEATURES))
     bias = rng.normal(0.0, 0.5, FEATURES)
     layer = np.hstack([shape, _CHANGE_GAIN * change]) @ weights + bias
-    return np.maximum(layer, 0.0).astype(np.float32)
+    return np.asarray(np.maximum(layer, 0.0), np.float32)

@@ -137,21 +137,31 @@ def to_frame(points: Points, pose: Pose) -> Curve:
     return np.asarray(p @ matrix[:, :2].T + matrix[:, 2])
 
 
-def source_map(pose: Pose, size_px: int) -> tuple[Image, Image]:
-    """Return, for each pixel of a frame, the pixel of the head's layer it shows: two float32 maps for cv2.remap.
+def source_map(pose: Pose, scale: float, box: tuple[int, int, int, int]) -> tuple[Image, Image]:
+    """Return, for each pixel of a part of the picture, the pixel of the head's layer it shows.
 
     The shift is smooth, so it is computed on a coarse grid and interpolated.
+
+    Args:
+        pose: Where the head is.
+        scale: Pixels per unit, of the picture and of the layer.
+        box: The part, in pixels: left, top, right, bottom.
+
+    Returns:
+        Two float32 maps, x and y, for cv2.remap.
     """
-    scale = size_px / 512
-    cells = max(1, size_px // _GRID_PX)
-    centres = (np.arange(cells) + 0.5) * (512 / cells)
-    x, y = np.meshgrid(centres, centres)
+    left, top, right, bottom = box
+    columns, rows = (max(2, (high - low) // _GRID_PX) for low, high in ((left, right), (top, bottom)))
+    x, y = np.meshgrid(
+        (left + (np.arange(columns) + 0.5) * ((right - left) / columns)) / scale,
+        (top + (np.arange(rows) + 0.5) * ((bottom - top) / rows)) / scale,
+    )
     back = cv2.invertAffineTransform(head_matrix(pose))
     head_x = back[0, 0] * x + back[0, 1] * y + back[0, 2]
     head_y = back[1, 0] * x + back[1, 1] * y + back[1, 2]
     source = np.stack([head_x, head_y], -1) - _parallax(head_x, head_y, pose)
     coarse = (source * scale - 0.5).astype(np.float32)
-    fine = cv2.resize(coarse, (size_px, size_px), interpolation=cv2.INTER_LINEAR)
+    fine = cv2.resize(coarse, (right - left, bottom - top), interpolation=cv2.INTER_LINEAR)
     return fine[..., 0], fine[..., 1]
 
 

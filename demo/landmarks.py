@@ -5,21 +5,21 @@ The importer's crop is square: left = x of point 1, right = x of point 31, top =
 ======== ==== =================================================================================
 points   many what
 ======== ==== =================================================================================
-0–32     33   contour of the face, left temple (0), jaw beside the ear (1), chin (16), jaw beside
+0-32     33   contour of the face, left temple (0), jaw beside the ear (1), chin (16), jaw beside
               the other ear (31), right temple (32)
-33–41    9    left brow: ridge from the outer end to the inner (33–37), underside back (38–41)
-42–50    9    right brow: ridge from the inner end to the outer (42–46), underside back (47–50)
-51–54    4    nose, from between the eyes to the tip
-55–59    5    base of the nose, left wing to right wing
-60–67    8    left eye: outer corner (60), upper lid (61–63), inner corner (64), lower lid (65–67)
-68–75    8    right eye: inner corner (68), upper lid (69–71), outer corner (72), lower lid (73–75)
-76–87    12   lips, outer edge: left corner (76), upper lip (77–81), right corner (82), lower (83–87)
-88–95    8    lips, inner edge: left corner (88), upper (89–91), right corner (92), lower (93–95)
+33-41    9    left brow: ridge from the outer end to the inner (33-37), underside back (38-41)
+42-50    9    right brow: ridge from the inner end to the outer (42-46), underside back (47-50)
+51-54    4    nose, from between the eyes to the tip
+55-59    5    base of the nose, left wing to right wing
+60-67    8    left eye: outer corner (60), upper lid (61-63), inner corner (64), lower lid (65-67)
+68-75    8    right eye: inner corner (68), upper lid (69-71), outer corner (72), lower lid (73-75)
+76-87    12   lips, outer edge: left corner (76), upper lip (77-81), right corner (82), lower (83-87)
+88-95    8    lips, inner edge: left corner (88), upper (89-91), right corner (92), lower (93-95)
 96, 97   2    irises, left and right
-98–109   12   forehead along the hairline, left to right
+98-109   12   forehead along the hairline, left to right
 ======== ==== =================================================================================
 
-Left and right are the picture's. The order of 0–97 is the one of the WFLW data set.
+Left and right are the picture's. 0-97 are in the order of the WFLW data set.
 """
 
 from __future__ import annotations

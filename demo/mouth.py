@@ -51,7 +51,7 @@ def _paint_inside(painter: Painter, hole: Image, shape: MouthShape, mouth: Mouth
     _paint_lower_teeth(painter, hole, bottom, mouth)
     _paint_tongue(painter, hole, bottom, half, mouth)
     _paint_upper_teeth(painter, hole, half)
-    lip_shadow = shape.upper_inner + (0.0, 1.5)
+    lip_shadow = np.add(shape.upper_inner, (0.0, 1.5))
     painter.fill(ribbon(lip_shadow, (3, 6, 6, 3)), "#2a070b", blur=1.8, opacity=0.50, clip=hole)
     for side in (-1, 1):
         painter.fill(
@@ -111,7 +111,7 @@ def _paint_upper_lip(painter: Painter, outline: Curve, shape: MouthShape) -> Non
         outline, Gradient(("#d77873", "#c05a5c", "#9c3f46"), (_X - 6, top), (_X, low + 1)), blur=0.45
     )
     lip = painter.mask(outline)
-    bow = shape.upper_outer[1:6] + (0.0, 1.2)
+    bow = np.add(shape.upper_outer[1:6], (0.0, 1.2))
     painter.fill(ribbon(bow, (0.6, 2.2, 1.4, 2.2, 0.6)), "#f0a79c", blur=1.1, opacity=0.55, clip=lip)
 
 

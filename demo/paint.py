@@ -36,6 +36,7 @@ Points = Sequence[tuple[float, float]] | Curve
 
 _SUBPIXEL_BITS = 5
 _AXIS_X = 256.0
+_CIRCLE = np.stack([f(np.linspace(0, 2 * np.pi, 48, endpoint=False)) for f in (np.cos, np.sin)], -1)
 
 
 @dataclass(frozen=True)
@@ -55,13 +56,14 @@ class Gradient:
     radial: bool = False
 
     def at(self, x: Image, y: Image) -> Image:
-        """Return the 3xHxW float32 BGR colours of a 1xW row ``x`` and an Hx1 column ``y``, in units."""
+        """Return the 4xHxW float32 BGRA colours of a 1xW row ``x`` and an Hx1 column ``y``, in units."""
         if self.radial:
             t = np.hypot((x - self.start[0]) / self.end[0], (y - self.start[1]) / self.end[1])
         else:
             dx, dy = self.end[0] - self.start[0], self.end[1] - self.start[1]
             t = ((x - self.start[0]) * dx + (y - self.start[1]) * dy) / (dx * dx + dy * dy)
-        return _table(self.colours)[:, (np.clip(t, 0.0, 1.0) * 1023).astype(np.int32)]
+        index = (np.clip(t, 0.0, 1.0) * 1023).astype(np.int32)
+        return np.take(_table(self.colours), index, axis=1)
 
 
 class Painter:
@@ -85,7 +87,7 @@ class Painter:
 
     def layer(self) -> Image:
         """Return what is painted: HxWx4 uint8 BGRA, premultiplied."""
-        return cv2.convertScaleAbs(cv2.merge(list(self.planes)))
+        return np.asarray(cv2.convertScaleAbs(cv2.merge(list(self.planes))))
 
     def mask(self, outline: Points, blur: float = 0.0) -> Image:
         """Return the HxW float32 coverage, 0 to 1, of an outline whose edge is softened by ``blur`` units."""
@@ -122,22 +124,22 @@ class Painter:
         self._blend(rows, columns, cover, colour)
 
     def _blend(self, rows: slice, columns: slice, cover: Image, colour: str | Gradient) -> None:
-        paint: Image | tuple[int, int, int]
         if isinstance(colour, Gradient):
             x = (np.arange(columns.start, columns.stop, dtype=np.float32)[None, :] + 0.5) / self.scale
             y = (np.arange(rows.start, rows.stop, dtype=np.float32)[:, None] + 0.5) / self.scale
             paint = colour.at(x + self.origin[0], y + self.origin[1])
         else:
-            paint = _bgr(colour)
-        for plane, value in zip(self.planes[:, rows, columns], (*paint, 255), strict=True):
-            plane += (value - plane) * cover
+            paint = np.array(_bgra(colour), np.float32)[:, None, None]
+        below = self.planes[:, rows, columns]
+        below += (paint - below) * cover
 
     def _window(self, points: Curve, margin: float) -> tuple[slice, slice]:
-        low = np.floor((points.min(0) - margin - self.origin) * self.scale).astype(int) - 2
-        high = np.ceil((points.max(0) + margin - self.origin) * self.scale).astype(int) + 3
+        """Return the rows and columns that the points and a margin around them, in units, cover."""
+        left, top = ((float(points[:, k].min()) - margin - self.origin[k]) * self.scale for k in (0, 1))
+        right, bottom = ((float(points[:, k].max()) + margin - self.origin[k]) * self.scale for k in (0, 1))
         height, width = self.planes.shape[1:]
-        rows = slice(max(0, int(low[1])), min(height, int(high[1])))
-        return rows, slice(max(0, int(low[0])), min(width, int(high[0])))
+        rows = slice(max(0, int(top) - 2), min(height, int(bottom) + 3))
+        return rows, slice(max(0, int(left) - 2), min(width, int(right) + 3))
 
     def _coverage(self, points: Curve, rows: slice, columns: slice, blur: float) -> Image:
         height, width = max(0, rows.stop - rows.start), max(0, columns.stop - columns.start)
@@ -148,8 +150,8 @@ class Painter:
         drawn = np.zeros((-(-height // coarse), -(-width // coarse)), np.uint8)
         pixels = ((points - self.origin) * self.scale - (columns.start, rows.start)) / coarse - 0.5
         fixed = np.round(pixels * (1 << _SUBPIXEL_BITS)).astype(np.int32)
-        cv2.fillPoly(drawn, [fixed], 255, cv2.LINE_AA, _SUBPIXEL_BITS)
-        cover = drawn.astype(np.float32) / 255
+        cv2.fillPoly(drawn, [fixed], [255], cv2.LINE_AA, _SUBPIXEL_BITS)
+        cover: Image = drawn.astype(np.float32) / 255
         if blur:
             # The picture's border cuts a shape off: replicating goes on beyond it.
             cover = cv2.GaussianBlur(cover, (0, 0), sigma_px / coarse, borderType=cv2.BORDER_REPLICATE)
@@ -162,10 +164,8 @@ class Painter:
 def spline(points: Points, *, closed: bool = True, steps: int = 8) -> Curve:
     """Return a Catmull-Rom curve through ``points``; every ``steps``-th of its points is one of them."""
     p = np.asarray(points, float)
-    if closed:
-        around = np.vstack([p[-1:], p, p[:2]])
-    else:
-        around = np.vstack([2 * p[:1] - p[1:2], p, 2 * p[-1:] - p[-2:-1]])
+    before, after = (p[-1:], p[:2]) if closed else (2 * p[:1] - p[1:2], 2 * p[-1:] - p[-2:-1])
+    around = np.vstack([before, p, after])
     neighbours = np.stack([around[:-3], around[1:-2], around[2:-1], around[3:]], 1)
     curve = (_weights(steps) @ neighbours).reshape(-1, 2)
     return curve if closed else np.vstack([curve, p[-1:]])
@@ -185,8 +185,7 @@ def ribbon(points: Points, widths: Sequence[float], *, steps: int = 8) -> Curve:
 
 def ellipse(x: float, y: float, half_x: float, half_y: float) -> Curve:
     """Return an ellipse's outline."""
-    angle = np.linspace(0, 2 * np.pi, 48, endpoint=False)
-    return np.stack([x + half_x * np.cos(angle), y + half_y * np.sin(angle)], -1)
+    return np.add(np.multiply(_CIRCLE, (half_x, half_y)), (x, y))
 
 
 def mirror(points: Points) -> Curve:
@@ -200,13 +199,13 @@ def blend(below: Image, layer: Image) -> Image:
     """Lay a premultiplied HxWx4 uint8 layer over an HxWx3 uint8 BGR picture and return the result."""
     clear = cv2.merge([255 - cv2.extractChannel(layer, 3)] * 3)
     colours = cv2.cvtColor(layer, cv2.COLOR_BGRA2BGR)
-    return cv2.add(cv2.multiply(below, clear, scale=1 / 255), colours)
+    return np.asarray(cv2.add(cv2.multiply(below, clear, scale=1 / 255), colours))
 
 
 @lru_cache
 def _table(colours: tuple[str, ...]) -> Image:
-    """Return a gradient's colours at 1024 places: 3x1024 float32."""
-    stops = np.array([_bgr(colour) for colour in colours])
+    """Return a gradient's colours at 1024 places: 4x1024 float32 BGRA."""
+    stops = np.array([_bgra(colour) for colour in colours])
     t = np.linspace(0, len(stops) - 1, 1024)
     return np.stack([np.interp(t, np.arange(len(stops)), c) for c in stops.T]).astype(np.float32)
 
@@ -216,8 +215,9 @@ def _weights(steps: int) -> Image:
     """Return the weights (steps, 4) of a Catmull-Rom piece's four points."""
     t = np.arange(steps)[:, None] / steps
     powers = np.hstack([np.ones_like(t), t, t**2, t**3])
-    return powers @ np.array([(0, 2, 0, 0), (-1, 0, 1, 0), (2, -5, 4, -1), (-1, 3, -3, 1)]) / 2
+    cubic = np.array([(0, 2, 0, 0), (-1, 0, 1, 0), (2, -5, 4, -1), (-1, 3, -3, 1)]) / 2
+    return np.asarray(powers @ cubic)
 
 
-def _bgr(colour: str) -> tuple[int, int, int]:
-    return int(colour[5:7], 16), int(colour[3:5], 16), int(colour[1:3], 16)
+def _bgra(colour: str) -> tuple[int, int, int, int]:
+    return int(colour[5:7], 16), int(colour[3:5], 16), int(colour[1:3], 16), 255

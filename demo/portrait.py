@@ -22,9 +22,10 @@ _LIGHT = "#fff1df"
 _HAIR_TONES = ("#2a1614", "#3a201b", "#5b3426", "#7c4a32", "#a06a45")
 
 _HAIR_FRONT = (
-    (129, 240), (121, 252), (110, 244), (105, 210), (106, 176), (110, 138), (126, 95), (158, 57), (204, 33), (258, 25), (312, 34),
-    (356, 60), (387, 98), (403, 142), (405, 178), (406, 212), (401, 244), (391, 252), (383, 240), (384, 208), (379, 180), (366, 154),
-    (340, 130), (300, 112), (256, 98), (214, 80), (196, 104), (172, 128), (150, 152), (137, 180), (131, 210),
+    (129, 240), (121, 252), (110, 244), (105, 210), (106, 176), (110, 138), (126, 95), (158, 57), (204, 33),
+    (258, 25), (312, 34), (356, 60), (387, 98), (403, 142), (405, 178), (406, 212), (401, 244), (391, 252),
+    (383, 240), (384, 208), (379, 180), (366, 154), (340, 130), (300, 112), (256, 98), (214, 80), (196, 104),
+    (172, 128), (150, 152), (137, 180), (131, 210),
 )  # fmt: skip
 _HAIR_BACK = (
     (256, 30), (180, 46), (126, 96), (100, 170), (90, 250), (84, 330), (84, 392), (98, 432), (128, 452),
@@ -181,7 +182,7 @@ def _paint_nose(painter: Painter, skin: Image) -> None:
 def _paint_ear(painter: Painter, side: int, clip: Image) -> None:
     outline = spline(_EAR if side < 0 else mirror(_EAR))
     x, y = outline.mean(0)
-    painter.fill(outline + (1.5, 3.0), "#150908", blur=4, opacity=0.5, clip=clip)
+    painter.fill(np.add(outline, (1.5, 3.0)), "#150908", blur=4, opacity=0.5, clip=clip)
     painter.fill(outline, Gradient(_EAR_TONES[side], (x, 226), (x + 10, 296)), clip=clip)
     inside = painter.mask(outline) * clip
     for share_x, share_y, colour, blur, opacity in (
@@ -198,7 +199,7 @@ def _paint_ear(painter: Painter, side: int, clip: Image) -> None:
 
 def _paint_front_hair(painter: Painter, skin: Image) -> None:
     outline = spline(_HAIR_FRONT)
-    shadow = outline + (3, 9)
+    shadow = np.add(outline, (3, 9))
     painter.fill(shadow, _SKIN_DEEP, blur=7, opacity=0.50, clip=skin)
     painter.fill(outline, Gradient((_HAIR_TONES[3], _HAIR_TONES[2], _HAIR_TONES[1]), (150, 20), (380, 240)))
     clip = painter.mask(outline)

@@ -193,8 +193,8 @@ async def _result(ready: asyncio.Task[None], process: _Process, start_timeout_s:
 
 
 def _describe_exit(code: int, tail: LogTail) -> str:
-    if code > SIGNALLED:
-        return f"was ended by {signal.Signals(code - SIGNALLED).name}"
+    if code < 0 or code > SIGNALLED:
+        return f"was ended by {signal.Signals(-code if code < 0 else code - SIGNALLED).name}"
     return f"exited with code {code}: {tail.reason()}"
 
 

@@ -51,8 +51,7 @@ COUNT_PICTURES = """
     reds.push(probe.getImageData(0, 0, 1, 1).data[0]);
     if (frameIds.length < count) return;
     observer.disconnect();
-    // the figures are written after the picture: read them once that is done
-    queueMicrotask(() => resolve({ frame_ids: frameIds, reds, dropped: value("dropped") - before }));
+    resolve({ frame_ids: frameIds, reds, dropped: value("dropped") - before });
   });
   observer.observe(canvas, { attributeFilter: ["data-frame"] });
   setTimeout(() => reject(new Error(`${frameIds.length} of ${count} pictures in ${waitMs} ms`)), waitMs);

@@ -65,7 +65,8 @@ function onPicture(newPicture, frameId) {
   else canvas.setAttribute("aria-label", `${wantedName}, frame ${frameId}`);
   canvas.dataset.frame = frameId;
   setOutput("shown", player.shown, player.shown.toLocaleString("en"));
-  setOutput("size", picture.jpeg.length, `${picture.width} × ${picture.height}, ${kilobytes(picture.jpeg)} kB`);
+  const { width, height, byteCount } = picture;
+  setOutput("size", byteCount, `${width} × ${height}, ${(byteCount / 1000).toFixed(1)} kB`);
   element("download").disabled = false;
 }
 
@@ -75,10 +76,6 @@ function onFault(error) {
   clearTimeout(faultTimer);
   faultTimer = setTimeout(() => tell("frame", null), FAULT_MS);
   if (error.code === "unknown_model" || error.code === "invalid_frame_id") refreshModels();
-}
-
-function kilobytes(bytes) {
-  return (bytes.length / 1000).toFixed(1);
 }
 
 // ---- models
@@ -187,7 +184,8 @@ function onChange() {
 
 function sample() {
   const { averageMs } = player.pace;
-  if (averageMs !== null) setOutput("latency", averageMs.toFixed(2), averageMs.toFixed(averageMs < 10 ? 1 : 0));
+  const digits = averageMs < 10 ? 1 : 0;
+  if (averageMs !== null) setOutput("latency", averageMs.toFixed(2), averageMs.toFixed(digits));
   setOutput("in-flight", player.inFlight, player.inFlight);
   if (!player.isPlaying || document.hidden) return;
   const nowMs = performance.now();
@@ -196,7 +194,8 @@ function sample() {
   playedS += SAMPLE_MS / 1000;
   chart.add(playedS, fps);
   setOutput("fps", fps, fps.toFixed(0));
-  element("chart").setAttribute("aria-label", `Now ${fps.toFixed(0)} frames per second, target ${TARGET_FPS}`);
+  const label = `Now ${fps.toFixed(0)} frames per second, target ${TARGET_FPS}`;
+  element("chart").setAttribute("aria-label", label);
 }
 
 function setOutput(id, value, text) {

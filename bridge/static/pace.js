@@ -10,7 +10,7 @@ const HISTORY = 100;
  * Estimates from the latencies, in ms from request to decoded picture.
  *
  * Mean and deviation are smoothed as RFC 6298 smooths round trips. The number in flight follows TCP Vegas:
- * latency above the shortest one seen means that requests wait for each other, and more would only wait longer.
+ * latency above the shortest one seen means that requests wait for each other; more would only wait longer.
  */
 export class Pace {
   #latencies = [];

@@ -46,8 +46,9 @@ export class Picture {
   #bounds;
 
   /** Use `Picture.decode`. */
-  constructor(jpeg, crop, fullFrame, bounds) {
+  constructor(jpeg, byteCount, crop, fullFrame, bounds) {
     this.jpeg = jpeg;
+    this.byteCount = byteCount; // of all its parts, as JPEG
     this.#crop = crop;
     this.#fullFrame = fullFrame;
     this.#bounds = bounds;
@@ -63,9 +64,10 @@ export class Picture {
    */
   static async decode(decoderName, { jpeg, fullFrameJpeg, bounds }) {
     const crop = await decodeJpeg(jpeg, decoderName);
-    if (!fullFrameJpeg) return new Picture(jpeg, crop, null, null);
+    if (!fullFrameJpeg) return new Picture(jpeg, jpeg.length, crop, null, null);
     try {
-      return new Picture(jpeg, crop, await decodeJpeg(fullFrameJpeg, decoderName), bounds);
+      const fullFrame = await decodeJpeg(fullFrameJpeg, decoderName);
+      return new Picture(jpeg, jpeg.length + fullFrameJpeg.length, crop, fullFrame, bounds);
     } catch (error) {
       crop.close();
       throw error;

@@ -2,15 +2,15 @@
 
 import { Pace } from "./pace.js";
 
-const AHEAD_MS = 150; // decoded pictures wait at most about this long: enough for jitter, little to throw away
+const AHEAD_MS = 150; // how long decoded pictures wait: enough for jitter, little to throw away
 const SLACK_MS = 8; // half a repaint: a picture due between two repaints belongs to the nearer one
 const STALL_MS = 1000; // a longer gap between repaints is a sleeping device, not dropped frames
 
 /**
  * A player of one model at a time.
  *
- * A run is one stretch of uninterrupted playback: its frames are numbered 0, 1, 2…, frame n is due n intervals
- * after `startMs`, and keeps its place until the next one is due. Whatever belongs to an ended run is let go.
+ * A run is one stretch of uninterrupted playback: its frames are numbered 0, 1, 2…; frame n is due n intervals
+ * after `startMs`, and keeps its place until the next one is due. What belongs to an ended run is let go.
  */
 export class Player {
   #fetchPicture;

@@ -20,6 +20,16 @@ def render(balancer, model_name="echo", frame_id=1):
     return balancer.call(lambda triton: triton.infer(request, TIMEOUT_S))
 
 
+async def first_to_receive(tritons, model_name):
+    """Return the one of these that is the first to receive a call of ``model_name``."""
+    waits = {asyncio.create_task(triton.wait_for_calls(model_name, 1)): triton for triton in tritons}
+    done, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for wait in pending:
+        wait.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)
+    return waits[done.pop()]
+
+
 @pytest.fixture
 async def tritons():
     async with FakeTriton() as first, FakeTriton() as second, FakeTriton() as third:
@@ -38,10 +48,7 @@ async def test_least_inflight(tritons):
     """A backend that is busy gets nothing while others are idle, and those take turns."""
     async with Balancer(config_for(*tritons, policy="least_inflight")) as balancer:
         slow = asyncio.create_task(render(balancer, "slow"))
-        await asyncio.wait(
-            [asyncio.create_task(triton.wait_for_calls("slow", 1)) for triton in tritons],
-            return_when=asyncio.FIRST_COMPLETED,
-        )
+        await first_to_receive(tritons, "slow")
         for _ in range(4):
             await render(balancer)
         for triton in tritons:
@@ -95,12 +102,7 @@ async def test_a_call_is_lost_twice_at_most(tritons):
     async with Balancer(config_for(*tritons, probe_interval_s=60)) as balancer:
         call = asyncio.create_task(render(balancer, "slow"))
         for _ in range(2):
-            waits = {asyncio.create_task(triton.wait_for_calls("slow", 1)): triton for triton in tritons}
-            done, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-            for wait in pending:
-                wait.cancel()
-            await asyncio.gather(*pending, return_exceptions=True)
-            hit = next(waits[wait] for wait in done)
+            hit = await first_to_receive(tritons, "slow")
             tritons = tuple(triton for triton in tritons if triton is not hit)
             await hit.kill()
         with pytest.raises(NoBackendReady) as caught:
@@ -163,6 +165,6 @@ async def test_whose_error_it_is(triton):
 async def test_probe_deadline():
     """A backend that accepts connections and says nothing is not ready once the probe's deadline passed."""
     silent = await asyncio.start_server(lambda reader, writer: reader.read(), "127.0.0.1", 0)
-    address = "127.0.0.1:{}".format(silent.sockets[0].getsockname()[1])
+    address = f"127.0.0.1:{silent.sockets[0].getsockname()[1]}"
     async with silent, Balancer(config_for(address, probe_timeout_s=0.1)) as balancer:
         assert balancer.ready_count == 0

@@ -24,8 +24,8 @@ def test_frames_by_model_and_outcome():
     metrics.count_frame("demo", OK, 0.3)
     metrics.count_frame("demo", "timeout", 5.0)
     read = samples(metrics)
-    assert read["lipsync_bridge_frames_total", "demo", "ok"] == 2
-    assert read["lipsync_bridge_frames_total", "demo", "timeout"] == 1
+    assert read["lipsync_bridge_frames_total", "ok", "demo"] == 2
+    assert read["lipsync_bridge_frames_total", "timeout", "demo"] == 1
     assert read["lipsync_bridge_frame_duration_seconds_count",] == 2
     assert read["lipsync_bridge_frame_duration_seconds_bucket", "0.005"] == 1
 
@@ -38,7 +38,7 @@ def test_clients_cannot_make_up_labels():
     counted = {
         key: value for key, value in samples(metrics).items() if key[0] == "lipsync_bridge_frames_total"
     }
-    assert counted == {("lipsync_bridge_frames_total", "", "unknown_model"): 1000}
+    assert counted == {("lipsync_bridge_frames_total", "unknown_model", ""): 1000}
 
 
 def test_backends_are_read_when_asked():

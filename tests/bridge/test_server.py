@@ -1,6 +1,7 @@
 """bridge/server.py"""
 
 import asyncio
+import contextlib
 import dataclasses
 import time
 
@@ -14,6 +15,21 @@ from bridge.protocol import encode_frame_request
 from bridge.server import Bridge, serve
 from tests.bridge.helpers import WAIT_S, config_for, connected, http, receive, triton_process
 from tests.fake_triton import FakeTriton, fake_jpeg
+
+
+@contextlib.asynccontextmanager
+async def connected_and_stopping(triton, **settings):
+    """Put three slow requests in flight and tell the bridge to stop; yield connection, stop and port."""
+    context = serve(config_for(triton, **settings))
+    bridge = await context.__aenter__()
+    async with connected(bridge) as websocket:
+        for frame_id in range(3):
+            await websocket.send(encode_frame_request("slow", frame_id))
+        await triton.wait_for_calls("slow", 3)
+        stopping = asyncio.create_task(context.__aexit__(None, None, None))
+        await asyncio.sleep(0)  # one step: it stops listening in the first
+        yield websocket, stopping, bridge.port
+    await stopping
 
 
 @pytest.mark.parametrize("path", ["/", "/ws"])
@@ -137,27 +153,3 @@ async def test_shutdown_with_a_client_that_never_reads():
                 await websocket.send(encode_frame_request("echo", number % 150))
             await triton.wait_for_calls("echo", 32)
             await asyncio.wait_for(bridge_context.__aexit__(None, None, None), WAIT_S)
-
-
-class connected_and_stopping:  # noqa: N801 (used as a function)
-    """Three slow requests in flight on one connection, and the bridge told to stop."""
-
-    def __init__(self, triton, **settings):
-        self.triton = triton
-        self.config = config_for(triton, **settings)
-
-    async def __aenter__(self):
-        context = serve(self.config)
-        bridge = await context.__aenter__()
-        self.connection = connected(bridge)
-        websocket = await self.connection.__aenter__()
-        for frame_id in range(3):
-            await websocket.send(encode_frame_request("slow", frame_id))
-        await self.triton.wait_for_calls("slow", 3)
-        self.stopping = asyncio.create_task(context.__aexit__(None, None, None))
-        await asyncio.sleep(0)  # let it begin
-        return websocket, self.stopping, bridge.port
-
-    async def __aexit__(self, *exc_info):
-        await self.connection.__aexit__(None, None, None)
-        await self.stopping

@@ -6,6 +6,7 @@ from bridge.balancer import Balancer
 from bridge.errors import InferTimeout, InternalError, InvalidFrameId, UnknownModel
 from bridge.metrics import Metrics
 from bridge.service import Metadata, Service
+from bridge.triton import TritonClient
 from tests.bridge.helpers import config_for
 from tests.fake_triton import BOUNDS, FakeTriton, fake_jpeg, fake_picture
 
@@ -98,14 +99,16 @@ async def test_all_metadata(triton, service):
     assert [metadata.model_name for metadata in await service.all_metadata()] == ["broken", "echo", "slow"]
 
 
-async def test_metadata_that_is_not_there(monkeypatch, triton, service):
+async def test_metadata_that_is_not_there(monkeypatch, service):
     """A frames model without its parameters is an internal error that says which were expected."""
-    monkeypatch.setattr(triton, "frame_count", "many")
+
+    async def no_parameters(client, model_name, timeout_s):
+        return {}
+
+    monkeypatch.setattr(TritonClient, "get_model_parameters", no_parameters)
     with pytest.raises(InternalError) as caught:
         await service.metadata("echo")
-    assert caught.value.detail.startswith(
-        "model 'echo_frames': expected frame_count, fps and audio_mode, got {"
-    )
+    assert caught.value.detail == "model 'echo_frames': expected frame_count, fps and audio_mode, got {}"
 
 
 async def test_video_frames(triton, service):

@@ -8,13 +8,19 @@ from websockets.exceptions import ConnectionClosed, ConnectionClosedError
 
 from bridge.protocol import encode_frame_request
 from bridge.server import serve
-from tests.bridge.helpers import WAIT_S, config_for, connected, http, receive
+from tests.bridge.helpers import config_for, connected, http, receive
 from tests.fake_triton import FakeTriton, fake_jpeg
 
 
 def big_jpeg(model_name, frame_id):
     """Return a picture of 256 KiB."""
     return fake_jpeg(model_name, frame_id).ljust(1 << 18, b"\0")
+
+
+async def receive_all(websocket):
+    """Read until the connection is closed."""
+    while True:
+        await receive(websocket)
 
 
 async def test_answers_come_in_request_order(triton, bridge):
@@ -97,6 +103,18 @@ async def test_disconnect_cancels_requests(triton, bridge):
     assert bridge.balancer.backends[0].inflight == 0
 
 
+async def test_disconnect_with_a_full_window(triton):
+    """A client that leaves while the bridge reads no more of it is noticed, too."""
+    async with serve(config_for(triton, max_inflight=2, infer_timeout_s=60)) as bridge:
+        async with connected(bridge) as websocket:
+            for frame_id in range(4):
+                await websocket.send(encode_frame_request("slow", frame_id))
+            await triton.wait_for_calls("slow", 2)
+            websocket.transport.abort()
+            await triton.wait_for_cancelled("slow", 2)
+        assert triton.calls["slow"] == 2
+
+
 async def test_flood_without_reading(triton):
     """Of 10,000 requests at most max_inflight are under way; others are served, and all get their answer."""
     async with (
@@ -141,16 +159,16 @@ async def test_a_client_that_never_reads_is_disconnected():
     """After send_timeout_s with an unread answer the connection is dropped, and its requests cancelled."""
     async with (
         FakeTriton(models=("echo", "slow"), jpeg=big_jpeg) as triton,
-        serve(config_for(triton, send_timeout_s=0.1, max_inflight=256)) as bridge,
+        serve(config_for(triton, send_timeout_s=1.0, max_inflight=128)) as bridge,
         connected(bridge) as websocket,
     ):
-        for number in range(250):
-            await websocket.send(encode_frame_request("echo", number % 150))
+        for number in range(120):  # more than sockets hold, at 256 KiB each
+            await websocket.send(encode_frame_request("echo", number))
         await websocket.send(encode_frame_request("slow", 1))
+        await triton.wait_for_calls("slow", 1)
         await triton.wait_for_cancelled("slow", 1)
         with pytest.raises(ConnectionClosed):
-            while True:
-                await asyncio.wait_for(websocket.recv(), WAIT_S)
+            await receive_all(websocket)
 
 
 async def test_sent_bytes_are_counted(bridge):

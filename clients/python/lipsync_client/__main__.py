@@ -35,6 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         asyncio.run(_run(client, args, summary))
     except KeyboardInterrupt:
+        if sys.stderr.isatty():
+            print(file=sys.stderr)  # ends the line of progress
         _report(summary, as_json=args.json)
         return 130
     except (LipsyncError, OSError) as exc:

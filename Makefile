@@ -1,0 +1,51 @@
+# Everything runs in .venv; nothing is installed outside this folder.
+#   make demo    the speaking face in the browser: environment, demo avatar, Triton, bridge
+#   make test    all tests, with the real Triton in them
+#   make check   formatting, lint, strict types
+
+PYTHON ?= $(shell for v in 3.12 3.11 3.10; do python$$v -c "" 2>/dev/null && echo python$$v && exit; done; echo python3)
+VENV := .venv
+BIN := $(VENV)/bin
+CLIP := build/demo_clip
+
+.PHONY: demo test check clean
+.DELETE_ON_ERROR:
+
+demo: avatars/demo/avatar.json
+	@$(BIN)/python -m demo.serve $(ARGS)
+
+test: $(VENV)/.test avatars/demo/avatar.json build/perf_analyzer/perf_analyzer
+	$(BIN)/pytest --cov $(ARGS)
+
+check: $(VENV)/.test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) build avatars
+
+$(VENV)/.serve: pyproject.toml requirements/triton.txt
+	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 10) <= v <= (3, 12) else f"expected Python 3.10 to 3.12, got {v[0]}.{v[1]}: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --editable . --editable clients/python
+	$(BIN)/pip install --quiet --no-deps --requirement requirements/triton.txt
+	@sh requirements/libpython.sh $(VENV)
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.serve
+	$(BIN)/pip install --quiet --editable '.[test]' --editable 'clients/python[http]'
+	@touch $@
+
+avatars/demo/avatar.json: $(VENV)/.serve demo/unet.onnx $(wildcard demo/*.py)
+	@rm -rf $(CLIP) && mkdir -p build
+	$(BIN)/python -m demo $(CLIP)
+	$(BIN)/python -m export avatar demo --video $(CLIP)/video.avi --landmarks $(CLIP)/landmarks \
+		--audio-features $(CLIP)/audio_features.npy --checkpoint demo/unet.onnx
+
+# The last tritonclient wheel whose perf_analyzer runs on glibc 2.36; the PyPI package perf-analyzer is empty.
+build/perf_analyzer/perf_analyzer: $(VENV)/.serve
+	@mkdir -p build
+	$(BIN)/pip download --quiet --no-deps --dest build tritonclient==2.50.0
+	$(BIN)/python -m zipfile -e build/tritonclient-2.50.0-*.whl build/tritonclient
+	@mkdir -p $(@D) && mv build/tritonclient/tritonclient-2.50.0.data/data/bin/perf_analyzer $@ && chmod +x $@

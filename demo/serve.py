@@ -1,0 +1,73 @@
+"""``python -m demo.serve``: Triton and the bridge together on this machine, on every avatar of the model repository."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import uvloop
+
+import bridge.server
+import embedded
+from bridge.config import BridgeConfig
+from bridge.errors import ListenError
+from embedded import EmbeddedConfig, EmbeddedError
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Serve until Ctrl-C or SIGTERM; return 0, or 1 after one sentence of error."""
+    parser = argparse.ArgumentParser(prog="python -m demo.serve", description=__doc__)
+    parser.add_argument("--model-repository", type=Path, default=Path("model_repository"), metavar="DIR")
+    parser.add_argument("--strategy", default="replay", help="config variant of the models (default: replay)")
+    parser.add_argument("--host", default="127.0.0.1", help="address of the page (default: 127.0.0.1)")
+    parser.add_argument("--port", type=int, default=8086, help="port of the page (default: 8086)")
+    parser.add_argument("--triton-port", type=int, default=8000, help="first of Triton's three ports (default: 8000)")
+    parser.add_argument("--verbose", action="store_true", help="show Triton's log")
+    args = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO if args.verbose else logging.CRITICAL, format="%(message)s")
+    try:
+        uvloop.run(_serve(args))
+    except (EmbeddedError, ListenError) as exc:
+        print(f"error: {exc}", file=sys.stderr)
+        return 1
+    return 0
+
+
+async def _serve(args: argparse.Namespace) -> None:
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, task.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        print("starting Triton …", flush=True)
+        async with embedded.serve(_triton_config(args)) as servers:
+            config = BridgeConfig(backends=(servers[0].grpc_url,), host=args.host, port=args.port)
+            async with bridge.server.serve(config) as running:
+                print(f"Triton   gRPC {servers[0].grpc_url}   HTTP {servers[0].http_url}")
+                print(f"page     {running.url}   (Ctrl-C stops)", flush=True)
+                await asyncio.Event().wait()
+    print("stopped", flush=True)
+
+
+def _triton_config(args: argparse.Namespace) -> EmbeddedConfig:
+    first = args.triton_port
+    return EmbeddedConfig(
+        model_repository=args.model_repository,
+        strategy=args.strategy,
+        http_port=first,
+        grpc_port=first and first + 1,
+        metrics_port=first and first + 2,
+        stop_timeout_s=3.0,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

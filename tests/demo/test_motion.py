@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+
+from demo.errors import InvalidSetting
+from demo.motion import poses
+
+
+def track(sequence, name: str) -> np.ndarray:
+    return np.array([getattr(pose, name) for pose in sequence])
+
+
+def mouth(sequence, name: str) -> np.ndarray:
+    return track([pose.mouth for pose in sequence], name)
+
+
+def test_motion_is_the_same_at_every_call():
+    """The same length gives the same poses."""
+    assert poses(150) == poses(150)
+
+
+def test_mouth_speaks_in_rhythm():
+    """The mouth opens wide a dozen times in six seconds, closes between, rounds, widens and uses its tongue."""
+    sequence = poses(150)
+    opening = mouth(sequence, "opening")
+    peaks = (opening[1:-1] > opening[:-2]) & (opening[1:-1] >= opening[2:]) & (opening[1:-1] > 0.25)
+    assert 12 <= peaks.sum() <= 30
+    assert opening.max() > 0.7
+    assert (opening < 0.02).sum() >= 15
+    assert np.ptp(mouth(sequence, "width")) > 0.6
+    assert mouth(sequence, "rounding").max() > 0.7
+    assert mouth(sequence, "tongue").max() > 0.7
+
+
+@pytest.mark.parametrize("frames", [25, 40, 150, 751])
+def test_every_clip_blinks_and_then_looks_again(frames):
+    """A clip of any length has a full blink, and its eyes are open most of the time."""
+    blink = track(poses(frames), "blink")
+    assert blink.max() == 1
+    assert (blink < 0.1).mean() > 0.6
+    assert blink[0] == blink[-1] == 0
+
+
+@pytest.mark.parametrize("frames", [25, 150, 333])
+def test_last_pose_flows_into_the_first(frames):
+    """No number jumps more across the seam than it does elsewhere in the clip."""
+    sequence = poses(frames)
+    for name in ("shift_x", "shift_y", "roll_deg", "yaw", "pitch", "breath", "brow", "gaze_x", "gaze_y"):
+        steps = np.abs(np.diff(track(sequence, name), append=track(sequence, name)[0]))
+        assert steps[-1] <= steps[:-1].max() + 1e-9, name
+    for name in ("opening", "width", "rounding", "tongue"):
+        steps = np.abs(np.diff(mouth(sequence, name), append=mouth(sequence, name)[0]))
+        assert steps[-1] <= 0.01, name
+
+
+def test_drawn_loop_has_no_visible_seam(renderer):
+    """The last frame differs from the first no more than twice what neighbours within a pause differ."""
+    sequence = poses(150)
+    first, second, last = (renderer.draw(sequence[i]).astype(int) for i in (0, 1, -1))
+    assert np.abs(last - first).mean() <= 2 * np.abs(second - first).mean()
+
+
+def test_numbers_stay_in_their_ranges():
+    """Mouth numbers and blinks stay within 0 to 1, gaze and turns within -1 to 1."""
+    sequence = poses(300)
+    for name in ("opening", "width", "rounding", "tongue"):
+        assert 0 <= mouth(sequence, name).min() <= mouth(sequence, name).max() <= 1
+    for name in ("gaze_x", "gaze_y", "yaw", "pitch", "brow", "breath"):
+        assert np.abs(track(sequence, name)).max() <= 1
+
+
+@pytest.mark.parametrize("frames", [-1, 0, 24, 3001])
+def test_length_outside_the_range_is_refused(frames):
+    """The error names the range and what was asked for."""
+    with pytest.raises(InvalidSetting, match=rf"^frames must be 25 to 3000, got {frames}$"):
+        poses(frames)
