@@ -15,8 +15,9 @@ from bridge.triton import InferResponse, bytes_output, encode_request, frame_req
 
 __all__ = ["Metadata", "Picture", "Service"]
 
-JPEG = ("jpeg",)
-JPEG_AND_BOUNDS = ("jpeg", "bounds")
+# Triton's response cache keeps the outputs that the first caller asked for, and answers every later caller with
+# them alone. So a frame is always asked for whole, also where only the JPEG is wanted.
+FRAME_OUTPUTS = ("jpeg", "bounds")
 MAX_REMEMBERED_MODELS = 256
 
 
@@ -55,11 +56,11 @@ class Service:
 
     async def render(self, model_name: str, frame_id: int) -> memoryview:
         """Return the JPEG of one frame: the hot path."""
-        return bytes_output(await self._render(model_name, frame_id, JPEG), "jpeg")
+        return bytes_output(await self._render(model_name, frame_id), "jpeg")
 
     async def render_with_bounds(self, model_name: str, frame_id: int) -> Picture:
         """Return one frame with the place of its crop."""
-        response = await self._render(model_name, frame_id, JPEG_AND_BOUNDS)
+        response = await self._render(model_name, frame_id)
         return Picture(bytes_output(response, "jpeg"), int32_output(response, "bounds"))
 
     async def list_models(self) -> list[str]:
@@ -100,11 +101,11 @@ class Service:
         answer = await self._balancer.call(lambda triton: triton.infer(request, self._timeout_s))
         return bytes_output(answer, "jpeg")
 
-    async def _render(self, model_name: str, frame_id: int, outputs: tuple[str, ...]) -> InferResponse:
+    async def _render(self, model_name: str, frame_id: int) -> InferResponse:
         start_s = time.perf_counter()
         code = "cancelled"
         try:
-            response = await self._infer(model_name, check_frame_id(frame_id), outputs)
+            response = await self._infer(model_name, check_frame_id(frame_id), FRAME_OUTPUTS)
             code = OK
             return response
         except BridgeError as exc:

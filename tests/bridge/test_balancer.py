@@ -164,7 +164,12 @@ async def test_whose_error_it_is(triton):
 
 async def test_probe_deadline():
     """A backend that accepts connections and says nothing is not ready once the probe's deadline passed."""
-    silent = await asyncio.start_server(lambda reader, writer: reader.read(), "127.0.0.1", 0)
+    writers = []
+    silent = await asyncio.start_server(lambda _, writer: writers.append(writer), "127.0.0.1", 0)
     address = f"127.0.0.1:{silent.sockets[0].getsockname()[1]}"
-    async with silent, Balancer(config_for(address, probe_timeout_s=0.1)) as balancer:
-        assert balancer.ready_count == 0
+    async with silent:
+        async with Balancer(config_for(address, probe_timeout_s=0.1)) as balancer:
+            assert balancer.ready_count == 0
+        for writer in writers:
+            writer.close()
+            await writer.wait_closed()

@@ -117,6 +117,8 @@ async def wait_until_refused(port):
                 _, writer = await asyncio.open_connection("127.0.0.1", port)
             except ConnectionRefusedError:
                 return
+            except ConnectionResetError:  # it stopped between the handshake's packets
+                continue
             writer.close()
             with contextlib.suppress(ConnectionError):
                 await writer.wait_closed()

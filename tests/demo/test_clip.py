@@ -75,7 +75,7 @@ def test_truncated_video_is_noticed(tmp_path, monkeypatch):
     sequence = poses(FRAMES)
     monkeypatch.setattr(clip_module, "poses", lambda _frames: sequence)
     monkeypatch.setattr(clip_module, "tqdm", lambda poses, *_args, **_options: poses[:3])
-    with pytest.raises(ClipNotWritten, match="the video should hold 25 frames, 3 can be read back$"):
+    with pytest.raises(ClipNotWritten, match=r"the video should hold 25 frames, 3 can be read back$"):
         write_clip(tmp_path / "clip", frames=FRAMES, size_px=SIZE_PX, quiet=True)
     assert list(tmp_path.iterdir()) == []
 
@@ -91,7 +91,7 @@ def test_existing_folder_is_left_alone(tmp_path):
 def test_folder_below_a_file_is_refused(tmp_path):
     """A place that cannot be a folder is named in the error."""
     (tmp_path / "file").write_text("")
-    with pytest.raises(ClipNotWritten, match="could not write the clip .*/file/clip: "):
+    with pytest.raises(ClipNotWritten, match=r"could not write the clip .*/file/clip: "):
         write_clip(tmp_path / "file" / "clip", frames=FRAMES, size_px=SIZE_PX, quiet=True)
 
 

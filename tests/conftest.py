@@ -1,0 +1,93 @@
+"""What many tests share: the demo avatar, and a real Triton that serves it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import embedded
+from demo.clip import write_clip
+from demo.weights import WEIGHTS_PATH
+from embedded import EmbeddedConfig, Server
+from export.__main__ import main as export
+
+CLIP_FRAMES = 60
+"""Enough for every test, and quick to draw."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A drawn clip, and the arguments that import it."""
+
+    folder: Path
+
+    @property
+    def source_arguments(self) -> list[str]:
+        return [
+            *("--video", str(self.folder / "video.avi")),
+            *("--landmarks", str(self.folder / "landmarks")),
+            *("--audio-features", str(self.folder / "audio_features.npy")),
+        ]
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
+    """The demo character's clip, 60 frames of it."""
+    folder = tmp_path_factory.mktemp("clip") / "clip"
+    write_clip(folder, frames=CLIP_FRAMES)
+    return Clip(folder)
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Folders that hold imported avatars and the models made of them."""
+
+    avatars: Path
+    model_repository: Path
+
+    def import_avatar(self, name: str, clip: Clip, *extra: str) -> None:
+        folders = ["--avatars", str(self.avatars), "--model-repository", str(self.model_repository)]
+        weights = [] if "--checkpoint" in extra else ["--checkpoint", str(WEIGHTS_PATH)]
+        assert export(["avatar", name, *clip.source_arguments, *folders, *weights, *extra]) == 0
+
+
+@pytest.fixture(scope="session")
+def workspace(tmp_path_factory: pytest.TempPathFactory, clip: Clip) -> Workspace:
+    """The avatars ``demo`` and ``second``, imported."""
+    root = tmp_path_factory.mktemp("workspace")
+    workspace = Workspace(root / "avatars", root / "model_repository")
+    workspace.import_avatar("demo", clip)
+    workspace.import_avatar("second", clip, "--edge-padding", "repeat")
+    return workspace
+
+
+@contextlib.contextmanager
+def running_triton(config: EmbeddedConfig) -> Iterator[list[Server]]:
+    """Run a real Triton in an event loop of its own, for tests of any kind."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    context = embedded.serve(config)
+    try:
+        yield asyncio.run_coroutine_threadsafe(context.__aenter__(), loop).result(config.start_timeout_s)
+    finally:
+        stopping = asyncio.run_coroutine_threadsafe(context.__aexit__(None, None, None), loop)
+        with contextlib.suppress(embedded.EmbeddedError):
+            stopping.result(config.stop_timeout_s + 30)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+@pytest.fixture(scope="session")
+def triton(workspace: Workspace) -> Iterator[Server]:
+    """A real Triton serving ``demo`` and ``second``; attributes ``grpc_url`` and ``http_url``."""
+    config = EmbeddedConfig(model_repository=workspace.model_repository, http_port=0, stop_timeout_s=3)
+    with running_triton(config) as servers:
+        yield servers[0]
