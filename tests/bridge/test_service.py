@@ -24,9 +24,9 @@ def service(make_service):
 
 
 async def test_render(triton, service):
-    """A frame is one call to Triton, for the JPEG alone."""
+    """A frame is one call to Triton, for all its outputs, so that a response cache never keeps half of them."""
     assert await service.render("echo", 149) == fake_jpeg("echo", 149)
-    assert triton.requested_outputs == [["jpeg"]]
+    assert triton.requested_outputs == [["jpeg", "bounds"]]
 
 
 async def test_render_does_not_copy(service):
