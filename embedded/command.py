@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import socket
 from dataclasses import dataclass
 from pathlib import Path
 
-from embedded.config import PORTS_PER_PROCESS, EmbeddedConfig
-from embedded.errors import PortInUse
+from embedded.config import EmbeddedConfig
+from embedded.errors import BadSetting, PortInUse
 from embedded.installation import Installation
 
 __all__ = ["Server", "assign_ports", "build_command"]
@@ -52,22 +53,17 @@ def assign_ports(config: EmbeddedConfig) -> list[Server]:
     """Return the address of every process.
 
     Raises:
+        BadSetting: If this machine cannot listen on the host or a port.
         PortInUse: If something listens on one of the ports already.
     """
-    if 0 in (config.http_port, config.grpc_port, config.metrics_port):
+    servers = [Server(config.host, *ports) for ports in config.ports()]
+    if not servers:
         return _free_servers(config)
-    servers = [
-        Server(config.host, *(port + PORTS_PER_PROCESS * index for port in _first_ports(config)))
-        for index in range(config.processes)
-    ]
     for server in servers:
         for port in (server.http_port, server.grpc_port, server.metrics_port):
-            _check_free(server.host, port)
+            with socket.socket() as sock:
+                _bind(sock, server.host, port)
     return servers
-
-
-def _first_ports(config: EmbeddedConfig) -> tuple[int, int, int]:
-    return config.http_port, config.grpc_port, config.metrics_port
 
 
 def _free_servers(config: EmbeddedConfig) -> list[Server]:
@@ -75,18 +71,21 @@ def _free_servers(config: EmbeddedConfig) -> list[Server]:
     with contextlib.ExitStack() as held:
         sockets = [held.enter_context(socket.socket()) for _ in range(3 * config.processes)]
         for sock in sockets:
-            sock.bind((config.host, 0))
+            _bind(sock, config.host, 0)
         ports = [sock.getsockname()[1] for sock in sockets]
     return [Server(config.host, *ports[index : index + 3]) for index in range(0, len(ports), 3)]
 
 
-def _check_free(host: str, port: int) -> None:
-    with socket.socket() as sock:
+def _bind(sock: socket.socket, host: str, port: int) -> None:
+    if port:  # one left in TIME_WAIT is free; a port picked by the system must be nobody else's
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            sock.bind((host, port))
-        except OSError as exc:
+    try:
+        sock.bind((host, port))
+    except OSError as exc:
+        if exc.errno == errno.EADDRINUSE:
             raise PortInUse(host, port) from exc
+        got = f"{host}:{port} ({(exc.strerror or str(exc)).lower()})"
+        raise BadSetting("host", "an address this machine can listen on", got) from exc
 
 
 def build_command(

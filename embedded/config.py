@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,8 @@ class EmbeddedConfig:
 
     Attributes:
         model_repository: The folder Triton loads models from.
-        strategy: Config variant (``--model-config-name``); None keeps every model's ``config.pbtxt``.
+        strategy: Config variant (``--model-config-name``), which a model takes if it has ``configs/<strategy>.pbtxt``;
+            None keeps every model's ``config.pbtxt``.
         processes: Triton processes, 1 to 20; the ports of each are 10 above those of the one before.
         host: Address to listen on.
         http_port: First HTTP port; 0 picks free ports for everything.
@@ -57,7 +59,32 @@ class EmbeddedConfig:
             raise BadSetting(
                 "model_repository", "a folder with <model>/config.pbtxt in it", self.model_repository
             )
+        for key in ("response_cache_bytes", "start_timeout_s", "stop_timeout_s"):
+            if getattr(self, key) < 0:
+                raise BadSetting(key, "0 or more", getattr(self, key))
+        self._check_strategy()
+        self._check_ports()
+
+    def ports(self) -> list[tuple[int, int, int]]:
+        """Return the HTTP, gRPC and metrics port of every process; empty if free ones are to be picked."""
+        first = self.http_port, self.grpc_port, self.metrics_port
+        if 0 in first:
+            return []
+        offsets = range(0, PORTS_PER_PROCESS * self.processes, PORTS_PER_PROCESS)
+        return [(first[0] + offset, first[1] + offset, first[2] + offset) for offset in offsets]
+
+    def _check_strategy(self) -> None:
+        known = sorted({path.stem for path in self.model_repository.glob("*/configs/*.pbtxt")})
+        if self.strategy is not None and self.strategy not in known:
+            expected = f"one of {', '.join(known)}" if known else "none, as no model has variants"
+            raise BadSetting("strategy", expected, self.strategy)
+
+    def _check_ports(self) -> None:
         for key in ("http_port", "grpc_port", "metrics_port"):
             last = getattr(self, key) + PORTS_PER_PROCESS * (self.processes - 1)
             if not 0 <= getattr(self, key) <= last < 65536:
                 raise BadSetting(key, "ports within 0 to 65535 for every process", getattr(self, key))
+        counts = Counter(port for ports in self.ports() for port in ports)
+        for port, count in counts.items():
+            if count > 1:
+                raise BadSetting("ports", "each to be used once", f"{port} {count} times")

@@ -29,8 +29,7 @@ class LogTail:
         while line := await _read_line(stream):
             text = line.decode(errors="replace").rstrip()
             self.lines.append(text)
-            match = PREFIX.match(text)
-            logger.log(LEVELS[match[1]] if match else logging.INFO, "%s", text)
+            logger.log(_level(text), "%s", text)
 
     def reason(self) -> str:
         """Return the line that says why Triton failed: the first error, without time stamp and source file."""
@@ -40,6 +39,11 @@ class LogTail:
             if line.strip():
                 return PREFIX.sub("", line).strip().strip('"')
         return "it left no log"
+
+
+def _level(line: str) -> int:
+    match = PREFIX.match(line)
+    return LEVELS[match[1]] if match and not _harmless(line) else logging.INFO
 
 
 def _harmless(line: str) -> bool:

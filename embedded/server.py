@@ -43,6 +43,7 @@ async def serve(config: EmbeddedConfig) -> AsyncIterator[list[Server]]:
 
     Raises:
         NotInstalled: If a part of Triton is missing.
+        BadSetting: If this machine cannot listen on the host.
         PortInUse: If a port is taken.
         StartFailed: If Triton gives up or is not ready within ``start_timeout_s``.
     """
@@ -113,6 +114,7 @@ class _Keeper:
         stop_timeout_s = self.config.stop_timeout_s
         async with _run(command, prefix, self.installation.environment(), stop_timeout_s) as process:
             await _wait_ready(process, self.server, self.config.start_timeout_s)
+            process.ready = True
             self.ready.set()
             code = await process.guard.wait()
             await process.forwarding
@@ -125,6 +127,7 @@ class _Process:
     def __init__(self, guard: asyncio.subprocess.Process, tail: LogTail) -> None:
         self.guard = guard
         self.tail = tail
+        self.ready = False
         assert guard.stderr is not None
         self.forwarding = asyncio.create_task(tail.forward(guard.stderr))
 
@@ -159,11 +162,12 @@ async def _run(
 
 
 async def _stop(process: _Process, our_end: int, stop_timeout_s: float) -> None:
-    """Ask for a good end; closing the lifeline is what makes the guard kill the rest."""
-    with contextlib.suppress(BrokenPipeError):
-        os.write(our_end, b"s")
-    with contextlib.suppress(asyncio.TimeoutError):
-        await asyncio.wait_for(process.guard.wait(), stop_timeout_s + KILL_MARGIN_S)
+    """Ask for a good end if requests may be in flight; closing the lifeline makes the guard kill the rest."""
+    if process.ready:
+        with contextlib.suppress(BrokenPipeError):
+            os.write(our_end, b"s")
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(process.guard.wait(), stop_timeout_s + KILL_MARGIN_S)
     os.close(our_end)
     await process.guard.wait()
     await process.forwarding

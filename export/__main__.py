@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
 import onnx
 
-from export.avatar import Avatar, check_name, read_avatar, write_avatar
+from export.avatar import WEIGHTS_FILE, Avatar, check_name, read_avatar, write_avatar
 from export.configs import BACKENDS, ServingOptions
 from export.contract import AUDIO_SHAPES, EDGE_PADDINGS, MAX_BATCH_SIZE, PRECISIONS
 from export.engine import BatchProfile, build_engine
@@ -23,10 +25,12 @@ from export.weights import load_served_model
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return 0, or 1 after one sentence of error, or 130 after Ctrl-C."""
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # of a broken video, our sentence says all
+    cv2.setLogLevel(0)
     args = _parser().parse_args(argv)
     try:
         args.run(args)
-    except ExportError as exc:
+    except (ExportError, OSError) as exc:  # an OSError names its file: no permission, a full disk
         print(f"error: {exc}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -170,11 +174,11 @@ def _export_onnx(args: argparse.Namespace) -> None:
 def _build_tensorrt(args: argparse.Namespace) -> None:
     avatar_folder = args.avatars / args.name
     avatar = read_avatar(avatar_folder)
-    profile = BatchProfile(optimum=min(args.optimum_batch, MAX_BATCH_SIZE))
-    plan = build_engine(onnx.load(avatar_folder / "unet.onnx"), profile)
-    target = args.model_repository / f"{args.name}_unet" / "1" / BACKENDS["tensorrt"]
+    target = args.model_repository / f"{avatar.name}_unet" / "1" / BACKENDS["tensorrt"]
     if not target.parent.is_dir():
         raise BadSource(target.parent, "the avatar's models in the model repository", "nothing there")
+    profile = BatchProfile(optimum=min(args.optimum_batch, MAX_BATCH_SIZE))
+    plan = build_engine(onnx.load(avatar_folder / WEIGHTS_FILE), profile)
     with replacing_file(target) as path:
         path.write_bytes(plan)
     write_unet_configs(avatar, args.model_repository, ServingOptions("tensorrt", args.instances))

@@ -55,12 +55,12 @@ class Avatar:
 
 
 def check_name(name: str) -> None:
-    """Check that a name can be a folder, a Triton model and a name on the wire.
+    """Check that a name can be a folder, a Triton model and a name on the wire, and is not another model's.
 
     Raises:
         BadName: If it cannot.
     """
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name):
+    if not re.fullmatch(r"(?!jpeg_encode$|.*_(frames|unet)$)[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name):
         raise BadName(name)
 
 

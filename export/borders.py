@@ -99,6 +99,10 @@ def _check_network(model: ModelProto, path: Path) -> tuple[int | str, ...]:
     for name, shape in expected.items():
         if shapes[name][1:] != shape:
             raise BadModel(path, f"{name} of shape (batch, {str(shape)[1:]}", str(shapes[name]))
+    types = {value.type.tensor_type.elem_type for value in [*model.graph.input, *model.graph.output]}
+    if types not in ({TensorProto.FLOAT}, {TensorProto.FLOAT16}):
+        got = ", ".join(sorted(map(TensorProto.DataType.Name, types)))
+        raise BadModel(path, "inputs and output all FLOAT or all FLOAT16", got)
     return shapes["audio"][1:]
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import pickle
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -14,35 +14,12 @@ from export.contract import AUDIO_SHAPES
 from export.errors import BadCheckpoint
 from export.unet import UNet328
 
-__all__ = ["find_checkpoint", "load_checkpoint"]
+__all__ = ["load_checkpoint"]
 
 WIDTHS = {32: 1.0, 16: 0.5}
 WRAPPER_KEYS = ("model_state_dict", "state_dict", "model")
-PACKAGE_NAMES = ("best_trainloss.pth", "model_best.pth", "model_best.onnx")
 AUDIO_KEY = "audio_model.conv1.conv.0.weight"
 LISTED_KEYS = 4
-
-
-def find_checkpoint(path: Path) -> Path:
-    """Return the weights file that ``path`` means.
-
-    A folder means, in this order: a package's ``best_trainloss.pth``, ``model_best.pth`` or ``model_best.onnx``,
-    else the ``<epoch>.pth`` with the highest epoch.
-
-    Raises:
-        BadCheckpoint: If there is no such file.
-    """
-    if path.is_file():
-        return path
-    if not path.is_dir():
-        raise BadCheckpoint(path, "a checkpoint file or folder", "nothing there")
-    for name in PACKAGE_NAMES:
-        if (path / name).is_file():
-            return path / name
-    epochs = [file for file in path.glob("*.pth") if file.stem.isdigit()]
-    if not epochs:
-        raise BadCheckpoint(path, f"<epoch>.pth or one of {', '.join(PACKAGE_NAMES)} in it", "none of them")
-    return max(epochs, key=lambda file: int(file.stem))
 
 
 def load_checkpoint(path: Path, audio_mode: str = "ave") -> UNet328:
@@ -64,18 +41,35 @@ def load_checkpoint(path: Path, audio_mode: str = "ave") -> UNet328:
 
 def _read_state_dict(path: Path) -> dict[str, Tensor]:
     try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch remarks on the pickle protocol of damaged files
+            content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as exc:
         raise BadCheckpoint(path, "a checkpoint file", "nothing there") from exc
-    except (pickle.UnpicklingError, EOFError, RuntimeError, ValueError, OSError) as exc:
-        reason = str(exc).splitlines()[0].split(". ")[0] if str(exc) else type(exc).__name__
-        raise BadCheckpoint(path, "a whole PyTorch checkpoint of tensors only", reason) from exc
+    except (
+        Exception
+    ) as exc:  # damaged bytes raise whatever the unpickler trips over: KeyError, AssertionError, …
+        got = _reason(exc) if path.stat().st_size else "an empty file"
+        raise BadCheckpoint(path, "a whole PyTorch checkpoint of tensors only", got) from exc
     for key in WRAPPER_KEYS:
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]
-    if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
+    if not _is_state_dict(content):
         raise BadCheckpoint(path, "a state dict of tensors", _describe(content))
-    return content
+    return content  # type: ignore[no-any-return]
+
+
+def _reason(exc: Exception) -> str:
+    """Say in a few words why torch could not load a file."""
+    if found := re.search(r"GLOBAL ([\w.]+)", str(exc)):  # what weights_only refused to import
+        return f"one that calls Python code ({found[1]})"
+    return f"bytes that torch cannot read ({type(exc).__name__})"
+
+
+def _is_state_dict(content: Any) -> bool:
+    return isinstance(content, dict) and all(
+        isinstance(key, str) and isinstance(value, Tensor) for key, value in content.items()
+    )
 
 
 def _describe(content: Any) -> str:

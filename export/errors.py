@@ -1,9 +1,10 @@
 """What can be wrong with what a user hands to the exporter.
 
 ExportError
-├── BadCheckpoint       weights that are not a U-Net 328's
-├── BadModel            an ONNX file that cannot be served
-├── BadSource           a video, picture, landmark, feature or package file
+├── BadFile
+│   ├── BadCheckpoint   weights that are not a U-Net 328's
+│   ├── BadModel        an ONNX file that cannot be served
+│   └── BadSource       a video, picture, landmark, feature or package file
 ├── BadName             a name Triton or the wire cannot carry
 ├── VerificationFailed  an export that differs from PyTorch
 ├── EngineFailed        TensorRT refused the network
@@ -16,6 +17,7 @@ from pathlib import Path
 
 __all__ = [
     "BadCheckpoint",
+    "BadFile",
     "BadModel",
     "BadName",
     "BadSource",
@@ -68,8 +70,8 @@ class BadName(ExportError):
 
     def __str__(self) -> str:
         return (
-            "expected an avatar name of 1 to 64 letters, digits, '-' or '_' that starts with a letter or digit, "
-            f"got {self.name!r}"
+            "expected an avatar name of 1 to 64 letters, digits, '-' or '_' that starts with a letter or digit and "
+            f"neither is jpeg_encode nor ends in _frames or _unet, got {self.name!r}"
         )
 
 

@@ -1,4 +1,4 @@
-"""Write folders whole or not at all."""
+"""Write files and folders whole or not at all."""
 
 from __future__ import annotations
 
@@ -19,21 +19,25 @@ def replacing_folder(target: Path) -> Iterator[Path]:
     An older ``target`` goes only when the new one is complete. On any exception, Ctrl-C included, the temporary
     folder is removed and ``target`` stays as it was.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as temporary:
-        new, old = Path(temporary) / "new", Path(temporary) / "old"
+    with _folder_beside(target) as temporary:
+        new, old = temporary / "new", temporary / "old"
         new.mkdir()
         yield new
-        if target.exists():
-            target.rename(old)
-        new.rename(target)
+        try:
+            if target.exists():
+                target.rename(old)
+            new.rename(target)
+        except BaseException:  # Ctrl-C between the two
+            if old.exists() and not target.exists():
+                old.rename(target)
+            raise
 
 
 @contextlib.contextmanager
 def replacing_file(target: Path) -> Iterator[Path]:
     """Lend a temporary path beside ``target`` and put the file in its place when the block succeeds."""
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as temporary:
-        new = Path(temporary) / target.name
+    with _folder_beside(target) as temporary:
+        new = temporary / target.name
         yield new
         new.replace(target)
 
@@ -44,3 +48,18 @@ def link_or_copy(source: Path, target: Path) -> None:
         os.link(source, target)
     except OSError:
         shutil.copyfile(source, target)
+
+
+@contextlib.contextmanager
+def _folder_beside(target: Path) -> Iterator[Path]:
+    """Lend a temporary folder on the file system of ``target``; parents made for it go again when the block fails."""
+    made = [parent for parent in target.parents if not parent.exists()]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as temporary:
+            yield Path(temporary)
+    except BaseException:
+        for parent in made:
+            with contextlib.suppress(OSError):  # another process may have put something there
+                parent.rmdir()
+        raise

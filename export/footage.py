@@ -6,6 +6,7 @@ Everything that can be checked without decoding is checked when a source is open
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,7 +102,8 @@ def _numbered(folder: Path, suffix: str) -> list[Path]:
     """Return ``0<suffix>``, ``1<suffix>``, … of a folder."""
     if not folder.is_dir():
         raise BadSource(folder, f"a folder of files 0{suffix}, 1{suffix}, …", "nothing there")
-    numbers = sorted(int(file.stem) for file in folder.glob(f"*{suffix}") if file.stem.isdigit())
+    stems = (file.stem for file in folder.glob(f"*{suffix}"))
+    numbers = sorted(int(stem) for stem in stems if re.fullmatch("0|[1-9][0-9]*", stem))
     if not numbers:
         raise BadSource(folder, f"files 0{suffix}, 1{suffix}, …", "none")
     absent = sorted(set(range(numbers[-1] + 1)) - set(numbers))
@@ -116,8 +118,9 @@ def _numbered(folder: Path, suffix: str) -> list[Path]:
 
 def _dataset_frame(picture_path: Path, landmark_path: Path) -> Frame:
     data = picture_path.read_bytes()
-    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
-    if picture is None or JPEG_END not in data[-64:]:
+    whole = JPEG_END in data[-64:]  # OpenCV decodes a cut picture, and greys what is missing
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if whole else None
+    if picture is None:
         raise BadSource(picture_path, "a whole JPEG picture", f"{len(data)} bytes that are none")
     return _frame(picture, landmark_path, data)  # type: ignore[arg-type]
 

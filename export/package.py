@@ -14,7 +14,7 @@ from export.audio_features import FILE_NAMES, check_counts, read_audio_features
 from export.contract import FACE_SIZE
 from export.errors import BadSource
 from export.footage import Footage, Frame, encode_full_frame
-from export.video import open_video, read_pictures
+from export.video import FPS_RANGE, open_video, read_pictures
 
 __all__ = ["open_package"]
 
@@ -61,10 +61,16 @@ def _video(path: Path, info: dict[str, Any], name: str) -> tuple[Path, int, floa
     info_path = path / "package_info.json"
     try:
         entry = info["videos"][name]
-        return path / entry["video_file"], int(entry["frame_count"]), float(entry["fps"])
-    except (KeyError, TypeError, ValueError) as exc:
+        file, frame_count, fps = path / entry["video_file"], int(entry["frame_count"]), float(entry["fps"])
+    except (KeyError, TypeError, ValueError, OverflowError) as exc:
         expected = f"videos.{name} with video_file, frame_count and fps"
         raise BadSource(info_path, expected, f"no usable {exc}") from exc
+    if frame_count < 1 or not FPS_RANGE[0] <= fps <= FPS_RANGE[1]:
+        expected = (
+            f"videos.{name} of 1 frame or more at {FPS_RANGE[0]:g} to {FPS_RANGE[1]:g} frames per second"
+        )
+        raise BadSource(info_path, expected, f"{frame_count} at {fps:g}")
+    return file, frame_count, fps
 
 
 def _read_rectangles(path: Path, frame_count: int) -> NDArray[np.int32]:
@@ -77,6 +83,12 @@ def _read_rectangles(path: Path, frame_count: int) -> NDArray[np.int32]:
         raise BadSource(path, expected, f"no usable {exc}") from exc
     if rectangles.shape != (frame_count, 4):
         raise BadSource(path, expected, f"an array of shape {rectangles.shape}")
+    empty = (rectangles[:, :2] >= rectangles[:, 2:]).any(axis=1)
+    if empty.any():
+        index = int(empty.argmax())
+        raise BadSource(
+            path, "x1 < x2 and y1 < y2 in every frame", f"{rectangles[index].tolist()} in frame {index}"
+        )
     return rectangles
 
 

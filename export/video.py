@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from export.contract import FPS
 from export.errors import BadSource
 
-__all__ = ["VideoProperties", "open_video", "read_pictures"]
+__all__ = ["FPS_RANGE", "VideoProperties", "open_video", "read_pictures"]
 
 FPS_RANGE = (1.0, 240.0)
 

@@ -11,11 +11,35 @@ from onnx import ModelProto
 
 from export.borders import add_borders, has_borders, tensor_shapes
 from export.contract import AUDIO_SHAPES
-from export.errors import BadModel, MissingExtra
+from export.errors import BadCheckpoint, BadModel, MissingExtra
 
-__all__ = ["load_served_model"]
+__all__ = ["find_checkpoint", "load_served_model"]
+
+PACKAGE_NAMES = ("best_trainloss.pth", "model_best.pth", "model_best.onnx")
 
 Report = Callable[[str], object]
+
+
+def find_checkpoint(path: Path) -> Path:
+    """Return the weights file that ``path`` means.
+
+    A folder means, in this order: a package's ``best_trainloss.pth``, ``model_best.pth`` or ``model_best.onnx``,
+    else the ``<epoch>.pth`` with the highest epoch.
+
+    Raises:
+        BadCheckpoint: If there is no such file.
+    """
+    if path.is_file():
+        return path
+    if not path.is_dir():
+        raise BadCheckpoint(path, "a checkpoint file or folder", "nothing there")
+    for name in PACKAGE_NAMES:
+        if (path / name).is_file():
+            return path / name
+    epochs = [file for file in path.glob("*.pth") if file.stem.isdecimal()]
+    if not epochs:
+        raise BadCheckpoint(path, f"<epoch>.pth or one of {', '.join(PACKAGE_NAMES)} in it", "none of them")
+    return max(epochs, key=lambda file: int(file.stem))
 
 
 def load_served_model(path: Path, audio_mode: str, precision: str, say: Report = print) -> ModelProto:
@@ -31,22 +55,20 @@ def load_served_model(path: Path, audio_mode: str, precision: str, say: Report =
         say: Receives a line per step worth reading.
 
     Raises:
-        BadCheckpoint: If a checkpoint is not a U-Net 328's.
+        BadCheckpoint: If there is no such file, or it is not a U-Net 328's.
         BadModel: If an ONNX file cannot be read, or has other tensors.
         MissingExtra: If a checkpoint is given and torch is not installed.
         VerificationFailed: If the export differs from PyTorch.
     """
-    if path.suffix == ".onnx":
-        return _adopt(path, audio_mode)
+    found = find_checkpoint(path)
+    if found.suffix == ".onnx":
+        return _adopt(found, audio_mode)
     try:
-        from export.checkpoint import find_checkpoint, load_checkpoint
+        from export.checkpoint import load_checkpoint
         from export.onnx_model import export_network
         from export.verify import verify
     except ModuleNotFoundError as exc:
         raise MissingExtra("torch", "export") from exc
-    found = find_checkpoint(path)
-    if found.suffix == ".onnx":
-        return _adopt(found, audio_mode)
     network = load_checkpoint(found, audio_mode)
     say(f"exporting {found} (width {network.width}, {audio_mode}, {precision})")
     model = export_network(network, precision)
@@ -59,8 +81,6 @@ def _adopt(path: Path, audio_mode: str) -> ModelProto:
     try:
         model = onnx.load(path)
         onnx.checker.check_model(model)
-    except FileNotFoundError as exc:
-        raise BadModel(path, "an ONNX file", "nothing there") from exc
     except (DecodeError, onnx.checker.ValidationError) as exc:
         raise BadModel(
             path, "a whole ONNX file", f"bytes that are none ({str(exc).splitlines()[0]})"

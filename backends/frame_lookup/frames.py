@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,12 +29,12 @@ class FrameStore:
     """
 
     def __init__(self, folder: Path, audio_shape: tuple[int, ...], edge_padding: str) -> None:
-        self.faces = np.load(folder / "faces.npy", mmap_mode="r")
-        self.bounds = np.load(folder / "bounds.npy")
+        self.faces = _load(folder / "faces.npy", np.uint8, "N, 320, 320, 3")
+        self.bounds = _load(folder / "bounds.npy", np.int32, "N, 4")
         self.full_frames = np.memmap(folder / "full_frames.bin", np.uint8, "r")
-        self.offsets = np.load(folder / "full_frame_offsets.npy")
+        self.offsets = _load(folder / "full_frame_offsets.npy", np.int64, "N + 1")
         self.audio_shape = audio_shape
-        features = np.load(folder / "audio_features.npy")
+        features = _load(folder / "audio_features.npy", np.float32, "T, D")
         if AUDIO_WINDOW * features.shape[1] != np.prod(audio_shape):
             raise ValueError(
                 f"expected windows of {AUDIO_WINDOW} vectors to fill {audio_shape}, got vectors of {features.shape[1]}"
@@ -41,6 +42,10 @@ class FrameStore:
         if not self.count == len(self.bounds) == len(self.offsets) - 1:
             counts = f"{self.count}, {len(self.bounds)} and {len(self.offsets) - 1}"
             raise ValueError(f"expected as many faces as bounds and full frames, got {counts}")
+        if self.offsets[-1] != len(self.full_frames):
+            raise ValueError(
+                f"expected full_frames.bin to hold {self.offsets[-1]} bytes, got {len(self.full_frames)}"
+            )
         self.features = np.concatenate([features, np.zeros_like(features[:1])])
         self.windows = window_indices(self.count, len(features), edge_padding)
         self._warm()
@@ -70,6 +75,23 @@ class FrameStore:
     def _warm(self) -> None:
         """Read a byte of every page, so that no first viewer waits for the disk."""
         self.faces.reshape(-1)[::PAGE_BYTES].max(initial=0)
+
+
+def _load(path: Path, dtype: type[np.generic], shape: str) -> NDArray[Any]:
+    """Map an array whose shape is as written: numbers are fixed, the rest is free."""
+    try:
+        array: NDArray[Any] = np.load(path, mmap_mode="r")
+    except (ValueError, EOFError) as exc:
+        raise ValueError(f"expected {path.name} to hold one whole array, got: {exc}") from exc
+    sides = shape.split(", ")
+    fits = len(sides) == array.ndim and all(
+        int(side) == length for side, length in zip(sides, array.shape, strict=True) if side.isdecimal()
+    )
+    if array.dtype != dtype or not fits:
+        raise ValueError(
+            f"expected {path.name} to be {dtype.__name__} ({shape}), got {array.dtype} {array.shape}"
+        )
+    return array
 
 
 def window_indices(frame_count: int, vector_count: int, edge_padding: str) -> NDArray[np.int64]:

@@ -35,6 +35,11 @@ class TritonPythonModel:
         audio_shape = next(
             tuple(map(int, output["dims"])) for output in config["output"] if output["name"] == "audio"
         )
+        for key in ("frame_count", "edge_padding"):
+            if key not in parameters:
+                raise pb_utils.TritonModelException(
+                    f"config of '{self.name}': expected parameter '{key}', got none"
+                )
         folder = Path(args["model_repository"]) / args["model_version"]
         try:
             self.store = FrameStore(folder, audio_shape, parameters["edge_padding"])
@@ -42,7 +47,7 @@ class TritonPythonModel:
             raise pb_utils.TritonModelException(
                 f"frame data of '{self.name}': {exc}; {DATA_FILES_HINT}"
             ) from exc
-        if self.store.count != int(parameters["frame_count"]):
+        if str(self.store.count) != parameters["frame_count"]:
             raise pb_utils.TritonModelException(
                 f"frame data of '{self.name}': expected {parameters['frame_count']} frames (config.pbtxt), "
                 f"got {self.store.count}; {DATA_FILES_HINT}"

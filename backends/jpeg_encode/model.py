@@ -62,6 +62,6 @@ def _respond(jpegs: list[bytes]) -> Any:
 def _read_parameter(parameters: dict[str, Any], key: str) -> int:
     low, high = RANGES[key]
     text = parameters.get(key, {}).get("string_value", "nothing")
-    if not text.isdigit() or not low <= int(text) <= high:
+    if not text.isdecimal() or not low <= int(text) <= high:
         raise pb_utils.TritonModelException(f"parameter '{key}': expected {low} to {high}, got {text}")
     return int(text)

@@ -20,6 +20,12 @@ EXECUTION_MODES = {
     0: onnxruntime.ExecutionMode.ORT_SEQUENTIAL,
     1: onnxruntime.ExecutionMode.ORT_PARALLEL,
 }
+PARAMETERS = {  # least, greatest, default; 0 threads leaves the number open
+    "intra_op_thread_count": (0, 1024, 0),
+    "inter_op_thread_count": (0, 1024, 0),
+    "execution_mode": (0, 1, 0),
+    "enable_mem_arena": (0, 1, 1),
+}
 
 
 class TritonPythonModel:
@@ -32,25 +38,31 @@ class TritonPythonModel:
         self.outputs = [tensor["name"] for tensor in config["output"]]
         file_name = config["default_model_filename"] or "model.onnx"
         path = Path(args["model_repository"]) / args["model_version"] / file_name
+        options = _session_options(config)
         try:
-            self.session = onnxruntime.InferenceSession(
-                path, _session_options(config), providers=["CPUExecutionProvider"]
-            )
+            self.session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         except Exception as exc:  # ONNX Runtime's errors share no base class of their own
             raise pb_utils.TritonModelException(f"ONNX Runtime cannot load {path}: {exc}") from exc
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Run all waiting requests as one batch, and return one response per request."""
         batches = [self._feed(request) for request in requests]
+        if len(batches) == 1:
+            return [self._run_alone(batches[0])]
         sizes = [len(batch[self.inputs[0]]) for batch in batches]
-        feed = batches[0] if len(batches) == 1 else _concatenate(batches)
         try:
-            results = self.session.run(self.outputs, feed)
-        except Exception as exc:
-            error = pb_utils.TritonError(f"ONNX Runtime: {exc}")
-            return [pb_utils.InferenceResponse(error=error) for _ in requests]
+            results = self.session.run(self.outputs, _concatenate(batches))
+        except Exception:  # the values of one request may be at fault: its neighbours get their answers
+            return [self._run_alone(batch) for batch in batches]
         ends = np.cumsum(sizes)
         return [self._respond(results, end - size, end) for size, end in zip(sizes, ends, strict=True)]
+
+    def _run_alone(self, batch: dict[str, Any]) -> Any:
+        try:
+            results = self.session.run(self.outputs, batch)
+        except Exception as exc:
+            return pb_utils.InferenceResponse(error=pb_utils.TritonError(f"ONNX Runtime: {exc}"))
+        return self._respond(results, 0, len(results[0]))
 
     def _feed(self, request: Any) -> dict[str, Any]:
         return {name: pb_utils.get_input_tensor_by_name(request, name).as_numpy() for name in self.inputs}
@@ -65,16 +77,24 @@ def _concatenate(batches: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _session_options(config: dict[str, Any]) -> onnxruntime.SessionOptions:
-    parameters = {key: int(value["string_value"]) for key, value in config["parameters"].items()}
+    parameters = {key: _read_parameter(config["parameters"], key) for key in PARAMETERS}
     instances = sum(group["count"] for group in config["instance_group"]) or 1
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     # Left alone, every instance would take all cores, and they would only get in one another's way.
-    options.intra_op_num_threads = parameters.get("intra_op_thread_count", 0) or max(1, _cores() // instances)
-    options.inter_op_num_threads = parameters.get("inter_op_thread_count", 0)
-    options.execution_mode = EXECUTION_MODES[parameters.get("execution_mode", 0)]
-    options.enable_cpu_mem_arena = bool(parameters.get("enable_mem_arena", 1))
+    options.intra_op_num_threads = parameters["intra_op_thread_count"] or max(1, _cores() // instances)
+    options.inter_op_num_threads = parameters["inter_op_thread_count"]
+    options.execution_mode = EXECUTION_MODES[parameters["execution_mode"]]
+    options.enable_cpu_mem_arena = bool(parameters["enable_mem_arena"])
     return options
+
+
+def _read_parameter(parameters: dict[str, Any], key: str) -> int:
+    low, high, default = PARAMETERS[key]
+    text = parameters.get(key, {}).get("string_value", str(default))
+    if not text.isdecimal() or not low <= int(text) <= high:
+        raise pb_utils.TritonModelException(f"parameter '{key}': expected {low} to {high}, got {text}")
+    return int(text)
 
 
 def _cores() -> int:
