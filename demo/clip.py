@@ -86,7 +86,7 @@ def _write_video(path: Path, sequence: Sequence[Pose], size_px: int, quiet: bool
     try:
         if not writer.isOpened():
             raise OSError("OpenCV could not open its Motion JPEG writer")
-        for pose in tqdm(sequence, "drawing the demo clip", unit="frame", disable=quiet):
+        for pose in tqdm(sequence, "drawing the demo clip", unit="frame", disable=quiet or None):
             writer.write(renderer.draw(pose))
     finally:
         writer.release()

@@ -5,14 +5,23 @@
     DemoError
     ├── InvalidSetting    a frame count or size outside its range
     ├── ClipExists        the clip's folder is already there
-    └── ClipNotWritten    the disk or the video writer refused
+    ├── ClipNotWritten    the disk or the video writer refused
+    ├── SpeechUnavailable espeak-ng, or a voice of it, is missing
+    └── UnknownPhoneme    speech holds a phoneme that has no mouth shape
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["ClipExists", "ClipNotWritten", "DemoError", "InvalidSetting"]
+__all__ = [
+    "ClipExists",
+    "ClipNotWritten",
+    "DemoError",
+    "InvalidSetting",
+    "SpeechUnavailable",
+    "UnknownPhoneme",
+]
 
 
 class DemoError(Exception):
@@ -50,3 +59,23 @@ class ClipNotWritten(DemoError):
 
     def __str__(self) -> str:
         return f"could not write the clip {self.folder}: {self.reason}"
+
+
+class SpeechUnavailable(DemoError):
+    """Raised when speech cannot be made on this machine."""
+
+    def __init__(self, missing: str) -> None:
+        self.missing = missing
+
+    def __str__(self) -> str:
+        return f"speech is made with espeak-ng, but this is missing: {self.missing}"
+
+
+class UnknownPhoneme(DemoError):
+    """Raised when a phoneme has no mouth shape."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __str__(self) -> str:
+        return f"expected a phoneme of English as espeak-ng spells it, got {self.name!r}"

@@ -16,12 +16,16 @@ class MouthPose:
         width: 0 narrow, 1 a broad smile.
         rounding: 0 flat lips, 1 pushed forward as for "oo".
         tongue: 0 at rest, 1 its tip behind the upper teeth as for "l".
+        teeth: 0 as far apart as the lips, 1 closed as for "s".
+        bite: 0 lower lip free, 1 under the upper teeth as for "f".
     """
 
     opening: float = 0.0
     width: float = 0.5
     rounding: float = 0.0
     tongue: float = 0.0
+    teeth: float = 0.0
+    bite: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

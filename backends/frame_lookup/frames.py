@@ -35,17 +35,7 @@ class FrameStore:
         self.offsets = _load(folder / "full_frame_offsets.npy", np.int64, "N + 1")
         self.audio_shape = audio_shape
         features = _load(folder / "audio_features.npy", np.float32, "T, D")
-        if AUDIO_WINDOW * features.shape[1] != np.prod(audio_shape):
-            raise ValueError(
-                f"expected windows of {AUDIO_WINDOW} vectors to fill {audio_shape}, got vectors of {features.shape[1]}"
-            )
-        if not self.count == len(self.bounds) == len(self.offsets) - 1:
-            counts = f"{self.count}, {len(self.bounds)} and {len(self.offsets) - 1}"
-            raise ValueError(f"expected as many faces as bounds and full frames, got {counts}")
-        if self.offsets[-1] != len(self.full_frames):
-            raise ValueError(
-                f"expected full_frames.bin to hold {self.offsets[-1]} bytes, got {len(self.full_frames)}"
-            )
+        self._check_fit(features.shape[1])
         self.features = np.concatenate([features, np.zeros_like(features[:1])])
         self.windows = window_indices(self.count, len(features), edge_padding)
         self._warm()
@@ -71,6 +61,24 @@ class FrameStore:
         """Return (B, 1) objects, each the bytes of a JPEG, for (B,) ids that are in range."""
         spans = zip(self.offsets[frame_ids], self.offsets[frame_ids + 1], strict=True)
         return np.array([[self.full_frames[start:stop].tobytes()] for start, stop in spans], np.object_)
+
+    def _check_fit(self, vector_length: int) -> None:
+        """Check that the files belong to one clip.
+
+        Raises:
+            ValueError: If they do not.
+        """
+        if AUDIO_WINDOW * vector_length != np.prod(self.audio_shape):
+            raise ValueError(
+                f"expected windows of {AUDIO_WINDOW} vectors to fill {self.audio_shape}, got vectors of {vector_length}"
+            )
+        if not self.count == len(self.bounds) == len(self.offsets) - 1:
+            counts = f"{self.count}, {len(self.bounds)} and {len(self.offsets) - 1}"
+            raise ValueError(f"expected as many faces as bounds and full frames, got {counts}")
+        if self.offsets[-1] != len(self.full_frames):
+            raise ValueError(
+                f"expected full_frames.bin to hold {self.offsets[-1]} bytes, got {len(self.full_frames)}"
+            )
 
     def _warm(self) -> None:
         """Read a byte of every page, so that no first viewer waits for the disk."""

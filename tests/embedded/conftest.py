@@ -1,0 +1,57 @@
+"""Small model repositories that a real Triton loads in a moment."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Workspace
+
+ROOT = Path(__file__).resolve().parents[2]
+
+WAITING_MODEL = """
+import threading
+
+class TritonPythonModel:
+    def initialize(self, args):
+        threading.Event().wait()
+"""
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A model repository with the model ``jpeg_encode`` only."""
+    folder = tmp_path / "repository"
+    shutil.copytree(ROOT / "model_repository" / "jpeg_encode", folder / "jpeg_encode")
+    return folder
+
+
+@pytest.fixture
+def waiting_repository(tmp_path: Path) -> Path:
+    """A model repository whose only model never finishes loading."""
+    version = tmp_path / "waiting_repository" / "waiting" / "1"
+    version.mkdir(parents=True)
+    (version / "model.py").write_text(WAITING_MODEL)
+    (version.parent / "config.pbtxt").write_text(
+        'name: "waiting"\nbackend: "python"\n'
+        'input { name: "x" data_type: TYPE_INT32 dims: 1 }\noutput { name: "y" data_type: TYPE_INT32 dims: 1 }\n'
+    )
+    return version.parents[1]
+
+
+@pytest.fixture
+def add_avatar(tmp_path: Path, workspace: Workspace) -> Callable[[str], Path]:
+    """Put the models of an avatar of the workspace into a repository of the test's own, and return the repository."""
+    folder = tmp_path / "avatar_repository"
+
+    def add(avatar: str) -> Path:
+        for name in ("jpeg_encode", f"{avatar}_frames", f"{avatar}_unet", avatar):
+            if not (folder / name).exists():
+                shutil.copytree(workspace.model_repository / name, folder / name, copy_function=os.link)
+        return folder
+
+    return add

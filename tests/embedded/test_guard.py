@@ -1,0 +1,140 @@
+"""embedded/guard.py"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from embedded.guard import remove_shared_memory
+from embedded.server import GUARD
+from tests.embedded.processes import WAIT_S
+
+# prints its own process id and that of a child it never waits for, then waits for a signal
+PROGRAM = """
+import os, signal, subprocess, sys
+{prepare}
+child = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
+print(os.getpid(), child.pid, flush=True)
+while True: signal.pause()
+"""
+IGNORE_SIGTERM = "signal.signal(signal.SIGTERM, signal.SIG_IGN)"
+EXIT_ON_SIGTERM = "signal.signal(signal.SIGTERM, lambda *_: os._exit(7))"
+
+
+@dataclass
+class Guarded:
+    """A guard, our end of its lifeline, and pidfds of the two processes it keeps."""
+
+    guard: subprocess.Popen[str]
+    lifeline: int
+    pidfds: list[int]
+
+    def returncode(self) -> int:
+        """Wait for the guard; what it kept must have ended before it."""
+        code = self.guard.wait(WAIT_S)
+        for pidfd in self.pidfds:
+            with pytest.raises(ProcessLookupError):
+                signal.pidfd_send_signal(pidfd, 0)
+        return code
+
+
+@contextlib.contextmanager
+def guarded(
+    prepare: str = "", stop_timeout_s: float = WAIT_S, prefix: str = "triton_test_"
+) -> Iterator[Guarded]:
+    theirs, ours = os.pipe()
+    program = [sys.executable, "-c", PROGRAM.format(prepare=prepare)]
+    guard = subprocess.Popen(
+        [sys.executable, "-I", "-S", GUARD, str(theirs), str(stop_timeout_s), prefix, "--", *program],
+        pass_fds=(theirs,),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    os.close(theirs)
+    with guard, os.fdopen(ours, "wb"):
+        assert guard.stdout is not None
+        pids = map(int, guard.stdout.readline().split())
+        try:
+            yield Guarded(guard, ours, [os.pidfd_open(pid) for pid in pids])
+        finally:
+            guard.kill()
+
+
+@contextlib.contextmanager
+def shared_memory(name: str) -> Iterator[Path]:
+    path = Path("/dev/shm") / name
+    path.touch()
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def test_stops_in_good_order() -> None:
+    """A byte in the lifeline is SIGTERM for the server; the exit code is its own, and its child goes too."""
+    with guarded(EXIT_ON_SIGTERM) as kept:
+        os.write(kept.lifeline, b"s")
+        assert kept.returncode() == 7
+
+
+def test_stop_has_a_limit() -> None:
+    """A server that does not stop in time is killed; the exit code tells the signal as a shell does."""
+    with guarded(IGNORE_SIGTERM, stop_timeout_s=0.1) as kept:
+        os.write(kept.lifeline, b"s")
+        assert kept.returncode() == 128 + signal.SIGKILL
+
+
+def test_end_of_the_parent() -> None:
+    """The lifeline's end, however it came about, kills everything, what ignores SIGTERM included."""
+    with guarded(IGNORE_SIGTERM) as kept:
+        os.dup2(os.open(os.devnull, os.O_RDONLY), kept.lifeline)  # closes our end
+        assert kept.returncode() == 128 + signal.SIGKILL
+
+
+def test_end_of_the_parent_while_stopping() -> None:
+    """A parent that dies after it asked for a good end does not leave a slow server behind."""
+    with guarded(IGNORE_SIGTERM) as kept:
+        os.write(kept.lifeline, b"s")
+        os.dup2(os.open(os.devnull, os.O_RDONLY), kept.lifeline)
+        assert kept.returncode() == 128 + signal.SIGKILL
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_of_the_terminal(number: signal.Signals) -> None:
+    """The guard ignores Ctrl-C and SIGTERM, which are its parent's to act on."""
+    with guarded(EXIT_ON_SIGTERM) as kept:
+        kept.guard.send_signal(number)
+        os.write(kept.lifeline, b"s")
+        assert kept.returncode() == 7
+
+
+def test_shared_memory_goes_with_the_server() -> None:
+    """Regions with the server's prefix are removed at its end, those of others stay."""
+    mark = uuid.uuid4().hex
+    with (
+        shared_memory(f"triton_{mark}_region") as own,
+        shared_memory(f"other_{mark}_region") as other,
+        guarded(EXIT_ON_SIGTERM, prefix=f"triton_{mark}_") as kept,
+    ):
+        os.write(kept.lifeline, b"s")
+        kept.returncode()
+        assert not own.exists()
+        assert other.exists()
+
+
+def test_remove_shared_memory() -> None:
+    """Only the regions of one prefix are removed."""
+    mark = uuid.uuid4().hex
+    with shared_memory(f"triton_{mark}_a") as own, shared_memory(f"triton_{mark}b") as other:
+        remove_shared_memory(f"triton_{mark}_")
+        assert not own.exists()
+        assert other.exists()

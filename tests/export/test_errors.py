@@ -1,0 +1,46 @@
+"""export/errors.py"""
+
+import inspect
+from pathlib import Path
+
+import pytest
+
+from export import errors
+from export.errors import ExportError
+
+PATH = Path("clip/5.lms")
+
+SENTENCES = {
+    errors.BadFile(PATH, "110 lines", "109 lines"): "clip/5.lms: expected 110 lines, got 109 lines",
+    errors.BadCheckpoint(PATH, "a", "b"): "clip/5.lms: expected a, got b",
+    errors.BadModel(PATH, "a", "b"): "clip/5.lms: expected a, got b",
+    errors.BadSource(PATH, "a", "b"): "clip/5.lms: expected a, got b",
+    errors.BadName("a b"): (
+        "expected an avatar name of 1 to 64 letters, digits, '-' or '_' that starts with a letter or digit and "
+        "neither is jpeg_encode nor ends in _frames or _unet, got 'a b'"
+    ),
+    errors.VerificationFailed("the export differs"): "the export differs",
+    errors.EngineFailed("TensorRT cannot"): "TensorRT cannot",
+    errors.MissingExtra("torch", "export"): "this needs torch: pip install 'triton-lipsync[export]'",
+}
+
+
+def test_every_error_has_its_sentence_here():
+    """The table covers every class of the module but the base."""
+    classes = {cls for _, cls in inspect.getmembers(errors, inspect.isclass)} - {ExportError, Path}
+    assert {type(error) for error in SENTENCES} == classes
+
+
+@pytest.mark.parametrize("error", SENTENCES, ids=lambda error: type(error).__name__)
+def test_sentences(error):
+    """Each error says its sentence, without a full stop, and stands in the printed tree and in ``__all__``."""
+    assert str(error) == SENTENCES[error]
+    assert isinstance(error, ExportError)
+    assert f"─ {type(error).__name__} " in f"{errors.__doc__} ".replace("\n", " \n")
+    assert type(error).__name__ in errors.__all__
+
+
+def test_a_bad_file_keeps_its_facts():
+    """An error about a file holds path, expected and got."""
+    error = errors.BadSource(PATH, "110 lines", "109 lines")
+    assert (error.path, error.expected, error.got) == (PATH, "110 lines", "109 lines")

@@ -1,0 +1,210 @@
+"""What the documents say is so: commands run, settings and codes are listed, every module has its tests."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import pytest
+import torch
+
+from bridge.config import BridgeConfig, env_name, flag_name
+from bridge.errors import BridgeError
+from demo.weights import pass_through_network
+from tests.conftest import Clip, Workspace
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+SOURCES = ("bridge", "demo", "embedded", "export")
+
+RUN_BY_CI = {
+    "make test": "the run that this test is part of",
+    ".venv/bin/pip install --editable '.[export]'": "make test installs the extra",
+    "pip install --editable '.[tensorrt]'": "make test installs the extra",
+}
+RUN_ELSEWHERE = {
+    "python -m export avatar sanders --package sanders": "tests/export/test_main.py",
+    "python -m export avatar anna --video anna.mp4 --landmarks landmarks --audio-features aud_ave.npy "
+    "--checkpoint anna.pth": "tests/conftest.py imports every avatar so",
+    "python -m export tensorrt anna": "tests/export/test_main.py",
+}
+SERVERS = (
+    "make demo",
+    ".venv/bin/python -m embedded --strategy latency --processes 2",
+    ".venv/bin/python -m bridge --backends localhost:8001,localhost:8011",
+)
+RUN_HERE = (
+    "curl localhost:8086/health",
+    "curl localhost:8086/frames/demo/7.jpg --output frame.jpg",
+    ".venv/bin/python -m lipsync_client --url grpc://localhost:8001 --model demo --count 100",
+    ".venv/bin/python -m export avatar anna --dataset ~/SyncTalk_2D/dataset/anna "
+    "--checkpoint ~/SyncTalk_2D/checkpoint/anna",
+    "curl -X POST localhost:8000/v2/repository/models/anna/load",
+)
+SAME_IN_SHORT = {
+    "python -m export avatar anna --dataset dataset/anna --checkpoint checkpoint/anna": RUN_HERE[3]
+}
+
+
+def commands() -> list[str]:
+    """Return every console command of the documents."""
+    text = "\n".join(path.read_text() for path in DOCUMENTS)
+    return re.findall(r"^\$ (.+)$", text, re.MULTILINE)
+
+
+def test_every_command_is_run() -> None:
+    """Each console command of the documents is run by a test or by CI, and none is listed that they lack."""
+    known = {*RUN_BY_CI, *RUN_ELSEWHERE, *SERVERS, *RUN_HERE, *SAME_IN_SHORT}
+    assert set(commands()) == known
+
+
+@dataclasses.dataclass(frozen=True)
+class Site:
+    """A folder laid out like a clone, with servers on ports of their own."""
+
+    folder: Path
+    ports: dict[str, int]
+
+    def environment(self) -> dict[str, str]:
+        path = os.pathsep.join([str(ROOT), str(ROOT / "clients" / "python")])
+        return {**os.environ, "PYTHONPATH": path, "HOME": str(self.folder)}
+
+    def with_ports(self, command: str) -> str:
+        for default, port in self.ports.items():
+            command = command.replace(f"localhost:{default}", f"localhost:{port}")
+        return command
+
+    def run(self, command: str) -> str:
+        done = subprocess.run(
+            self.with_ports(command),
+            shell=True,
+            cwd=self.folder,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            timeout=200,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory, workspace: Workspace, clip: Clip) -> Site:
+    """A folder with .venv, the demo avatar's models and a trained person's dataset."""
+    folder = tmp_path_factory.mktemp("site")
+    (folder / ".venv" / "bin").mkdir(parents=True)
+    (folder / ".venv" / "bin" / "python").symlink_to(sys.executable)
+    shutil.copytree(workspace.model_repository, folder / "model_repository")
+    write_dataset(folder / "SyncTalk_2D" / "dataset" / "anna", clip)
+    checkpoints = folder / "SyncTalk_2D" / "checkpoint" / "anna"
+    checkpoints.mkdir(parents=True)
+    torch.save(pass_through_network().state_dict(), checkpoints / "195.pth")
+    return Site(folder, {"8000": 28000, "8001": 28001, "8011": 28011, "8086": 28086})
+
+
+def write_dataset(folder: Path, clip: Clip) -> None:
+    """Write a training repository's dataset folder of the drawn clip."""
+    shutil.copytree(clip.folder / "landmarks", folder / "landmarks")
+    shutil.copyfile(clip.folder / "audio_features.npy", folder / "aud_ave.npy")
+    (folder / "full_body_img").mkdir()
+    capture = cv2.VideoCapture(str(clip.folder / "video.avi"))
+    index = 0
+    while (read := capture.read())[0]:
+        cv2.imwrite(str(folder / "full_body_img" / f"{index}.jpg"), read[1])
+        index += 1
+    capture.release()
+
+
+@contextlib.contextmanager
+def server(site: Site, arguments: list[str], ready: str, cwd: Path) -> Iterator[None]:
+    """Run a server until the block ends; it has to print ``ready`` first and to exit with 0 on SIGINT."""
+    with subprocess.Popen(
+        arguments, cwd=cwd, env=site.environment(), stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        try:
+            assert any(ready in line for line in process.stdout), f"{arguments} never said {ready!r}"
+            yield
+        finally:
+            os.killpg(process.pid, signal.SIGINT)
+            process.stdout.read()
+    if arguments[0] != "make":  # which reports the signal as its own
+        assert process.returncode == 0
+
+
+def test_the_readme_from_top_to_bottom(site: Site) -> None:
+    """With `make demo` running, each of the README's commands succeeds, and prints what the README shows."""
+    demo = ["make", "demo", "ARGS=--triton-port 28000 --port 28086"]
+    with server(site, demo, "page     http://127.0.0.1:28086/", ROOT):
+        health, _, summary, imported = (site.run(command) for command in RUN_HERE[:4])
+    assert '"healthy": true, "total_backends": 1, "healthy_count": 1' in health
+    assert (site.folder / "frame.jpg").read_bytes()[:2] == b"\xff\xd8"
+    shown = re.findall(r"^(Total|Success rate|Throughput|Avg latency|Min|p50): ", summary, re.MULTILINE)
+    assert shown == ["Total", "Success rate", "Throughput", "Avg latency", "Min", "p50"]
+    assert "anna_frames, anna_unet, anna" in imported
+
+
+def test_the_servers_by_hand(site: Site) -> None:
+    """Two Triton processes and a bridge in front of both start as the README says, and take a new avatar."""
+    python = sys.executable
+    triton = [python, "-m", "embedded", "--strategy", "latency", "--processes", "2", "--quiet"]
+    ports = ["--http-port", "28000", "--grpc-port", "28001", "--metrics-port", "28002"]
+    bridge = [python, "-m", "bridge", "--backends", "localhost:28001,localhost:28011", "--port", "28086"]
+    with (
+        server(site, [*triton, *ports], "gRPC 127.0.0.1:28011", site.folder),
+        server(site, bridge, "http://127.0.0.1:28086/", site.folder),
+    ):
+        site.run(RUN_HERE[4])
+        with urllib.request.urlopen("http://127.0.0.1:28086/health") as answer:
+            assert b'"healthy_count": 2' in answer.read()
+
+
+def test_every_setting_is_listed() -> None:
+    """The README's table has each setting of the bridge with its variable, flag, default and meaning."""
+    readme = (ROOT / "README.md").read_text()
+    for field in dataclasses.fields(BridgeConfig):
+        default = ",".join(field.default) if isinstance(field.default, tuple) else field.default
+        row = f"| `{env_name(field.name)}` | `{flag_name(field.name)}` | `{default}` | {field.metadata['meaning']} |"
+        assert row in readme
+
+
+def test_every_error_code_is_listed() -> None:
+    """The README's table has each code that a browser can receive."""
+    readme = (ROOT / "README.md").read_text()
+    codes = {error.code for error in subclasses(BridgeError) if hasattr(error, "code")}
+    assert {code for code in codes if f"| `{code}` |" not in readme} == set()
+
+
+def subclasses(base: type[BridgeError]) -> set[type[BridgeError]]:
+    """Return all classes below ``base``."""
+    below = set(base.__subclasses__())
+    return below.union(*map(subclasses, below))
+
+
+@pytest.mark.parametrize("package", SOURCES)
+def test_every_module_has_its_tests(package: str) -> None:
+    """Each source module has a test module of its name."""
+    modules = {path.stem for path in (ROOT / package).glob("*.py")} - {"__init__"}
+    tests = {path.stem.removeprefix("test_") for path in (ROOT / "tests" / package).glob("test_*.py")}
+    assert {module.strip("_") for module in modules} - tests == set()
+
+
+def test_nothing_tells_of_the_workplace() -> None:
+    """No tracked file names a package registry's host."""
+    hosts = re.compile(rb"(pypi|pythonhosted|debian|npmjs)\.org")
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
+    named = [
+        name for name in tracked.decode().split("\0") if name and hosts.search((ROOT / name).read_bytes())
+    ]
+    assert named == ["tests/test_documents.py"]
