@@ -17,7 +17,7 @@ from demo.errors import ClipExists, ClipNotWritten, InvalidSetting
 from demo.face import FaceRenderer
 from demo.features import audio_features
 from demo.landmarks import landmarks
-from demo.motion import FPS, poses
+from demo.motion import FPS, babble, poses
 from demo.pose import Pose
 
 __all__ = ["FEATURES_FILE", "LANDMARKS_FOLDER", "MAX_SIZE_PX", "MIN_SIZE_PX", "VIDEO_FILE", "write_clip"]
@@ -45,7 +45,7 @@ def write_clip(folder: Path, *, frames: int = 150, size_px: int = 512, quiet: bo
     """
     if not MIN_SIZE_PX <= size_px <= MAX_SIZE_PX or size_px % 2:
         raise InvalidSetting("size", f"an even number of pixels, {MIN_SIZE_PX} to {MAX_SIZE_PX}", size_px)
-    sequence = poses(frames)
+    sequence = poses(babble(frames))
     if os.path.lexists(folder):
         raise ClipExists(folder)
     try:

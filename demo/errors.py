@@ -3,6 +3,7 @@
 ::
 
     DemoError
+    ├── BadRecording      a recording that comes with the demo is missing or broken
     ├── InvalidSetting    a frame count or size outside its range
     ├── ClipExists        the clip's folder is already there
     ├── ClipNotWritten    the disk or the video writer refused
@@ -15,6 +16,7 @@ from __future__ import annotations
 from pathlib import Path
 
 __all__ = [
+    "BadRecording",
     "ClipExists",
     "ClipNotWritten",
     "DemoError",
@@ -26,6 +28,17 @@ __all__ = [
 
 class DemoError(Exception):
     """Base of every error of this package."""
+
+
+class BadRecording(DemoError):
+    """Raised when a recording cannot be read."""
+
+    def __init__(self, path: Path, got: str) -> None:
+        self.path = path
+        self.got = got
+
+    def __str__(self) -> str:
+        return f"{self.path}: expected a recording (16000 Hz, 1 channel, 16 bits) and its phonemes, got {self.got}"
 
 
 class InvalidSetting(DemoError):

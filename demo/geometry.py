@@ -28,6 +28,7 @@ __all__ = [
     "jaw_share",
     "lower_jaw",
     "mouth_shape",
+    "mouth_size",
     "source_map",
     "to_frame",
 ]
@@ -52,6 +53,7 @@ BROW: Curve = np.array([(158, 207), (172, 194.5), (190, 188.5), (209, 189.5), (2
 """The left brow's ridge, outer end to inner."""
 MOUTH_CENTRE = (256.0, 352.0)
 
+_GAP = 41.0
 _NECK = (256.0, 430.0)
 _TURN = 11.0
 _NOD = 8.0
@@ -71,12 +73,13 @@ class MouthShape:
 def mouth_shape(mouth: MouthPose) -> MouthShape:
     """Return the lips: 7 points for each outer edge, 5 for each inner one."""
     y = MOUTH_CENTRE[1]
-    half = 37 + 15 * mouth.width - 17 * mouth.rounding - 4 * mouth.opening
-    gap = 41 * mouth.opening
+    half = 37 + 15 * mouth.width - 15 * mouth.rounding - 4 * mouth.opening
+    gap = _GAP * mouth.opening
     corner = y + 2.0 - 11.5 * mouth.width + 0.38 * gap
-    top, bottom = y - 0.22 * gap, y + 0.78 * gap
+    top, bottom = y - 0.22 * gap - 2.6 * mouth.bite, y + 0.78 * gap - 0.6 * mouth.bite
     full = 1 + 0.3 * mouth.rounding - 0.16 * mouth.width + 0.08
-    upper, lower = 11.0 * full, (13.5 - 2.5 * mouth.opening) * full
+    upper = (11.0 - 1.0 * mouth.bite) * full
+    lower = (13.5 - 2.5 * mouth.opening - 5.0 * mouth.bite) * full
 
     roundness = min(1.0, 0.45 * mouth.opening + mouth.rounding)
 
@@ -98,6 +101,14 @@ def mouth_shape(mouth: MouthPose) -> MouthShape:
         lower_inner=edge(bottom, places, inner),
         lower_outer=edge(bottom + lower, (-1.0, -0.66, -0.32, 0.0, 0.32, 0.66, 1.0), sagging),
     )
+
+
+def mouth_size(mouth: MouthPose) -> tuple[float, float, float]:
+    """Return what is seen of a mouth: its opening and its rounding, 0 to 1, and its width as a share of the face's."""
+    shape = mouth_shape(mouth)
+    gap = shape.lower_inner[2, 1] - shape.upper_inner[2, 1]
+    width = np.ptp(shape.upper_outer[:, 0])
+    return float(gap / _GAP), float(width / np.ptp(FACE[:, 0])), mouth.rounding
 
 
 def jaw_drop(mouth: MouthPose) -> float:

@@ -1,12 +1,14 @@
-"""How the character moves: a sentence for the mouth, blinks, glances, nods. The last pose flows into the first.
+"""How the character moves while its mouth speaks: blinks, glances, nods. The last pose flows into the first.
 
-The mouth follows an invented sentence, letter by letter, through a table of visemes; what is left of the clip
-when no further word fits is a pause. Everything is periodic over the clip and the same at every call.
+Everything but the mouth is periodic over the clip, and the same at every call with the same seed. The head knows
+nothing of the mouth, so that a network cannot tell from the one what the other does. The mouth of ``babble``
+follows an invented sentence, letter by letter.
 """
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +16,7 @@ import numpy.typing as npt
 from demo.errors import InvalidSetting
 from demo.pose import MouthPose, Pose
 
-__all__ = ["FPS", "MAX_FRAMES", "MIN_FRAMES", "poses"]
+__all__ = ["FPS", "MAX_FRAMES", "MIN_FRAMES", "babble", "poses"]
 
 FPS = 25
 MIN_FRAMES = 25
@@ -54,34 +56,52 @@ _GLANCES = ((0.0, 0.0), (0.45, -0.1), (0.0, 0.05), (-0.5, 0.1), (-0.1, 0.0), (0.
 _GLANCE_FRAMES = 25
 
 
-def poses(frames: int) -> list[Pose]:
-    """Return the poses of a clip at 25 frames per second.
+def poses(mouths: Sequence[MouthPose], seed: int = 0) -> list[Pose]:
+    """Return the poses of a clip at 25 frames per second, of any length from 25 frames.
+
+    Args:
+        mouths: What the mouth does, one shape per frame.
+        seed: Which blinks, glances and head movements to make.
+    """
+    frames = len(mouths)
+    rng = np.random.default_rng(seed)
+    gaze = _glances(frames, rng)
+    opening = np.array([mouth.opening for mouth in mouths])
+    blink = _blinks(frames, rng)
+
+    def sway(*waves: tuple[float, float]) -> Track:
+        """Return a sum of waves, each of an amplitude and a rate in hertz."""
+        return sum(
+            (a * _sway(frames, rate, rng.uniform(0, 2 * np.pi)) for a, rate in waves), np.zeros(frames)
+        )
+
+    tracks = {
+        "blink": blink,
+        "gaze_x": gaze[:, 0],
+        "gaze_y": gaze[:, 1],
+        "brow": sway((0.25, 0.31)) + 0.7 * (_smooth(opening, 6.0) - 0.2) - 0.15 * blink,
+        "shift_x": sway((5.0, 0.17), (1.5, 0.43)),
+        "shift_y": sway((2.0, 0.23), (1.2, 0.61)),
+        "roll_deg": sway((1.6, 0.17), (0.7, 0.5)),
+        "yaw": sway((0.55, 0.17), (0.25, 0.38)),
+        "pitch": sway((0.25, 0.27), (0.30, 0.61)),
+        "breath": sway((1.0, 0.27)),
+    }
+    return [
+        Pose(mouth=mouth, **{name: float(track[i]) for name, track in tracks.items()})
+        for i, mouth in enumerate(mouths)
+    ]
+
+
+def babble(frames: int) -> list[MouthPose]:
+    """Return a mouth that says an invented sentence again and again; what is left at the end is a pause.
 
     Raises:
         InvalidSetting: If ``frames`` is not 25 to 3000.
     """
     if not MIN_FRAMES <= frames <= MAX_FRAMES:
         raise InvalidSetting("frames", f"{MIN_FRAMES} to {MAX_FRAMES}", frames)
-    mouth = _speech(frames)
-    gaze = _glances(frames)
-    stress = _smooth(mouth[:, 0], 3.0)
-    blink = _blinks(frames)
-    tracks = {
-        "blink": blink,
-        "gaze_x": gaze[:, 0],
-        "gaze_y": gaze[:, 1],
-        "brow": 0.25 * _sway(frames, 0.31, 0.4) + 0.9 * (_smooth(mouth[:, 0], 6.0) - 0.25) - 0.15 * blink,
-        "shift_x": 5.0 * _sway(frames, 0.17, 0.0) + 1.5 * _sway(frames, 0.43, 1.3),
-        "shift_y": 2.0 * _sway(frames, 0.23, 2.1) + 3.5 * (stress - 0.25),
-        "roll_deg": 1.6 * _sway(frames, 0.17, 0.6) + 0.7 * _sway(frames, 0.5, 2.0),
-        "yaw": 0.55 * _sway(frames, 0.17, -0.3) + 0.25 * _sway(frames, 0.38, 1.0),
-        "pitch": 0.25 * _sway(frames, 0.27, 0.9) + 1.1 * (stress - 0.25),
-        "breath": _sway(frames, 0.27, 0.0),
-    }
-    return [
-        Pose(mouth=_mouth(row), **{name: float(track[i]) for name, track in tracks.items()})
-        for i, row in enumerate(mouth)
-    ]
+    return [_mouth(row) for row in _speech(frames)]
 
 
 def _mouth(row: Track) -> MouthPose:
@@ -108,23 +128,23 @@ def _letter(letter: str) -> list[MouthPose]:
     return [_VISEMES[letter]] * (_VOWEL_FRAMES if letter in "aeiou" else _CONSONANT_FRAMES)
 
 
-def _blinks(frames: int) -> Track:
+def _blinks(frames: int, rng: np.random.Generator) -> Track:
     """Return the lids' closing: a blink every three seconds or so, at least one, none across the seam."""
     track = np.zeros(frames)
     count = max(1, round(frames / _BLINK_EVERY_FRAMES))
     for k in range(count):
         # Uneven: evenly spaced blinks look mechanical.
-        start = int((k + 0.55 + 0.22 * np.sin(2.4 * k)) * frames / count) - 4
+        start = int((k + rng.uniform(0.33, 0.77)) * frames / count) - 4
         track[start : start + len(_BLINK)] = _BLINK
     return track
 
 
-def _glances(frames: int) -> Track:
+def _glances(frames: int, rng: np.random.Generator) -> Track:
     """Return the gaze (frames, 2): it rests, then jumps. It starts and ends looking at the camera."""
     count = max(1, frames // _GLANCE_FRAMES)
-    places = [_GLANCES[k % len(_GLANCES)] for k in range(count)] + [_GLANCES[0]]
-    which = np.minimum(np.arange(frames) * count // frames, count)
-    rows = np.array(places)[which]
+    places = np.array(_GLANCES)[rng.integers(0, len(_GLANCES), count + 1)]
+    places[[0, -1]] = _GLANCES[0]
+    rows = places[np.minimum(np.arange(frames) * count // frames, count)]
     rows[-8:] = _GLANCES[0]
     return _smooth(rows, 0.7)
 

@@ -50,7 +50,7 @@ def _paint_inside(painter: Painter, hole: Image, shape: MouthShape, mouth: Mouth
     painter.fill(page, Gradient(("#35090f", "#5a161c", "#7c262a"), (_X, top), (_X, bottom + 8)), clip=hole)
     _paint_lower_teeth(painter, hole, bottom, mouth)
     _paint_tongue(painter, hole, bottom, half, mouth)
-    _paint_upper_teeth(painter, hole, half)
+    _paint_upper_teeth(painter, hole, half, mouth)
     lip_shadow = np.add(shape.upper_inner, (0.0, 1.5))
     painter.fill(ribbon(lip_shadow, (3, 6, 6, 3)), "#2a070b", blur=1.8, opacity=0.50, clip=hole)
     for side in (-1, 1):
@@ -63,9 +63,13 @@ def _paint_inside(painter: Painter, hole: Image, shape: MouthShape, mouth: Mouth
         )
 
 
-def _paint_upper_teeth(painter: Painter, hole: Image, half: float) -> None:
-    # The skull does not move: neither do these, whatever the lips show of them.
-    low = _Y + 7.0
+def _teeth_edge(mouth: MouthPose) -> float:
+    # The skull does not move: neither do the upper teeth. Lips pushed forward hide more of them.
+    return _Y + 5.5 - 6.5 * mouth.rounding * (1 - mouth.teeth)
+
+
+def _paint_upper_teeth(painter: Painter, hole: Image, half: float, mouth: MouthPose) -> None:
+    low = _teeth_edge(mouth)
     reach = min(33.0, half * 0.86)
     edge = [(_X + reach * t, low - 5.5 * abs(t) ** 2.4) for t in np.linspace(-1, 1, 13)]
     arch = np.vstack([[(_X - reach, _Y - 22)], edge, [(_X + reach, _Y - 22)]])
@@ -78,10 +82,11 @@ def _paint_upper_teeth(painter: Painter, hole: Image, half: float) -> None:
 
 
 def _paint_lower_teeth(painter: Painter, hole: Image, bottom: float, mouth: MouthPose) -> None:
-    rise = bottom - 4.5 * mouth.opening - 1.0
+    apart = bottom - 4.5 * mouth.opening - 1.0
+    rise = apart + mouth.teeth * (min(apart, _teeth_edge(mouth) + 0.6) - apart)
     edge = [(_X + 25 * t, rise + 4 * t * t) for t in np.linspace(-1, 1, 11)]
     row = np.vstack([edge, [(_X + 25, bottom + 20), (_X - 25, bottom + 20)]])
-    painter.fill(row, "#d9c3b6", blur=0.7, opacity=0.75, clip=hole)
+    painter.fill(row, "#d9c3b6", blur=0.7, opacity=0.75 + 0.2 * mouth.teeth, clip=hole)
 
 
 def _paint_tongue(painter: Painter, hole: Image, bottom: float, half: float, mouth: MouthPose) -> None:

@@ -29,7 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--strategy", default="replay", help="config variant of the models (default: replay)")
     parser.add_argument("--host", default="127.0.0.1", help="address of the page (default: 127.0.0.1)")
     parser.add_argument("--port", type=int, default=8086, help="port of the page (default: 8086)")
-    parser.add_argument("--triton-port", type=int, default=8000, help="first of Triton's three ports (default: 8000)")
+    parser.add_argument(
+        "--triton-port", type=int, default=8000, help="first of Triton's three ports (default: 8000)"
+    )
     parser.add_argument("--verbose", action="store_true", help="show Triton's log")
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO if args.verbose else logging.CRITICAL, format="%(message)s")

@@ -32,7 +32,7 @@ _CHARS_UTF8 = 1
 _EVENTS_END, _PHONEME = 0, 7
 _CLOSURE_LEVEL = 40
 _MAX_CLOSURE_S = 0.12
-_ZERO_CROSSINGS = 24
+_ZERO_CROSSINGS = 48
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +122,7 @@ def resample(sound: Sound, from_hz: int, to_hz: int) -> Sound:
     padded = np.pad(sound.astype(np.float64), reach)
     taken = padded[(position // up)[:, None] + steps[None, :] + reach]
     result = np.einsum("ij,ij->i", taken, filters[position % up])
-    return np.clip(np.rint(result), -32768, 32767).astype(np.int16)
+    return np.asarray(np.clip(np.rint(result), -32768, 32767), np.int16)
 
 
 def _phonemes(sound: Sound, events: Sequence[tuple[int, str]], rate_hz: int) -> Iterator[Phoneme]:

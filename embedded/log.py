@@ -10,40 +10,57 @@ from collections import deque
 __all__ = ["LogTail"]
 
 KEPT_LINES = 400
+KEPT_ERRORS = 50
 PREFIX = re.compile(r"^([IWE])\d{4} [\d:.]+ +\d+ (?:[\w./]+:\d+\] ?)?")
 LEVELS = {"I": logging.INFO, "W": logging.WARNING, "E": logging.ERROR}
-ERRORS = ("E", "error:", "tritonserver:", "Error: ")
+PLAIN_ERROR = re.compile(r"error:|Error: |\S*tritonserver: ")
+TELLING = ("Poll failed", "failed to load", "failed to start")
 HARMLESS = ("CudaDriverHelper has not been initialized", "unable to create stream", "NVML", "DCGM")
+PARSER = re.compile(r"^\[libprotobuf ERROR .*ModelConfig: (.*)")
+BALLAST = re.compile(r"(\\n)+At:.*|Internal: TritonModelException: ")
+"""A Python backend's traceback, on one line, and its exception's name."""
 
 logger = logging.getLogger("embedded.triton")
 
 
 class LogTail:
-    """The end of one Triton process's log."""
+    """The end of one Triton process's log, and the last of its errors."""
 
     def __init__(self) -> None:
         self.lines: deque[str] = deque(maxlen=KEPT_LINES)
+        self.errors: deque[str] = deque(maxlen=KEPT_ERRORS)
+        self.parser_error = ""
 
     async def forward(self, stream: asyncio.StreamReader) -> None:
         """Log every line of ``stream`` until it ends."""
         while line := await _read_line(stream):
             text = line.decode(errors="replace").rstrip()
+            level = _level(text)
+            logger.log(level, "%s", text)
             self.lines.append(text)
-            logger.log(_level(text), "%s", text)
+            if level == logging.ERROR:
+                self.errors.append(text)
+            elif match := PARSER.match(text):
+                self.parser_error = f": {match[1]}"
 
     def reason(self) -> str:
-        """Return the line that says why Triton failed: the first error, without time stamp and source file."""
-        errors = [line for line in self.lines if line.startswith(ERRORS) and not _harmless(line)]
-        specific = [line for line in errors if "failed to load" in line or "failed to start" in line.lower()]
-        for line in (*specific, *errors, *reversed(self.lines)):
+        """Return the line that says why Triton failed: the most telling error, else the last line.
+
+        It comes without time stamp, source file and traceback; a config that cannot be read, with the parser's words.
+        """
+        telling = [line for words in TELLING for line in self.errors if words in line]
+        for line in (*telling, *self.errors, *reversed(self.lines)):
             if line.strip():
-                return PREFIX.sub("", line).strip().strip('"')
+                text = BALLAST.sub("", PREFIX.sub("", line).strip().strip('"'))
+                return text + self.parser_error if text.endswith(".pbtxt") else text
         return "it left no log"
 
 
 def _level(line: str) -> int:
+    if _harmless(line):
+        return logging.INFO
     match = PREFIX.match(line)
-    return LEVELS[match[1]] if match and not _harmless(line) else logging.INFO
+    return LEVELS[match[1]] if match else logging.ERROR if PLAIN_ERROR.match(line) else logging.INFO
 
 
 def _harmless(line: str) -> bool:

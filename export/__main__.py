@@ -13,13 +13,16 @@ import onnx
 
 from export.avatar import WEIGHTS_FILE, Avatar, check_name, read_avatar, write_avatar
 from export.configs import BACKENDS, ServingOptions
+from export.contact_sheet import CONTACT_SHEET
 from export.contract import AUDIO_SHAPES, EDGE_PADDINGS, MAX_BATCH_SIZE, PRECISIONS
+from export.detect import MediaPipeFaceFinder
 from export.engine import BatchProfile, build_engine
 from export.errors import BadSource, ExportError
 from export.files import replacing_file
 from export.footage import Footage, open_dataset, open_video_with_landmarks
 from export.package import open_package
 from export.repository import write_entries, write_unet_configs
+from export.talking import features_reader, open_talking_video
 from export.weights import load_served_model
 
 
@@ -58,7 +61,10 @@ def _add_avatar(parser: argparse.ArgumentParser) -> None:
         "--package", type=Path, metavar="DIR", help="a package of the seed's system (brings its weights)"
     )
     source.add_argument(
-        "--video", type=Path, metavar="FILE", help="a video; with --landmarks and --audio-features"
+        "--video", type=Path, metavar="FILE", help="a video of a talking person; with --audio-encoder"
+    )
+    parser.add_argument(
+        "--audio-encoder", type=Path, metavar="FILE", help=".pth, from the video's sound to feature vectors"
     )
     parser.add_argument("--landmarks", type=Path, metavar="DIR", help="0.lms, 1.lms, …: 110 lines 'x y' each")
     parser.add_argument(
@@ -152,6 +158,7 @@ def _import_avatar(args: argparse.Namespace) -> None:
     models = write_entries(folder, args.model_repository, ServingOptions(instances=args.instances))
     print(f"{folder}: {avatar.frame_count} frames at {avatar.fps:g} fps, {avatar.audio_mode} features")
     print(f"{args.model_repository}: {', '.join(models)}")
+    print(f"{folder / CONTACT_SHEET}: are the crops right?")
 
 
 def _open_footage(args: argparse.Namespace) -> Footage:
@@ -159,9 +166,13 @@ def _open_footage(args: argparse.Namespace) -> Footage:
         return open_dataset(args.dataset, args.audio_mode)
     if args.package:
         return open_package(args.package, args.audio_mode)
-    if not (args.landmarks and args.audio_features):
-        args.parser.error("--video needs --landmarks and --audio-features")
-    return open_video_with_landmarks(args.video, args.landmarks, args.audio_features, args.audio_mode)
+    if args.landmarks and args.audio_features:
+        return open_video_with_landmarks(args.video, args.landmarks, args.audio_features, args.audio_mode)
+    if not args.audio_encoder or args.landmarks or args.audio_features:
+        args.parser.error("--video needs either --audio-encoder, or --landmarks and --audio-features")
+    if args.audio_mode != "ave":
+        args.parser.error("--audio-encoder gives ave features, which need --audio-mode ave")
+    return open_talking_video(args.video, MediaPipeFaceFinder(), features_reader(args.audio_encoder))
 
 
 def _export_onnx(args: argparse.Namespace) -> None:

@@ -12,6 +12,7 @@ import onnx
 from onnx import ModelProto
 from tqdm import tqdm
 
+from export.contact_sheet import write_contact_sheet
 from export.contract import AUDIO_SHAPES, EDGE_PADDINGS, FACE_SIZE, MASK_COLUMNS, MASK_ROWS
 from export.errors import BadName, BadSource
 from export.files import replacing_folder
@@ -69,13 +70,15 @@ def write_avatar(folder: Path, avatar: Avatar, footage: Footage, model: ModelPro
 
     Files: ``avatar.json``; ``faces.npy`` (N, 320, 320, 3) uint8 BGR; ``audio_features.npy`` (T, D) float32;
     ``bounds.npy`` (N, 4) int32; ``full_frames.bin``, the full pictures as JPEGs one after another, frame i at bytes
-    ``full_frame_offsets.npy``[i] to [i+1], so that any of them is one read away; ``unet.onnx``.
+    ``full_frame_offsets.npy``[i] to [i+1], so that any of them is one read away; ``unet.onnx``;
+    ``contact_sheet.jpg``, to see whether the crops are right.
 
     Raises:
         BadSource: If a frame of the clip cannot be read.
     """
     with replacing_folder(folder) as new:
         _write_frames(new, footage, avatar.name)
+        write_contact_sheet(new)
         np.save(new / "audio_features.npy", footage.audio_features)
         onnx.save(model, new / WEIGHTS_FILE)
         (new / MANIFEST).write_text(json.dumps(asdict(avatar), indent=2) + "\n", encoding="utf-8")

@@ -62,7 +62,7 @@ def build_engine(model: ModelProto, profile: BatchProfile, trt: ModuleType | Non
     parser = trt.OnnxParser(network, log)
     if not parser.parse(model.SerializeToString()):
         errors = "; ".join(parser.get_error(index).desc() for index in range(parser.num_errors))
-        raise EngineFailed(f"TensorRT cannot parse the network: {errors}")
+        raise EngineFailed(f"TensorRT cannot parse the network: {' '.join(errors.split())}")
     config = builder.create_builder_config()
     config.add_optimization_profile(_optimisation_profile(builder, model, profile))
     plan = builder.build_serialized_network(network, config)

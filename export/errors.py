@@ -8,7 +8,8 @@ ExportError
 ├── BadName             a name Triton or the wire cannot carry
 ├── VerificationFailed  an export that differs from PyTorch
 ├── EngineFailed        TensorRT refused the network
-└── MissingExtra        a part that needs a package that is not installed
+├── MissingExtra        a part that needs a package that is not installed
+└── MissingFaceModels   the face detector's model files are not installed
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ __all__ = [
     "EngineFailed",
     "ExportError",
     "MissingExtra",
+    "MissingFaceModels",
     "VerificationFailed",
 ]
 
@@ -92,3 +94,12 @@ class MissingExtra(ExportError):
 
     def __str__(self) -> str:
         return f"this needs {self.package}: pip install 'triton-lipsync[{self.extra}]'"
+
+
+class MissingFaceModels(ExportError):
+    """Raised when a face is to be found and the wheel that carries the detector's models is not installed."""
+
+    def __str__(self) -> str:
+        return (
+            "finding a face needs MediaPipe's model files: pip install --no-deps -r requirements/detect.txt"
+        )

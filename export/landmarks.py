@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from export.contract import BORDER, CROP_SIZE, FACE_SIZE
 from export.errors import BadSource
 
-__all__ = ["crop_bounds", "cut_face", "read_landmarks"]
+__all__ = ["LEFT", "POINT_COUNT", "RIGHT", "TOP", "crop_bounds", "cut_face", "read_landmarks"]
 
 POINT_COUNT = 110
 LEFT, RIGHT, TOP = 1, 31, 52

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from export.contract import FPS
 from export.errors import BadSource
 
-__all__ = ["FPS_RANGE", "VideoProperties", "open_video", "read_pictures"]
+__all__ = ["FPS_RANGE", "VideoProperties", "open_video", "read_pictures", "read_timed_pictures"]
 
 FPS_RANGE = (1.0, 240.0)
 
@@ -63,6 +63,31 @@ def read_pictures(path: Path, count: int) -> Iterator[NDArray[np.uint8]]:
             yield picture  # type: ignore[misc]
     finally:
         capture.release()
+
+
+def read_timed_pictures(path: Path) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+    """Yield every picture, HxWx3 uint8 BGR, and when it is shown, in seconds; later each time.
+
+    Raises:
+        BadSource: If the video cannot be decoded or holds no picture.
+    """
+    usual_interval_s = 1 / open_video(path).fps
+    capture = _capture(path)
+    last_s: float | None = None
+    try:
+        while True:
+            ok, picture = capture.read()
+            if not ok:
+                break
+            time_s = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+            if last_s is not None and time_s <= last_s:  # a container without time stamps gives none
+                time_s = last_s + usual_interval_s
+            last_s = time_s
+            yield time_s, picture  # type: ignore[misc]
+    finally:
+        capture.release()
+    if last_s is None:
+        raise BadSource(path, "a video of at least 1 frame", "none that can be decoded")
 
 
 def _capture(path: Path) -> cv2.VideoCapture:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from lipsync_client import AsyncLipsyncClient, ClientClosed
 
+from lipsync_client import AsyncLipsyncClient, ClientClosed
 from tests.clients.kinds import opened
 from tests.fake_triton import FakeTriton
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from lipsync_client import AsyncLipsyncClient, ClientClosed, InvalidFrameId, InvalidSetting, LipsyncClient
 
+from lipsync_client import AsyncLipsyncClient, ClientClosed, InvalidFrameId, InvalidSetting, LipsyncClient
 from tests.clients.kinds import opened
 
 

@@ -7,6 +7,7 @@ import threading
 from contextlib import aclosing
 
 import pytest
+
 from lipsync_client import (
     AvatarMetadata,
     InferTimeout,
@@ -16,7 +17,6 @@ from lipsync_client import (
     ServerUnavailable,
     UnknownModel,
 )
-
 from tests.clients.kinds import Client, opened
 from tests.fake_triton import BOUNDS, FakeTriton, fake_jpeg
 

@@ -6,6 +6,7 @@ import pickle
 import re
 
 import pytest
+
 from lipsync_client import errors
 from lipsync_client.errors import LipsyncError
 

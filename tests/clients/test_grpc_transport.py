@@ -6,9 +6,9 @@ import asyncio
 
 import grpc
 import pytest
-from lipsync_client import AsyncLipsyncClient, LipsyncClient, ServerUnavailable
 from tritonclient.grpc import service_pb2_grpc
 
+from lipsync_client import AsyncLipsyncClient, LipsyncClient, ServerUnavailable
 from tests.clients.certificates import Certificate
 from tests.fake_triton import FakeTriton, fake_jpeg
 

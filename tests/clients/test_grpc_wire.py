@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from lipsync_client.grpc_wire import config_call, index_call, infer_call
 from tritonclient.grpc import service_pb2
+
+from lipsync_client.grpc_wire import config_call, index_call, infer_call
 
 
 def test_infer_message() -> None:

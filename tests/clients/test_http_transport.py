@@ -9,8 +9,8 @@ import ssl
 from pathlib import Path
 
 import pytest
-from lipsync_client import InvalidSetting, LipsyncClient, ServerUnavailable
 
+from lipsync_client import InvalidSetting, LipsyncClient, ServerUnavailable
 from tests.clients.certificates import Certificate
 from tests.clients.http_gateway import http_gateway
 from tests.clients.kinds import opened

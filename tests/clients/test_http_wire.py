@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from lipsync_client import InvalidAnswer
 from lipsync_client.failures import HttpRefusal
 from lipsync_client.http_wire import JSON_SIZE, HttpResponse, config_call, index_call, infer_call, ready_call

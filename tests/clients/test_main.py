@@ -13,9 +13,9 @@ from asyncio.subprocess import PIPE, Process
 from pathlib import Path
 from typing import Any
 
-import lipsync_client
 import pytest
 
+import lipsync_client
 from tests.fake_triton import FakeTriton, fake_jpeg
 
 CLIENT_DIR = Path(lipsync_client.__file__).parent.parent

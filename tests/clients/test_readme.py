@@ -9,10 +9,10 @@ import shlex
 import sys
 from pathlib import Path
 
-import lipsync_client
 import pytest
-from lipsync_client import LipsyncClient, LipsyncError
 
+import lipsync_client
+from lipsync_client import LipsyncClient, LipsyncError
 from tests.fake_triton import FakeTriton
 
 CLIENT_DIR = Path(lipsync_client.__file__).parent.parent

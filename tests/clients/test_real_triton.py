@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from lipsync_client import InvalidFrameId, UnknownModel
 
+from lipsync_client import InvalidFrameId, UnknownModel
 from tests.clients.kinds import KINDS, Client, opened
 
 INFER_TIMEOUT_S = 60.0

@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 
 import pytest
+
 from lipsync_client import InvalidSetting, InvalidUrl
 from lipsync_client.settings import Endpoint, Settings, parse_url
 

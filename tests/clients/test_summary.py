@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from lipsync_client.errors import ServerUnavailable
 from lipsync_client.summary import Summary, percentile
 

@@ -6,10 +6,10 @@ import asyncio
 from pathlib import Path
 
 import pytest
+
 from lipsync_client import AsyncLipsyncClient, ServerError
 from lipsync_client.summary import Summary
 from lipsync_client.tester import Run, choose_model, run
-
 from tests.fake_triton import FakeTriton, fake_jpeg
 
 

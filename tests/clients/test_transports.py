@@ -8,14 +8,14 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import lipsync_client
 import pytest
+
+import lipsync_client
 from lipsync_client import InferTimeout, LipsyncClient, ServerUnavailable, TransportNotInstalled
 from lipsync_client.grpc_transport import AsyncGrpcTransport, GrpcTransport
 from lipsync_client.http_transport import AsyncHttpTransport, HttpTransport
 from lipsync_client.settings import Settings, parse_url
 from lipsync_client.transports import open_async_transport, open_transport
-
 from tests.clients.kinds import opened
 
 

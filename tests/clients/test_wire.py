@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from lipsync_client import AvatarMetadata, Frame, InvalidAnswer, InvalidFrameId
 from lipsync_client.wire import (
     avatar_names,

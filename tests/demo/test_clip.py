@@ -7,7 +7,7 @@ from demo.clip import FEATURES_FILE, LANDMARKS_FOLDER, VIDEO_FILE, write_clip
 from demo.errors import ClipExists, ClipNotWritten, InvalidSetting
 from demo.face import FaceRenderer
 from demo.landmarks import landmarks
-from demo.motion import poses
+from demo.motion import babble, poses
 
 FRAMES, SIZE_PX = 25, 256
 
@@ -35,7 +35,7 @@ def test_video_reads_back_as_drawn(clip):
     assert len(frames) == FRAMES
     assert fps == 25
     renderer = FaceRenderer(SIZE_PX)
-    sequence = poses(FRAMES)
+    sequence = poses(babble(FRAMES))
     for i in (0, 7, 24):
         assert cv2.PSNR(frames[i], renderer.draw(sequence[i])) > 36
 
@@ -44,7 +44,7 @@ def test_landmark_files_hold_truncated_points(clip):
     """There is one file per frame, of 110 lines ``x y``, the points truncated to int."""
     files = sorted((clip / LANDMARKS_FOLDER).iterdir(), key=lambda p: int(p.stem))
     assert [p.name for p in files] == [f"{i}.lms" for i in range(FRAMES)]
-    for path, pose in zip(files, poses(FRAMES), strict=True):
+    for path, pose in zip(files, poses(babble(FRAMES)), strict=True):
         lines = [tuple(map(int, line.split(" "))) for line in path.read_text().splitlines()]
         np.testing.assert_array_equal(lines, landmarks(pose, SIZE_PX).astype(int))
 
@@ -72,7 +72,7 @@ def test_failure_leaves_nothing(tmp_path, monkeypatch, error):
 
 def test_truncated_video_is_noticed(tmp_path, monkeypatch):
     """Frames that do not arrive in the file (a full disk) are an error, though OpenCV reports none."""
-    sequence = poses(FRAMES)
+    sequence = poses(babble(FRAMES))
     monkeypatch.setattr(clip_module, "poses", lambda _frames: sequence)
     monkeypatch.setattr(clip_module, "tqdm", lambda poses, *_args, **_options: poses[:3])
     with pytest.raises(ClipNotWritten, match=r"the video should hold 25 frames, 3 can be read back$"):

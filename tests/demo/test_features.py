@@ -1,13 +1,13 @@
 import numpy as np
 
 from demo.features import audio_features
-from demo.motion import poses
+from demo.motion import babble, poses
 from demo.pose import MouthPose, Pose
 
 
 def test_shape_and_type():
     """There is one row of 512 float32 per frame, all finite and none negative."""
-    features = audio_features(poses(60))
+    features = audio_features(poses(babble(60)))
     assert features.shape == (60, 512)
     assert features.dtype == np.float32
     assert np.isfinite(features).all()
@@ -25,12 +25,12 @@ def test_only_the_mouth_matters():
 
 def test_features_are_the_same_at_every_call():
     """The layer is drawn from a fixed seed."""
-    np.testing.assert_array_equal(audio_features(poses(30)), audio_features(poses(30)))
+    np.testing.assert_array_equal(audio_features(poses(babble(30))), audio_features(poses(babble(30))))
 
 
 def test_pose_can_be_read_back():
     """The four numbers of each pose follow from the features by a linear fit, within 0.01."""
-    sequence = poses(900)
+    sequence = poses(babble(900))
     target = np.array([(p.mouth.opening, p.mouth.width, p.mouth.rounding, p.mouth.tongue) for p in sequence])
     features = np.hstack([audio_features(sequence).astype(float), np.ones((900, 1))])
     solved, *_ = np.linalg.lstsq(features, target, rcond=1e-9)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from demo.geometry import FACE, head_matrix, lower_jaw, mouth_shape, source_map, to_frame
+from demo.geometry import FACE, head_matrix, lower_jaw, mouth_shape, mouth_size, source_map, to_frame
 from demo.pose import MouthPose, Pose
 
 TURNED = Pose(shift_x=5, shift_y=-3, roll_deg=2.5, yaw=0.8, pitch=-0.6)
@@ -27,6 +27,23 @@ def test_mouth_opens_widens_and_rounds():
     assert gap(MouthPose(opening=1)) > gap(MouthPose(opening=0.5)) > 10
     assert span(MouthPose(width=1)) > span(MouthPose(width=0)) + 20
     assert span(MouthPose(rounding=1)) < span(MouthPose(rounding=0)) - 20
+
+
+def test_mouth_size_is_what_is_seen():
+    """A closed mouth has no opening; a round one is narrower, though its width number is the same."""
+    assert mouth_size(MouthPose(opening=0, width=0.5))[0] == 0
+    assert mouth_size(MouthPose(opening=1))[0] == pytest.approx(1)
+    flat, round_ = (mouth_size(MouthPose(width=0.5, rounding=r)) for r in (0.0, 1.0))
+    assert 0.2 < round_[1] < flat[1] < 0.4
+    assert (flat[2], round_[2]) == (0, 1)
+
+
+def test_bite_bares_the_teeth():
+    """Biting the lower lip lifts the upper one, and the lower one thins."""
+    free, bitten = (mouth_shape(MouthPose(opening=0.1, bite=b)) for b in (0, 1))
+    assert bitten.upper_inner[2, 1] < free.upper_inner[2, 1] - 1
+    thickness = [s.lower_outer[3, 1] - s.lower_inner[2, 1] for s in (free, bitten)]
+    assert thickness[1] < thickness[0] - 3
 
 
 def test_jaw_takes_the_chin_but_not_the_temples():

@@ -44,6 +44,17 @@ def test_raised_tongue_hides_the_depth():
     assert raised > 180
 
 
+def test_closed_teeth_fill_a_narrow_opening():
+    """With the teeth closed, as for "s", a parted mouth shows less of the dark."""
+    apart, closed = (painted(opening=0.5, width=0.8, teeth=t) for t in (0, 1))
+    assert dark(closed) < 0.9 * dark(apart)
+
+
+def test_rounded_lips_hide_the_teeth():
+    """Lips pushed forward, as for "oo", show fewer teeth."""
+    assert teeth(painted(opening=0.4, rounding=1)) < 0.2 * teeth(painted(opening=0.4))
+
+
 def test_painting_stays_near_the_mouth():
     """Nothing is painted more than 70 units from the mouth's centre."""
     painter = Painter.empty(512)

@@ -8,7 +8,7 @@ from demo.pose import MouthPose, Pose
 def test_resting_pose_is_neutral():
     """With nothing said, the mouth is closed, the eyes are open and the head is upright."""
     pose = Pose()
-    assert pose.mouth == MouthPose(opening=0, width=0.5, rounding=0, tongue=0)
+    assert pose.mouth == MouthPose(opening=0, width=0.5, rounding=0, tongue=0, teeth=0, bite=0)
     assert (pose.blink, pose.roll_deg, pose.yaw) == (0, 0, 0)
 
 

@@ -51,7 +51,15 @@ def add_avatar(tmp_path: Path, workspace: Workspace) -> Callable[[str], Path]:
     def add(avatar: str) -> Path:
         for name in ("jpeg_encode", f"{avatar}_frames", f"{avatar}_unet", avatar):
             if not (folder / name).exists():
-                shutil.copytree(workspace.model_repository / name, folder / name, copy_function=os.link)
+                shutil.copytree(workspace.model_repository / name, folder / name, copy_function=_link_data)
         return folder
 
     return add
+
+
+def _link_data(source: str, target: str) -> None:
+    """Copy the configs, which a test may change; link the rest, which it may only replace."""
+    if source.endswith(".pbtxt"):
+        shutil.copy2(source, target)
+    else:
+        os.link(source, target)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import select
@@ -15,7 +16,8 @@ from typing import TypeVar
 WAIT_S = 20.0
 """Longer than anything here takes; reaching it is a failure."""
 
-POLL_S = 0.01
+POLL_S = 0.02
+STUB = "triton_python_backend_stub"
 
 T = TypeVar("T")
 
@@ -27,6 +29,11 @@ class Process:
     pid: int
     pidfd: int
     command: str
+
+    @property
+    def folder(self) -> Path:
+        """Its folder in /proc."""
+        return Path("/proc") / str(self.pid)
 
     def kill(self, number: int = signal.SIGKILL) -> None:
         signal.pidfd_send_signal(self.pidfd, number)
@@ -64,27 +71,27 @@ class Family:
 def program(command: str) -> str:
     """Name the program of a command line; of an interpreter, the script it runs."""
     words = command.split("\0")
-    script = next((word for word in words[1:] if not word.startswith("-")), "")
-    return Path(script if "python" in Path(words[0]).name and script.endswith(".py") else words[0]).name
+    scripts = [word for word in words[1:] if word.endswith(".py")]
+    return Path(scripts[0] if scripts and Path(words[0]).name.startswith("python") else words[0]).name
 
 
-def find_family(mark: str) -> Family:
-    """Find the Triton whose guard's command line holds ``mark``, such as ``--grpc-port=8001``."""
-    guard = wait_until(lambda: next((one for one in _all() if _is_guard(one) and mark in one.command), None))
-    match = re.search(r"triton_[0-9a-f]{12}_", guard.command)
-    assert match
-    return Family(match[0], [process for process in _all() if match[0] in process.command])
+def find_family(mark: str, *, with_part: str = "guard.py") -> Family:
+    """Find the Triton whose guard's command line holds ``mark``, such as ``--grpc-port=8001``.
 
+    While it starts or loads, wait until ``with_part`` is among its programs.
+    """
 
-def find_loading_family(mark: str) -> Family:
-    """Find the same as ``find_family`` while it loads: once its first Python stub runs."""
+    def find() -> Family | None:
+        commands = _commands()
+        for guard in commands.values():
+            if program(guard) == "guard.py" and mark in guard:
+                prefix = re.findall(r"triton_[0-9a-f]{12}_", guard)[0]
+                family = {pid: command for pid, command in commands.items() if prefix in command}
+                if with_part in map(program, family.values()):
+                    return Family(prefix, [Process(pid, os.pidfd_open(pid), family[pid]) for pid in family])
+        return None
 
-    def with_stub() -> Family | None:
-        family = find_family(mark)
-        names = {program(process.command) for process in family.members}
-        return family if "triton_python_backend_stub" in names else None
-
-    return wait_until(with_stub)
+    return wait_until(find)
 
 
 def wait_until(condition: Callable[[], T | None]) -> T:
@@ -96,20 +103,10 @@ def wait_until(condition: Callable[[], T | None]) -> T:
     return result
 
 
-def _is_guard(process: Process) -> bool:
-    return program(process.command) == "guard.py"
-
-
-def _all() -> list[Process]:
-    processes = []
+def _commands() -> dict[int, str]:
+    """Return the command lines of all processes, words separated by NUL."""
+    commands = {}
     for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            pidfd = os.pidfd_open(int(folder.name))
-            command = (folder / "cmdline").read_text()
-        except OSError:
-            continue
-        if "triton" in command:
-            processes.append(Process(int(folder.name), pidfd, command))
-        else:
-            os.close(pidfd)
-    return processes
+        with contextlib.suppress(OSError):  # ended meanwhile
+            commands[int(folder.name)] = (folder / "cmdline").read_text()
+    return commands

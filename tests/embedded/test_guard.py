@@ -10,6 +10,7 @@ import sys
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ class Guarded:
     """A guard, our end of its lifeline, and pidfds of the two processes it keeps."""
 
     guard: subprocess.Popen[str]
-    lifeline: int
+    lifeline: FileIO
     pidfds: list[int]
 
     def returncode(self) -> int:
@@ -60,13 +61,15 @@ def guarded(
         text=True,
     )
     os.close(theirs)
-    with guard, os.fdopen(ours, "wb"):
+    with guard, FileIO(ours, "w") as lifeline:
         assert guard.stdout is not None
-        pids = map(int, guard.stdout.readline().split())
+        pidfds = [os.pidfd_open(int(pid)) for pid in guard.stdout.readline().split()]
         try:
-            yield Guarded(guard, ours, [os.pidfd_open(pid) for pid in pids])
+            yield Guarded(guard, lifeline, pidfds)
         finally:
             guard.kill()
+            for pidfd in pidfds:
+                os.close(pidfd)
 
 
 @contextlib.contextmanager
@@ -82,29 +85,29 @@ def shared_memory(name: str) -> Iterator[Path]:
 def test_stops_in_good_order() -> None:
     """A byte in the lifeline is SIGTERM for the server; the exit code is its own, and its child goes too."""
     with guarded(EXIT_ON_SIGTERM) as kept:
-        os.write(kept.lifeline, b"s")
+        kept.lifeline.write(b"s")
         assert kept.returncode() == 7
 
 
 def test_stop_has_a_limit() -> None:
     """A server that does not stop in time is killed; the exit code tells the signal as a shell does."""
     with guarded(IGNORE_SIGTERM, stop_timeout_s=0.1) as kept:
-        os.write(kept.lifeline, b"s")
+        kept.lifeline.write(b"s")
         assert kept.returncode() == 128 + signal.SIGKILL
 
 
 def test_end_of_the_parent() -> None:
     """The lifeline's end, however it came about, kills everything, what ignores SIGTERM included."""
     with guarded(IGNORE_SIGTERM) as kept:
-        os.dup2(os.open(os.devnull, os.O_RDONLY), kept.lifeline)  # closes our end
+        kept.lifeline.close()
         assert kept.returncode() == 128 + signal.SIGKILL
 
 
 def test_end_of_the_parent_while_stopping() -> None:
     """A parent that dies after it asked for a good end does not leave a slow server behind."""
     with guarded(IGNORE_SIGTERM) as kept:
-        os.write(kept.lifeline, b"s")
-        os.dup2(os.open(os.devnull, os.O_RDONLY), kept.lifeline)
+        kept.lifeline.write(b"s")
+        kept.lifeline.close()
         assert kept.returncode() == 128 + signal.SIGKILL
 
 
@@ -113,7 +116,7 @@ def test_signals_of_the_terminal(number: signal.Signals) -> None:
     """The guard ignores Ctrl-C and SIGTERM, which are its parent's to act on."""
     with guarded(EXIT_ON_SIGTERM) as kept:
         kept.guard.send_signal(number)
-        os.write(kept.lifeline, b"s")
+        kept.lifeline.write(b"s")
         assert kept.returncode() == 7
 
 
@@ -125,7 +128,7 @@ def test_shared_memory_goes_with_the_server() -> None:
         shared_memory(f"other_{mark}_region") as other,
         guarded(EXIT_ON_SIGTERM, prefix=f"triton_{mark}_") as kept,
     ):
-        os.write(kept.lifeline, b"s")
+        kept.lifeline.write(b"s")
         kept.returncode()
         assert not own.exists()
         assert other.exists()

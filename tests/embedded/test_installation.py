@@ -73,4 +73,4 @@ def test_backend_directory(tmp_path: Path) -> None:
     names = {path.name for path in (tmp_path / "backends").iterdir()}
     assert names == {"python", "frame_lookup", "jpeg_encode", "onnxruntime", "tensorrt"}
     assert os.access(tmp_path / "backends" / "python" / "triton_python_backend_stub", os.X_OK)
-    assert not [path for path in tmp_path.rglob("*") if path.is_symlink() or path.name == "__pycache__"]
+    assert not [path for path in tmp_path.rglob("*") if path.is_symlink()]

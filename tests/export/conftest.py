@@ -58,12 +58,15 @@ def network() -> Callable[..., UNet328]:
 
 @pytest.fixture(scope="session")
 def served(network: Callable[..., UNet328]) -> Callable[..., onnx.ModelProto]:
-    """Return the served graph of an audio mode and a width; a copy, so that a test may change it."""
-    exported = functools.cache(lambda audio_mode, width: export_network(network(audio_mode, width)))
+    """Return the served graph of an audio mode, a width and a precision; a copy, so that a test may change it."""
 
-    def copy(audio_mode: str = "ave", width: float = 0.5) -> onnx.ModelProto:
+    @functools.cache
+    def export(audio_mode: str, width: float, precision: str) -> onnx.ModelProto:
+        return export_network(network(audio_mode, width), precision)
+
+    def copy(audio_mode: str = "ave", width: float = 0.5, precision: str = "fp32") -> onnx.ModelProto:
         model = onnx.ModelProto()
-        model.CopyFrom(exported(audio_mode, width))
+        model.CopyFrom(export(audio_mode, width, precision))
         return model
 
     return copy

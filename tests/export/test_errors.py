@@ -22,6 +22,9 @@ SENTENCES = {
     errors.VerificationFailed("the export differs"): "the export differs",
     errors.EngineFailed("TensorRT cannot"): "TensorRT cannot",
     errors.MissingExtra("torch", "export"): "this needs torch: pip install 'triton-lipsync[export]'",
+    errors.MissingFaceModels(): (
+        "finding a face needs MediaPipe's model files: pip install --no-deps -r requirements/detect.txt"
+    ),
 }
 
 

@@ -9,9 +9,17 @@ from export.files import link_or_copy, replacing_file, replacing_folder
 from tests.export.sources import tree
 
 
-def write_folder(target: Path, text: str) -> None:
+def write_folder(target: Path, text: str, error: type[BaseException] | None = None) -> None:
     with replacing_folder(target) as new:
         (new / "file").write_text(text)
+        if error:
+            raise error
+
+
+def write_file(target: Path, content: bytes, error: type[BaseException]) -> None:
+    with replacing_file(target) as path:
+        path.write_bytes(content)
+        raise error
 
 
 def test_folder_appears_when_complete(tmp_path):
@@ -40,9 +48,8 @@ def test_failure_leaves_the_older_folder(tmp_path, error):
     target = tmp_path / "demo"
     write_folder(target, "old")
     before = tree(tmp_path)
-    with pytest.raises(error), replacing_folder(target) as new:
-        (new / "file").write_text("half")
-        raise error
+    with pytest.raises(error):
+        write_folder(target, "half", error)
     assert tree(tmp_path) == before
 
 
@@ -87,9 +94,8 @@ def test_failure_leaves_the_older_file(tmp_path):
     """On an exception the older file stays as it was."""
     target = tmp_path / "model.plan"
     target.write_bytes(b"old")
-    with pytest.raises(ValueError, match="stop"), replacing_file(target) as path:
-        path.write_bytes(b"half")
-        raise ValueError("stop")
+    with pytest.raises(KeyboardInterrupt):
+        write_file(target, b"half", KeyboardInterrupt)
     assert target.read_bytes() == b"old"
     assert list(tree(tmp_path)) == ["model.plan"]
 

@@ -16,6 +16,7 @@ import numpy as np
 import onnxruntime
 import triton_python_backend_utils as pb_utils
 
+WEIGHTS_HINT = "import the avatar again: python -m export avatar --help"
 EXECUTION_MODES = {
     0: onnxruntime.ExecutionMode.ORT_SEQUENTIAL,
     1: onnxruntime.ExecutionMode.ORT_PARALLEL,
@@ -39,6 +40,10 @@ class TritonPythonModel:
         file_name = config["default_model_filename"] or "model.onnx"
         path = Path(args["model_repository"]) / args["model_version"] / file_name
         options = _session_options(config)
+        if not path.is_file():
+            raise pb_utils.TritonModelException(
+                f"expected the network in {path}, got no such file; {WEIGHTS_HINT}"
+            )
         try:
             self.session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         except Exception as exc:  # ONNX Runtime's errors share no base class of their own

@@ -1,0 +1,155 @@
+"""``python -m demo.dataset OUT_DIR``: draw the demo character's dataset folders, for training and for serving.
+
+Each folder is one take, in the shape that training repositories use, and ``mouth.npy``, the truth that only
+measurements read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import lru_cache, partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from demo import takes
+from demo.errors import DemoError
+from demo.face import FaceRenderer
+from demo.geometry import mouth_size
+from demo.landmarks import landmarks
+from demo.motion import FPS, poses
+from demo.pose import Pose
+from demo.recording import NAMES, read_recording, write_wav
+from demo.speech import SAMPLE_RATE_HZ, Speech
+from demo.visemes import mouth_poses
+from export.files import replacing_folder
+
+__all__ = ["main", "write_take"]
+
+TAKES = ("served", "train", "heldout", "all")
+SIZE_PX = 512
+_JPEG = (cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)
+_CHUNK_FRAMES = 20
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status: 0 done, 1 not written."""
+    parser = argparse.ArgumentParser(prog="python -m demo.dataset", description=__doc__)
+    parser.add_argument("out_dir", type=Path, metavar="OUT_DIR", help="where the dataset folders go")
+    parser.add_argument("--take", choices=TAKES, default="all", help="default: all")
+    parser.add_argument(
+        "--seconds",
+        type=_positive(float),
+        default=takes.TRAINING_SECONDS,
+        metavar="S",
+        help="of training speech (default %(default)s)",
+    )
+    parser.add_argument(
+        "--processes",
+        type=_positive(int),
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="default: one for each core",
+    )
+    parser.add_argument(
+        "--recordings",
+        type=Path,
+        metavar="DIR",
+        help="training takes of python -m demo.recording, already spoken",
+    )
+    arguments = parser.parse_args(argv)
+    try:
+        for seed, (name, speech) in enumerate(_chosen(arguments)):
+            write_take(arguments.out_dir / name, speech, seed=seed, processes=arguments.processes)
+    except DemoError as exc:
+        print(f"python -m demo.dataset: {exc}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def write_take(folder: Path, speech: Speech, *, seed: int, processes: int = 1, quiet: bool = False) -> None:
+    """Draw a take and write its dataset folder, which replaces an older one when complete.
+
+    Files: ``full_body_img/<i>.jpg``, 512x512; ``landmarks/<i>.lms``, 110 lines ``x y``; ``aud.wav``, 16 kHz mono;
+    ``mouth.npy``, (frames, 3) float32: opening, width and rounding (``demo.geometry.mouth_size``).
+
+    Args:
+        folder: The folder.
+        speech: What is said; the take is as long as its sound, in whole frames.
+        seed: Which blinks and head movements to make.
+        processes: How many draw at the same time.
+        quiet: Whether to show no progress bar.
+
+    Raises:
+        UnknownPhoneme: If the speech holds a phoneme that has no mouth shape.
+    """
+    frames = len(speech.sound) * FPS // SAMPLE_RATE_HZ
+    sequence = poses(mouth_poses(speech.phonemes, frames, FPS), seed)
+    with replacing_folder(folder) as draft:
+        (draft / "full_body_img").mkdir()
+        (draft / "landmarks").mkdir()
+        write_wav(draft / "aud.wav", speech)
+        np.save(draft / "mouth.npy", np.array([mouth_size(pose.mouth) for pose in sequence], np.float32))
+        done = _drawn(draft, sequence, processes)
+        for _ in tqdm(done, f"drawing {folder.name}", len(sequence), unit="frame", disable=quiet or None):
+            pass
+
+
+def _positive(kind: type[int] | type[float]) -> Callable[[str], float]:
+    def number(text: str) -> float:
+        value = kind(text)
+        if value <= 0:
+            raise argparse.ArgumentTypeError(f"expected a number above 0, got {text}")
+        return value
+
+    return number
+
+
+def _chosen(arguments: argparse.Namespace) -> Iterator[tuple[str, Speech]]:
+    """Yield name and speech of each take asked for."""
+    for name in NAMES:
+        if arguments.take in (name, "all"):
+            yield name, read_recording(name)
+    if arguments.take in ("train", "all"):
+        spoken = _spoken(arguments.recordings) if arguments.recordings else takes.training(arguments.seconds)
+        for number, speech in enumerate(spoken, start=1):
+            yield f"train_{number}", speech
+
+
+def _spoken(folder: Path) -> list[Speech]:
+    count = len(list(folder.glob("train_*.wav")))
+    return [read_recording(f"train_{number}", folder) for number in range(1, max(1, count) + 1)]
+
+
+def _drawn(folder: Path, sequence: Sequence[Pose], processes: int) -> Iterator[None]:
+    """Write picture and landmarks of each pose; yield after each."""
+    work = partial(_draw, folder)
+    if processes == 1:
+        yield from itertools.starmap(work, enumerate(sequence))
+        return
+    with ProcessPoolExecutor(processes, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+        yield from pool.map(work, range(len(sequence)), sequence, chunksize=_CHUNK_FRAMES)
+
+
+def _draw(folder: Path, index: int, pose: Pose) -> None:
+    path = folder / "full_body_img" / f"{index}.jpg"
+    if not cv2.imwrite(str(path), _renderer().draw(pose), _JPEG):
+        raise OSError(f"could not write {path}")
+    lines = (f"{int(x)} {int(y)}\n" for x, y in landmarks(pose, SIZE_PX))
+    (folder / "landmarks" / f"{index}.lms").write_text("".join(lines), encoding="utf-8")
+
+
+@lru_cache(maxsize=1)
+def _renderer() -> FaceRenderer:
+    return FaceRenderer(SIZE_PX)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

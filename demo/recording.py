@@ -1,0 +1,99 @@
+"""The recordings that come with the demo: sound and phonemes, so that only training data need espeak-ng.
+
+``python -m demo.recording`` speaks them again. ``python -m demo.recording DIR`` speaks the training takes, into a
+folder from which ``python -m demo.dataset --recordings DIR`` draws them on a machine without espeak-ng.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import wave
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from demo import takes
+from demo.errors import BadRecording, DemoError
+from demo.speech import SAMPLE_RATE_HZ, Phoneme, Speech
+
+__all__ = ["FOLDER", "NAMES", "main", "read_recording", "write_recording", "write_wav"]
+
+FOLDER = Path(__file__).parent / "recordings"
+NAMES = ("served", "heldout")
+
+
+def read_recording(name: str, folder: Path = FOLDER) -> Speech:
+    """Read ``<name>.wav`` and ``<name>.json`` of a folder.
+
+    Raises:
+        BadRecording: If one of them is missing or not what it should be.
+    """
+    path = folder / f"{name}.wav"
+    try:
+        with wave.open(str(path), "rb") as file:
+            form = (file.getframerate(), file.getnchannels(), file.getsampwidth())
+            if form != (SAMPLE_RATE_HZ, 1, 2):
+                raise BadRecording(path, f"{form[0]} Hz, {form[1]} channels, {8 * form[2]} bits")
+            sound = np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.int16)
+        path = folder / f"{name}.json"
+        rows = json.loads(path.read_text(encoding="utf-8"))["phonemes"]
+        return Speech(sound, tuple(Phoneme(str(n), float(start), float(end)) for n, start, end in rows))
+    except (OSError, EOFError, wave.Error, ValueError, KeyError, TypeError) as exc:
+        raise BadRecording(path, f"{type(exc).__name__}: {exc}") from exc
+
+
+def write_recording(name: str, speech: Speech, folder: Path = FOLDER) -> None:
+    """Write ``<name>.wav`` and ``<name>.json``: the sound, and each phoneme's name, start and end in seconds."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_wav(folder / f"{name}.wav", speech)
+    rows = (json.dumps([p.name, round(p.start_s, 5), round(p.end_s, 5)]) for p in speech.phonemes)
+    text = '{"phonemes": [\n' + ",\n".join(rows) + "\n]}\n"
+    (folder / f"{name}.json").write_text(text, encoding="utf-8")
+
+
+def write_wav(path: Path, speech: Speech) -> None:
+    """Write the sound as a WAV file: 16 kHz, mono, 16 bits."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(SAMPLE_RATE_HZ)
+        file.writeframes(speech.sound.astype("<i2").tobytes())
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Speak, and return the exit status: 0 done, 1 after one sentence of error."""
+    parser = argparse.ArgumentParser(prog="python -m demo.recording", description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "folder", nargs="?", type=Path, metavar="DIR", help="speak the training takes into it"
+    )
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        metavar="S",
+        default=takes.TRAINING_SECONDS,
+        help="of training speech (default %(default)s)",
+    )
+    arguments = parser.parse_args(argv)
+    try:
+        if arguments.folder:
+            for number, speech in enumerate(takes.training(arguments.seconds), start=1):
+                _write(f"train_{number}", speech, arguments.folder)
+        else:
+            _write("served", takes.served(), FOLDER)
+            _write("heldout", takes.heldout(), FOLDER)
+    except DemoError as exc:
+        print(f"python -m demo.recording: {exc}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _write(name: str, speech: Speech, folder: Path) -> None:
+    write_recording(name, speech, folder)
+    print(f"wrote {folder / name}.wav: {speech.duration_s:.2f} s, {len(speech.phonemes)} phonemes")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

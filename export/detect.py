@@ -1,0 +1,209 @@
+"""Find a face in a picture, and the three numbers of it that the crop needs.
+
+MediaPipe's two networks do it: BlazeFace finds the face, Face Mesh lays 468 points on it. Their files come inside
+MediaPipe's wheel and OpenCV runs them, so that neither MediaPipe's own code nor its dependencies are needed.
+
+The published crop is told by points 1, 31 and 52 of 110. On the mesh these are 234 and 454, where the outline of the
+face passes the ears, and 6, the bridge of the nose between the eyes.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from export.errors import MissingFaceModels
+
+__all__ = ["FaceFinder", "MediaPipeFaceFinder", "find_models"]
+
+Array = NDArray[np.float64]
+
+DETECTOR_FILE = Path("face_detection") / "face_detection_short_range.tflite"
+MESH_FILE = Path("face_landmark") / "face_landmark.tflite"
+
+DETECTOR_SIZE = 128
+ANCHOR_GRIDS = ((16, 2), (8, 6))  # cells a side, and boxes predicted in each
+SMALLEST_SCORE = 0.5
+LEFT_EYE, RIGHT_EYE = (
+    2,
+    3,
+)  # among a box's points: centre, size, eyes, nose, mouth, ears; sides as in the picture
+
+MESH_SIZE = 192
+MESH_LEFT, MESH_RIGHT, MESH_TOP = 234, 454, 6
+MESH_LEFT_EYE, MESH_RIGHT_EYE = 33, 263  # outer corners
+MESH_MARGIN = (
+    1.5  # side of the square the mesh network sees, in sides of the face's box: what it was trained on
+)
+MESH_PASSES = 2  # the second one is cut by the first one's points, which tremble less than the box
+
+NEIGHBOURHOOD = 3.0  # side of the square searched around the last face, in sides of its box
+
+
+class FaceFinder(Protocol):
+    """Finds the face in the pictures of a clip, asked in their order."""
+
+    def find(self, picture: NDArray[np.uint8]) -> Array | None:
+        """Return left x, right x and top y of the face's crop, (3,) float64 pixels, or None where no face is."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Box:
+    """A face's place.
+
+    Attributes:
+        centre: (2,) float64, x and y in pixels.
+        side: In pixels.
+        angle: Of the line through the eyes, in radians.
+    """
+
+    centre: Array
+    side: float
+    angle: float
+
+
+class MediaPipeFaceFinder:
+    """Finds the largest face of the first picture that shows one, and follows it from there.
+
+    Raises:
+        MissingFaceModels: If MediaPipe's wheel is not installed, or is one without model files.
+    """
+
+    def __init__(self) -> None:
+        models = find_models()
+        self._detector = cv2.dnn.readNetFromTFLite(str(models / DETECTOR_FILE))
+        self._mesh = cv2.dnn.readNetFromTFLite(str(models / MESH_FILE))
+        self._anchors = _anchors()
+        self._last: _Box | None = None
+
+    def find(self, picture: NDArray[np.uint8]) -> Array | None:
+        """Find the face in the next picture, HxWx3 uint8 BGR.
+
+        Returns:
+            (3,) float64: left x, right x and top y of its crop, in pixels; None where no face is seen.
+        """
+        for window in _windows(picture.shape[1], picture.shape[0], self._last):
+            box = self._detect(picture, window)
+            points = None if box is None else self._lay_mesh(picture, box)
+            if points is not None:
+                self._last = _box_of_mesh(points)
+                return np.array([points[MESH_LEFT, 0], points[MESH_RIGHT, 0], points[MESH_TOP, 1]])
+        return None
+
+    def _detect(self, picture: NDArray[np.uint8], window: _Box) -> _Box | None:
+        """Return the face in a window: around the last face the nearest to its middle, else the largest."""
+        square, to_picture = _cut(picture, window, DETECTOR_SIZE)
+        blob = cv2.dnn.blobFromImage(
+            square, 1 / 127.5, mean=(127.5, 127.5, 127.5), swapRB=True
+        )  # -1 to 1, RGB
+        self._detector.setInput(blob)
+        logits, places = self._detector.forward(["classificators", "regressors"])
+        scores = _sigmoid(logits.reshape(-1))  # (896,)
+        points = np.asarray(places, np.float64).reshape(-1, 8, 2)  # (896, 8, 2): pixels from the anchor
+        sure = scores >= SMALLEST_SCORE
+        if not sure.any():
+            return None
+        scores, points, anchors = scores[sure], points[sure], self._anchors[sure]
+        centres, sides = points[:, 0] + anchors, points[:, 1].max(axis=1)
+        is_near = self._last is not None and np.array_equal(window.centre, self._last.centre)
+        distance = np.linalg.norm(centres - DETECTOR_SIZE / 2, axis=1)
+        chosen = int(np.argmin(distance) if is_near else np.argmax(sides))
+        same_face = np.linalg.norm(centres - centres[chosen], axis=1) < sides[chosen] / 2
+        best = int(np.argmax(np.where(same_face, scores, 0)))
+        centre = to_picture[:, :2] @ centres[best] + to_picture[:, 2]
+        side = float(sides[best]) * window.side / DETECTOR_SIZE
+        return _Box(centre, side, _angle(points[best, LEFT_EYE], points[best, RIGHT_EYE]))
+
+    def _lay_mesh(self, picture: NDArray[np.uint8], box: _Box) -> Array | None:
+        """Return the mesh of a face, (468, 2) float64 pixels of the picture, or None where it sees no face."""
+        for _ in range(MESH_PASSES):
+            window = _Box(box.centre, box.side * MESH_MARGIN, box.angle)
+            square, to_picture = _cut(picture, window, MESH_SIZE)
+            self._mesh.setInput(cv2.dnn.blobFromImage(square, 1 / 255, swapRB=True))  # 0 to 1, RGB
+            logit, values = sorted(self._mesh.forward(self._mesh.getUnconnectedOutLayersNames()), key=np.size)
+            if _sigmoid(logit).item() < SMALLEST_SCORE:
+                return None
+            points: Array = values.reshape(-1, 3)[:, :2] @ to_picture[:, :2].T + to_picture[:, 2]
+            box = _box_of_mesh(points)
+        return points
+
+
+def find_models() -> Path:
+    """Return the folder of MediaPipe's model files; its code is not imported.
+
+    Raises:
+        MissingFaceModels: If the wheel is not installed, or is one without them (0.10.30 and later).
+    """
+    spec = importlib.util.find_spec("mediapipe")
+    for package in (spec.submodule_search_locations or ()) if spec else ():
+        folder = Path(package) / "modules"
+        if (folder / DETECTOR_FILE).is_file() and (folder / MESH_FILE).is_file():
+            return folder
+    raise MissingFaceModels
+
+
+def _windows(width: int, height: int, last: _Box | None) -> Iterator[_Box]:
+    """Yield the squares to search, likeliest first: around the last face, the whole, then ever smaller ones.
+
+    The detector sees 128x128 pixels and needs a face of about a tenth of them.
+    """
+    if last is not None:
+        yield _Box(last.centre, last.side * NEIGHBOURHOOD, 0.0)
+    yield _Box(np.array([width, height]) / 2, float(max(width, height)), 0.0)
+    for side in (min(width, height), min(width, height) / 2):
+        columns, rows = (
+            int(np.ceil(2 * length / side)) - 1 for length in (width, height)
+        )  # overlap by half or more
+        for y in np.linspace(side / 2, height - side / 2, rows):
+            for x in np.linspace(side / 2, width - side / 2, columns):
+                yield _Box(np.array([x, y]), side, 0.0)
+
+
+def _cut(picture: NDArray[np.uint8], window: _Box, size: int) -> tuple[NDArray[np.uint8], Array]:
+    """Cut a turned square out of a picture, black where it reaches past it.
+
+    Returns:
+        The square, size x size x 3 uint8 BGR, and the (2, 3) float64 map from its pixels to the picture's.
+    """
+    shrink = max(1, int(window.side / size))  # sampled so much finer, then averaged: a face must not alias
+    scale = window.side / (size * shrink)
+    cosine, sine = np.cos(window.angle) * scale, np.sin(window.angle) * scale
+    to_picture = np.array([[cosine, -sine, 0.0], [sine, cosine, 0.0]])
+    to_picture[:, 2] = window.centre - to_picture[:, :2] @ [size * shrink / 2, size * shrink / 2]
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    fine = cv2.warpAffine(picture, to_picture, (size * shrink, size * shrink), flags=flags)
+    square = cv2.resize(fine, (size, size), interpolation=cv2.INTER_AREA)
+    return square, to_picture * [shrink, shrink, 1]  # type: ignore[return-value]
+
+
+def _box_of_mesh(points: Array) -> _Box:
+    low, high = points.min(axis=0), points.max(axis=0)
+    return _Box(
+        (low + high) / 2, float((high - low).max()), _angle(points[MESH_LEFT_EYE], points[MESH_RIGHT_EYE])
+    )
+
+
+def _angle(left: Array, right: Array) -> float:
+    return float(np.arctan2(right[1] - left[1], right[0] - left[0]))
+
+
+def _anchors() -> Array:
+    """Return the places that the detector's boxes count from: (896, 2) float64, x and y in its pixels."""
+    grids = []
+    for cells, boxes in ANCHOR_GRIDS:
+        rows, columns = np.mgrid[:cells, :cells]
+        centres = (np.stack([columns, rows], axis=-1).reshape(-1, 2) + 0.5) * DETECTOR_SIZE / cells
+        grids.append(centres.repeat(boxes, axis=0))
+    return np.concatenate(grids)
+
+
+def _sigmoid(logits: NDArray[Any]) -> Array:
+    return np.asarray(1 / (1 + np.exp(-np.clip(logits, -80, 80))), np.float64)

@@ -1,0 +1,131 @@
+"""The commands that train: ``train`` and ``features``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import threading
+from pathlib import Path
+
+import numpy as np
+
+from export.errors import MissingExtra
+from export.files import replacing_file
+
+__all__ = ["add_features", "add_train"]
+
+
+def add_features(parser: argparse.ArgumentParser) -> None:
+    """Describe ``features``: speech features of a WAV file."""
+    parser.add_argument("wav", type=Path, metavar="WAV", help="speech: PCM, any rate; silence is refused")
+    parser.add_argument(
+        "--encoder", type=Path, required=True, metavar="FILE", help="weights of an AVE audio encoder"
+    )
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="FILE", help="where the vectors go (aud_ave.npy)"
+    )
+    parser.set_defaults(run=_run_features)
+
+
+def add_train(parser: argparse.ArgumentParser) -> None:
+    """Describe ``train``: an audio encoder and a U-Net from dataset folders."""
+    parser.add_argument(
+        "datasets",
+        type=Path,
+        nargs="+",
+        metavar="DATASET_DIR",
+        help="full_body_img/<i>.jpg, landmarks/<i>.lms, aud.wav; several are takes of one person",
+    )
+    parser.add_argument("--output", type=Path, required=True, metavar="RUN_DIR", help="the run's folder")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in RUN_DIR")
+    budget = parser.add_mutually_exclusive_group(required=True)
+    budget.add_argument("--steps", type=_positive(int), metavar="N", help="train for so many steps")
+    budget.add_argument("--minutes", type=_positive(float), metavar="M", help="train for so many minutes")
+    parser.add_argument(
+        "--width", type=float, choices=(0.5, 1.0), default=0.5, help="of the U-Net (default 0.5)"
+    )
+    parser.add_argument(
+        "--batch-size", type=_positive(int), default=8, metavar="B", help="frames per step (default 8)"
+    )
+    parser.add_argument(
+        "--warm-up", type=_share, default=0.2, metavar="S", help="share for the ear alone (default 0.2)"
+    )
+    parser.add_argument("--encoder", type=Path, metavar="FILE", help="audio encoder weights to begin with")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of weights and draws (default 0)")
+    parser.add_argument(
+        "--threads",
+        type=_positive(int),
+        default=os.cpu_count(),
+        metavar="N",
+        help="default: one for each core",
+    )
+    parser.set_defaults(run=_run_train)
+
+
+def _run_features(args: argparse.Namespace) -> None:
+    try:
+        from export.audio_encoder import extract_features, load_encoder
+    except ModuleNotFoundError as exc:
+        raise MissingExtra("torch", "export") from exc
+    vectors = extract_features(args.wav, load_encoder(args.encoder))
+    args.output.parent.mkdir(parents=True, exist_ok=True)
+    with replacing_file(args.output) as new, new.open("wb") as file:
+        np.save(file, vectors)
+    print(f"wrote {args.output}: {vectors.shape[0]} vectors of {vectors.shape[1]}")
+
+
+def _run_train(args: argparse.Namespace) -> None:
+    try:
+        import torch
+
+        from export.train.run import RunConfig, train
+        from export.train.schedule import Budget
+        from export.train.trainer import TrainerConfig
+    except ModuleNotFoundError as exc:
+        raise MissingExtra("torch", "export") from exc
+    torch.set_num_threads(args.threads)
+    trainer = TrainerConfig(
+        width=args.width,
+        batch_size=args.batch_size,
+        budget=Budget(steps=args.steps, minutes=args.minutes),
+        warm_up=args.warm_up,
+    )
+    config = RunConfig(
+        datasets=tuple(args.datasets),
+        output=args.output,
+        trainer=trainer,
+        seed=args.seed,
+        resume=args.resume,
+        encoder=args.encoder,
+    )
+    stop = threading.Event()
+    signal.signal(signal.SIGINT, lambda *_: _stop(stop))
+    train(config, stop.is_set)
+
+
+def _stop(stop: threading.Event) -> None:
+    """Let the step in progress finish at the first Ctrl-C; a second one ends at once."""
+    stop.set()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+class _positive:
+    """An argparse type: a number above zero."""
+
+    def __init__(self, kind: type[int] | type[float]) -> None:
+        self.kind = kind
+        self.__name__ = f"positive {kind.__name__}"
+
+    def __call__(self, text: str) -> float:
+        value = self.kind(text)
+        if not value > 0:
+            raise ValueError(text)
+        return value
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError(f"expected a share from 0 to below 1, got {text}")
+    return value

@@ -1,0 +1,131 @@
+"""backends/frame_lookup/model.py, in a real Triton"""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from tritonclient.grpc import model_config_pb2 as schema
+from tritonclient.utils import InferenceServerException
+
+from tests.backends.models import FRAME_COUNT, Client, FrameData, column, write_frames_model
+from tests.backends.test_frames import reference_window
+
+HINT = "import the avatar again: python -m export avatar --help"
+
+
+@pytest.mark.parametrize("edge_padding", ["zeros", "repeat"])
+def test_every_frame(small: Client, frame_data: FrameData, edge_padding: str) -> None:
+    """Face, speech window, bounds and source picture of every frame are those of the files."""
+    outputs = ["face", "audio", "bounds", "full_frame"]
+    for frame_id in range(FRAME_COUNT):
+        answer = small.infer(f"{edge_padding}_frames", outputs, frame_id=column(frame_id))
+        window = reference_window(frame_data.features, frame_id, edge_padding)
+        np.testing.assert_array_equal(answer["face"][0], frame_data.faces[frame_id])
+        np.testing.assert_array_equal(answer["audio"][0], window.reshape(32, 16, 16))
+        np.testing.assert_array_equal(answer["bounds"][0], frame_data.bounds[frame_id])
+        assert answer["full_frame"][0, 0] == frame_data.full_frames[frame_id]
+
+
+def test_batch_equals_single_requests(small: Client) -> None:
+    """A batch of 16 ids, out of order and repeated, is answered like its ids one by one."""
+    ids = [*range(FRAME_COUNT), *reversed(range(FRAME_COUNT)), 3, 3, 0, 5]
+    outputs = ["face", "audio", "bounds", "full_frame"]
+    together = small.infer("zeros_frames", outputs, frame_id=column(*ids))
+    alone = [small.infer("zeros_frames", outputs, frame_id=column(one)) for one in ids]
+    assert len(ids) == 16
+    for name in outputs:
+        np.testing.assert_array_equal(together[name], np.concatenate([answer[name] for answer in alone]))
+
+
+@pytest.mark.parametrize("frame_id", [-1, FRAME_COUNT, 2**31 - 1, -(2**31)])
+def test_ids_outside(small: Client, frame_id: int) -> None:
+    """An id outside the clip is an invalid argument, and the text names the range."""
+    with pytest.raises(InferenceServerException) as caught:
+        small.infer("zeros_frames", ["bounds"], frame_id=column(0, frame_id))
+    assert caught.value.status() == "StatusCode.INVALID_ARGUMENT"
+    assert caught.value.message() == f"frame_id {frame_id} is outside [0, 5] of model 'zeros_frames'"
+
+
+def test_neighbours_of_a_bad_id(small: Client, frame_data: FrameData) -> None:
+    """In one dynamic batch, a bad id fails its own request, and the others get their answers."""
+    requests = [{"frame_id": column(1)}, {"frame_id": column(999)}, {"frame_id": column(4)}]
+    first, bad, last = small.infer_together("held_frames", "bounds", requests)
+    np.testing.assert_array_equal(first[0], frame_data.bounds[1])
+    np.testing.assert_array_equal(last[0], frame_data.bounds[4])
+    assert bad.status() == "StatusCode.INVALID_ARGUMENT"
+    assert bad.message() == "frame_id 999 is outside [0, 5] of model 'held_frames'"
+    assert small.batch_sizes("held_frames") == {3: 1}
+
+
+def test_full_frame_is_read_only_when_asked_for(small: Client) -> None:
+    """No page of the source pictures is read until a request wants one."""
+    small.infer("lazy_frames", ["face", "audio", "bounds"], frame_id=column(2))
+    assert resident_kb(small, "full_frames.bin") == 0
+    small.infer("lazy_frames", ["full_frame"], frame_id=column(2))
+    assert resident_kb(small, "full_frames.bin") > 0
+
+
+def test_faces_are_warm(small: Client) -> None:
+    """Every page of the faces is in memory before the first request."""
+    assert resident_kb(small, "faces.npy") * 1024 >= FRAME_COUNT * 320 * 320 * 3
+
+
+def resident_kb(client: Client, file_name: str) -> int:
+    """How much of a file the stub of ``lazy_frames`` has in memory."""
+    smaps = (client.stub("lazy_frames").folder / "smaps").read_text()
+    sizes = re.findall(rf"{re.escape(file_name)}\n(?:.*\n)*?Rss: +(\d+) kB", smaps)
+    assert sizes, file_name
+    return sum(map(int, sizes))
+
+
+def test_frame_count_of_the_config(small: Client, frame_data: FrameData) -> None:
+    """Data with another number of frames than the config says is refused."""
+    write_frames_model(small.repository, "short", frame_data, frame_count=7)
+    assert (
+        f"frame data of 'short_frames': expected 7 frames (config.pbtxt), got {FRAME_COUNT}; {HINT}"
+        in small.load_error("short_frames")
+    )
+
+
+def test_missing_data(small: Client, frame_data: FrameData) -> None:
+    """A missing file is named, with the command that makes it."""
+    write_frames_model(small.repository, "missing", frame_data)
+    (small.repository / "missing_frames" / "1" / "bounds.npy").unlink()
+    error = small.load_error("missing_frames")
+    assert "frame data of 'missing_frames': " in error
+    assert "bounds.npy" in error
+    assert HINT in error
+
+
+def test_truncated_data(small: Client, frame_data: FrameData) -> None:
+    """A truncated file is named, with the command that makes it."""
+    write_frames_model(small.repository, "cut", frame_data)
+    with (small.repository / "cut_frames" / "1" / "faces.npy").open("r+b") as file:
+        file.truncate(100_000)
+    error = small.load_error("cut_frames")
+    assert "frame data of 'cut_frames': expected faces.npy to hold one whole array" in error
+    assert HINT in error
+
+
+@pytest.mark.parametrize("key", ["frame_count", "edge_padding"])
+def test_missing_parameter(small: Client, frame_data: FrameData, key: str) -> None:
+    """A config without one of the parameters is refused by its name."""
+
+    def drop(config: schema.ModelConfig) -> None:
+        del config.parameters[key]
+
+    write_frames_model(small.repository, f"no_{key}", frame_data, drop)
+    error = small.load_error(f"no_{key}_frames")
+    assert f"config of 'no_{key}_frames': expected parameter '{key}', got none" in error
+
+
+def test_unknown_padding(small: Client, frame_data: FrameData) -> None:
+    """Another edge padding than the two is refused."""
+
+    def change(config: schema.ModelConfig) -> None:
+        config.parameters["edge_padding"].string_value = "mirror"
+
+    write_frames_model(small.repository, "mirror", frame_data, change)
+    assert "expected edge_padding zeros or repeat, got 'mirror'" in small.load_error("mirror_frames")

@@ -1,0 +1,133 @@
+"""backends/frame_lookup/frames.py"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backends.frame_lookup.frames import FrameStore, window_indices
+from tests.backends.models import FRAME_COUNT, FrameData
+
+AUDIO_SHAPE = (32, 16, 16)
+
+
+def reference_window(features: np.ndarray, frame_id: int, edge_padding: str) -> np.ndarray:
+    """The 16 vectors around a frame, one after another, by the rule in words."""
+    last = len(features) - 1
+    if edge_padding == "repeat" and frame_id + 7 > last:
+        return np.stack([features[last]] * 16)
+    outside = np.zeros_like(features[0]) if edge_padding == "zeros" else features[0]
+    return np.stack([features[i] if 0 <= i <= last else outside for i in range(frame_id - 8, frame_id + 8)])
+
+
+@given(
+    frame_count=st.integers(1, 60),
+    missing=st.integers(-3, 3),
+    edge_padding=st.sampled_from(["zeros", "repeat"]),
+)
+def test_windows(frame_count: int, missing: int, edge_padding: str) -> None:
+    """Every window is that of the rule, also where there are a few vectors more or less than frames."""
+    features = np.arange(1, max(1, frame_count - missing) + 1)[:, None]
+    indices = window_indices(frame_count, len(features), edge_padding)
+    padded = np.concatenate([features, [[0]]])
+    assert indices.shape == (frame_count, 16)
+    for frame_id in range(frame_count):
+        expected = reference_window(features, frame_id, edge_padding)
+        np.testing.assert_array_equal(padded[indices[frame_id]], expected)
+
+
+def test_unknown_padding() -> None:
+    """Another word than zeros or repeat is refused."""
+    with pytest.raises(ValueError, match=r"^expected edge_padding zeros or repeat, got 'mirror'$"):
+        window_indices(1, 1, "mirror")
+
+
+@pytest.mark.parametrize("edge_padding", ["zeros", "repeat"])
+def test_gathers(frame_data: FrameData, edge_padding: str) -> None:
+    """For any ids, in any order and more than once, the store gives what the files hold."""
+    store = FrameStore(frame_data.folder, AUDIO_SHAPE, edge_padding)
+    ids = np.array([5, 0, 3, 3], np.int32)
+    windows = [reference_window(frame_data.features, i, edge_padding).reshape(AUDIO_SHAPE) for i in ids]
+    assert store.count == FRAME_COUNT
+    np.testing.assert_array_equal(store.gather_faces(ids), frame_data.faces[ids])
+    np.testing.assert_array_equal(store.gather_audio(ids), windows)
+    np.testing.assert_array_equal(store.gather_bounds(ids), frame_data.bounds[ids])
+    assert store.gather_full_frames(ids)[:, 0].tolist() == [frame_data.full_frames[i] for i in ids]
+
+
+def test_audio_shapes_of_other_modes(frame_data: FrameData, tmp_path: Path) -> None:
+    """Features of hubert's length fill hubert's shape."""
+    folder = shutil.copytree(frame_data.folder, tmp_path / "hubert")
+    features = np.random.default_rng(1).normal(size=(FRAME_COUNT, 2048)).astype(np.float32)
+    np.save(folder / "audio_features.npy", features)
+    audio = FrameStore(folder, (32, 32, 32), "zeros").gather_audio(np.array([2], np.int32))
+    np.testing.assert_array_equal(audio[0], reference_window(features, 2, "zeros").reshape(32, 32, 32))
+
+
+@pytest.mark.parametrize(
+    ("name", "array", "sentence"),
+    [
+        (
+            "faces.npy",
+            np.zeros((6, 320, 320), np.uint8),
+            "expected faces.npy to be uint8 (N, 320, 320, 3), got uint8 (6, 320, 320)",
+        ),
+        (
+            "faces.npy",
+            np.zeros((6, 328, 328, 3), np.uint8),
+            "expected faces.npy to be uint8 (N, 320, 320, 3), got uint8 (6, 328, 328, 3)",
+        ),
+        (
+            "audio_features.npy",
+            np.zeros((6, 512)),
+            "expected audio_features.npy to be float32 (T, D), got float64 (6, 512)",
+        ),
+        (
+            "audio_features.npy",
+            np.zeros((6, 1024), np.float32),
+            "expected windows of 16 vectors to fill (32, 16, 16), got vectors of 1024",
+        ),
+        (
+            "bounds.npy",
+            np.zeros((5, 4), np.int32),
+            "expected as many faces as bounds and full frames, got 6, 5 and 6",
+        ),
+        (
+            "full_frame_offsets.npy",
+            np.arange(7),
+            "expected full_frames.bin to hold 6 bytes, got 135000",
+        ),
+    ],
+)
+def test_files_that_do_not_fit(
+    frame_data: FrameData, tmp_path: Path, name: str, array: np.ndarray, sentence: str
+) -> None:
+    """Each file of another kind, shape or length is named with what was expected and what is there."""
+    folder = shutil.copytree(frame_data.folder, tmp_path / "bad")
+    np.save(folder / name, array)
+    with pytest.raises(ValueError, match=r"^expected") as caught:
+        FrameStore(folder, AUDIO_SHAPE, "zeros")
+    assert str(caught.value) == sentence
+
+
+@pytest.mark.parametrize("kept_bytes", [0, 50, 1000])
+def test_truncated_file(frame_data: FrameData, tmp_path: Path, kept_bytes: int) -> None:
+    """A truncated file is named."""
+    folder = shutil.copytree(frame_data.folder, tmp_path / "bad")
+    path = folder / "faces.npy"
+    path.write_bytes(path.read_bytes()[:kept_bytes])
+    with pytest.raises(ValueError, match=r"^expected faces\.npy to hold one whole array, got: "):
+        FrameStore(folder, AUDIO_SHAPE, "zeros")
+
+
+def test_missing_file(frame_data: FrameData, tmp_path: Path) -> None:
+    """A missing file is named."""
+    folder = shutil.copytree(frame_data.folder, tmp_path / "bad")
+    (folder / "bounds.npy").unlink()
+    with pytest.raises(FileNotFoundError, match=r"bounds\.npy"):
+        FrameStore(folder, AUDIO_SHAPE, "zeros")

@@ -1,0 +1,451 @@
+"""export/__main__.py"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import tensorrt_rtx
+import torch
+from google.protobuf import text_format
+from tritonclient.grpc import model_config_pb2 as schema
+
+from export import footage
+from export.__main__ import main
+from export.avatar import read_avatar
+from tests.export.sources import FRAMES, edit_json, smooth_picture, speech_features, tree, write_video
+from tests.export.test_unet import network_input
+from tests.vectors import inputs
+
+ROOT = Path(__file__).parents[2]
+
+WITHOUT_TORCH = """
+import sys
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "torch":
+            raise ModuleNotFoundError(f"No module named {name!r}", name="torch")
+
+sys.meta_path.insert(0, Refuse())
+from export.__main__ import main
+code = main(sys.argv[1:])
+assert "torch" not in sys.modules
+sys.exit(code)
+"""
+
+
+@pytest.fixture
+def out(tmp_path):
+    """Where avatars and models go; not made yet."""
+    return tmp_path / "out"
+
+
+@pytest.fixture
+def import_avatar(out, bare_onnx):
+    """Import an avatar from a source; the weights are the bare ONNX file's unless others are named."""
+
+    def run(source, *extra, name="may"):
+        weights = [] if "--checkpoint" in extra else ["--checkpoint", str(bare_onnx)]
+        return main(["avatar", name, *source.arguments, *folders(out), *weights, *extra])
+
+    return run
+
+
+def folders(out):
+    return ["--avatars", str(out / "avatars"), "--model-repository", str(out / "models")]
+
+
+def said(capsys):
+    """Return the one line of standard error."""
+    captured = capsys.readouterr()
+    assert captured.err.count("\n") == 1
+    assert captured.err.endswith("\n")
+    return captured.err.rstrip("\n")
+
+
+def run_process(code, *arguments):
+    return subprocess.run(
+        [sys.executable, *code, *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def render(path, faces, audio):
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    return session.run(["image"], {"face": faces, "audio": audio})[0].astype(int)
+
+
+@pytest.fixture(scope="session")
+def picture(network):
+    """Two frames, and what PyTorch renders of them with the reference weights."""
+    faces, audio = inputs(2, salt=8)
+    with torch.inference_mode():
+        output = network()(torch.from_numpy(network_input(faces)), torch.from_numpy(audio)).numpy()
+    return faces, audio, (output * 255).astype(np.uint8).transpose(0, 2, 3, 1)
+
+
+@pytest.mark.parametrize("kind", ["dataset", "package", "video_source"])
+def test_every_source(request, import_avatar, out, capsys, kind):
+    """A dataset, a package and a video each become an avatar with the source's faces, squares and features."""
+    source = request.getfixturevalue(kind)
+    assert import_avatar(source, "--edge-padding", "repeat") == 0
+    folder = out / "avatars" / "may"
+    np.testing.assert_array_equal(np.load(folder / "faces.npy"), source.faces)
+    np.testing.assert_array_equal(np.load(folder / "bounds.npy"), source.squares)
+    np.testing.assert_array_equal(np.load(folder / "audio_features.npy"), source.features)
+    described = read_avatar(folder)
+    assert (described.frame_count, described.fps, described.edge_padding) == (FRAMES, 25.0, "repeat")
+    expected = {"dataset": "dataset May", "package": "package sanders", "video_source": "video video.avi"}
+    assert described.source == expected[kind]
+    assert {path.name for path in (out / "models").iterdir()} == {
+        "may",
+        "may_frames",
+        "may_unet",
+        "jpeg_encode",
+    }
+    assert capsys.readouterr().out == (
+        f"{folder}: {FRAMES} frames at 25 fps, ave features\n{out / 'models'}: may_frames, may_unet, may\n"
+    )
+
+
+def test_package_with_its_own_checkpoint(package, half_width_pth, out, picture, capsys, monkeypatch):
+    """A package's own .pth is exported, verified and served; the served file renders what PyTorch does."""
+    monkeypatch.setattr("export.verify.MAX_BATCH_SIZE", 2)  # 16 is for test_verify.py
+    checkpoint = package.folder / "checkpoint" / "best_trainloss.pth"
+    checkpoint.parent.mkdir()
+    checkpoint.write_bytes(half_width_pth.read_bytes())
+    assert main(["avatar", "may", *package.arguments, *folders(out)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"exporting {checkpoint} (width 0.5, ave, fp32)"
+    assert "greatest difference" in lines[1]
+    assert "(tolerance 1e-04)" in lines[2]
+    faces, audio, expected = picture
+    assert (
+        np.abs(render(out / "models" / "may_unet" / "1" / "model.onnx", faces, audio) - expected).max() <= 1
+    )
+
+
+def test_package_with_its_own_onnx(package, bare_onnx, out, picture):
+    """A package's own model_best.onnx gets its borders and is served."""
+    (package.folder / "checkpoint").mkdir()
+    (package.folder / "checkpoint" / "model_best.onnx").write_bytes(bare_onnx.read_bytes())
+    assert main(["avatar", "may", *package.arguments, *folders(out)]) == 0
+    faces, audio, expected = picture
+    assert np.abs(render(out / "avatars" / "may" / "unet.onnx", faces, audio) - expected).max() <= 1
+
+
+def test_source_without_weights(package, out, capsys):
+    """A source that brings no weights asks for them."""
+    assert main(["avatar", "may", *package.arguments, *folders(out)]) == 1
+    assert said(capsys) == "error: sanders: expected --checkpoint, as this source brings no weights, got none"
+
+
+def cut_picture(source):
+    path = source.folder / "full_body_img" / "3.jpg"
+    path.write_bytes(path.read_bytes()[:700])
+    return path, "expected a whole JPEG picture, got 700 bytes that are none"
+
+
+def short_landmarks(source):
+    path = source.folder / "landmarks" / "3.lms"
+    path.write_text("10 20\n" * 109)
+    return path, "expected 110 lines 'x y', got 109 lines"
+
+
+def face_outside(source):
+    path = source.folder / "landmarks" / "3.lms"
+    path.write_text("900 900\n" * 110)
+    square = "[900, 900, 900, 900]"
+    return path, f"expected a face square of at least 32 pixels inside the 256x224 picture, got {square}"
+
+
+def absent_picture(source):
+    path = source.folder / "full_body_img"
+    (path / "3.jpg").unlink()
+    return path, "expected every file from 0.jpg to 5.jpg, got 1 absent, the first 3.jpg"
+
+
+def not_finite(source):
+    path = source.folder / "aud_ave.npy"
+    features = speech_features(FRAMES)
+    features[3, 100] = np.nan
+    np.save(path, features)
+    return path, "expected T vectors of 512 float values (ave), got values that are not finite"
+
+
+def too_wide(source):
+    path = source.folder / "aud_ave.npy"
+    np.save(path, np.zeros((FRAMES, 1024), np.float32))
+    return path, f"expected T vectors of 512 float values (ave), got an array of shape ({FRAMES}, 1024)"
+
+
+def absent_features(source):
+    path = source.folder / "aud_ave.npy"
+    path.unlink()
+    return path, "expected T vectors of 512 float values (ave), got nothing there"
+
+
+def short_video(source):
+    name = "video.avi" if (source.folder / "video.avi").is_file() else "full_body_video.avi"
+    write_video(source.folder / name, [smooth_picture(index) for index in range(4)])
+    return source.folder / name, "expected a video of at least 6 frames, got 4 that can be decoded"
+
+
+def no_video(source):
+    path = source.folder / "video.avi"
+    path.write_bytes(b"no video" * 20)
+    return path, "expected a video that FFmpeg can decode, got 160 bytes it cannot"
+
+
+def absent_video(source):
+    path = source.folder / "rois_320_video.avi"
+    path.unlink()
+    return path, "expected a video file, got nothing there"
+
+
+def broken_info(source):
+    path = source.folder / "package_info.json"
+    path.write_text("{")
+    problem = "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"
+    return path, f"expected a JSON object, got text that is not JSON ({problem})"
+
+
+def empty_rectangle(source):
+    path = source.folder / "cache" / "crop_rectangles.json"
+    edit_json(path, "3", "rect", value=[5, 5, 5, 9])
+    return path, "expected x1 < x2 and y1 < y2 in every frame, got [5, 5, 5, 9] in frame 3"
+
+
+BROKEN = [
+    ("dataset", cut_picture),
+    ("dataset", short_landmarks),
+    ("dataset", face_outside),
+    ("dataset", absent_picture),
+    ("dataset", not_finite),
+    ("dataset", too_wide),
+    ("dataset", absent_features),
+    ("package", short_video),
+    ("package", absent_video),
+    ("package", not_finite),
+    ("package", broken_info),
+    ("package", empty_rectangle),
+    ("video_source", short_video),
+    ("video_source", short_landmarks),
+    ("video_source", no_video),
+]
+
+
+@pytest.mark.parametrize(("kind", "break_it"), BROKEN, ids=lambda value: getattr(value, "__name__", value))
+def test_a_broken_source(request, import_avatar, out, tmp_path, capsys, kind, break_it):
+    """A broken file gives exit code 1 and one sentence that names it, and leaves no file or folder behind."""
+    source = request.getfixturevalue(kind)
+    path, sentence = break_it(source)
+    before = tree(tmp_path)
+    assert import_avatar(source) == 1
+    assert said(capsys) == f"error: {path}: {sentence}"
+    assert tree(tmp_path) == before
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("break_it", [cut_picture, not_finite])
+def test_the_older_avatar_stays(dataset, import_avatar, tmp_path, capsys, break_it):
+    """When importing again fails, the avatar and the models of that name are as they were."""
+    assert import_avatar(dataset) == 0
+    break_it(dataset)
+    before = tree(tmp_path)
+    assert import_avatar(dataset) == 1
+    assert tree(tmp_path) == before
+    said(capsys)
+
+
+@pytest.mark.parametrize("imported_before", [False, True])
+def test_ctrl_c_in_the_middle(dataset, import_avatar, tmp_path, capsys, monkeypatch, imported_before):
+    """Ctrl-C at the fourth frame ends with code 130 and leaves everything as it was."""
+    if imported_before:
+        assert import_avatar(dataset) == 0
+    before = tree(tmp_path)
+    read_landmarks = footage.read_landmarks
+
+    def interrupted(path):
+        if path.name == "3.lms":
+            signal.raise_signal(signal.SIGINT)
+        return read_landmarks(path)
+
+    monkeypatch.setattr(footage, "read_landmarks", interrupted)
+    assert import_avatar(dataset) == 130
+    assert capsys.readouterr().err == "\ninterrupted: nothing half-written stays behind\n"
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.parametrize("name", ["../may", "jpeg_encode", "ma y"])
+def test_bad_names(dataset, import_avatar, out, capsys, name):
+    """A name that cannot be a Triton model's, or is another model's, is refused before anything is read."""
+    assert import_avatar(dataset, name=name) == 1
+    assert said(capsys).startswith("error: expected an avatar name of ")
+    assert not out.exists()
+
+
+def test_bad_weights(dataset, import_avatar, out, tmp_path, capsys):
+    """Weights that are none leave nothing behind either."""
+    (tmp_path / "a.pth").touch()
+    assert import_avatar(dataset, "--checkpoint", str(tmp_path / "a.pth")) == 1
+    expected = "a whole PyTorch checkpoint of tensors only, got an empty file"
+    assert said(capsys) == f"error: {tmp_path / 'a.pth'}: expected {expected}"
+    assert not out.exists()
+
+
+def test_a_folder_that_cannot_be_made(dataset, import_avatar, tmp_path, capsys):
+    """Where the system refuses, its reason and the path are the sentence."""
+    (tmp_path / "out").write_text("a file, not a folder")
+    assert import_avatar(dataset) == 1
+    assert said(capsys).startswith("error: [Errno ")
+    assert (tmp_path / "out").read_text() == "a file, not a folder"
+
+
+def test_video_needs_its_companions(video_source, capsys):
+    """A video without landmarks and features is a wrong call."""
+    with pytest.raises(SystemExit, match="2"):
+        main(["avatar", "may", "--video", str(video_source.folder / "video.avi")])
+    assert "--video needs --landmarks and --audio-features" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("instances", ["0", "-1", "two"])
+def test_instances_are_one_or_more(instances, dataset, capsys):
+    """A count of instances below one is a wrong call."""
+    with pytest.raises(SystemExit, match="2"):
+        main(["avatar", "may", *dataset.arguments, "--instances", instances])
+    assert "argument --instances" in capsys.readouterr().err
+
+
+def test_instances_reach_the_configs(dataset, import_avatar, out):
+    """The strategies that run several copies run as many as asked for."""
+    assert import_avatar(dataset, "--instances", "5") == 0
+    config = parse(out / "models" / "may_unet" / "configs" / "hybrid.pbtxt")
+    assert [group.count for group in config.instance_group] == [5]
+
+
+def parse(path):
+    return text_format.Parse(path.read_text(), schema.ModelConfig())
+
+
+def test_onnx_in_half_precision(half_width_pth, served, tmp_path, picture, capsys, monkeypatch):
+    """A checkpoint becomes a float16 file with uint8/float32 borders, verified within its tolerance."""
+    monkeypatch.setattr("export.verify.MAX_BATCH_SIZE", 2)  # 16 is for test_verify.py
+    monkeypatch.setattr("export.onnx_model.export_network", lambda _, precision: served(precision=precision))
+    path = tmp_path / "deep" / "unet.onnx"
+    assert main(["onnx", str(half_width_pth), str(path), "--precision", "fp16"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"exporting {half_width_pth} (width 0.5, ave, fp16)"
+    assert [line.split(":")[0] for line in lines[1:3]] == ["  batch  1", "  batch  2"]
+    assert all("(tolerance 3e-02)" in line for line in lines[1:3])
+    assert lines[3] == f"{path}: {path.stat().st_size / 1e6:.1f} MB"
+    assert path.stat().st_size < 2 * 3.3e6
+    assert list(tree(tmp_path)) == ["deep", "deep/unet.onnx"]
+    faces, audio, expected = picture
+    assert np.abs(render(path, faces, audio) - expected).max() <= 0.03 * 255
+
+
+def test_tensorrt(dataset, import_avatar, out, capsys):
+    """An avatar's engine is built beside its ONNX file, and every strategy then serves from it."""
+    assert import_avatar(dataset) == 0
+    capsys.readouterr()
+    assert main(["tensorrt", "may", *folders(out), "--instances", "3", "--optimum-batch", "4"]) == 0
+    folder = out / "models" / "may_unet"
+    plan = folder / "1" / "model.plan"
+    assert {path.name for path in plan.parent.iterdir()} == {"model.onnx", "model.plan"}
+    assert plan.stat().st_size > 4 * 3.0e6
+    assert capsys.readouterr().out == f"{plan}: {plan.stat().st_size / 1e6:.1f} MB, batch 1 to 16\n"
+    configs = [folder / "config.pbtxt", *(folder / "configs").iterdir()]
+    assert len(configs) == 6
+    for config in map(parse, configs):
+        assert (config.backend, config.default_model_filename) == ("tensorrt", "model.plan")
+    assert parse(folder / "configs" / "hybrid.pbtxt").instance_group[0].count == 3
+
+
+def test_tensorrt_failures(dataset, import_avatar, out, capsys, monkeypatch):
+    """An unknown avatar, one without models, and no TensorRT each give one sentence and change nothing."""
+    assert main(["tensorrt", "may", *folders(out)]) == 1
+    assert said(capsys).startswith(
+        f"error: {out / 'avatars' / 'may' / 'avatar.json'}: expected an avatar's description"
+    )
+    assert import_avatar(dataset) == 0
+    before = tree(out)
+    capsys.readouterr()
+    elsewhere = out / "elsewhere"
+    assert (
+        main(["tensorrt", "may", "--avatars", str(out / "avatars"), "--model-repository", str(elsewhere)])
+        == 1
+    )
+    expected = "the avatar's models in the model repository"
+    assert said(capsys) == f"error: {elsewhere / 'may_unet' / '1'}: expected {expected}, got nothing there"
+    monkeypatch.setitem(sys.modules, "tensorrt", None)
+    monkeypatch.setitem(sys.modules, "tensorrt_rtx", None)
+    assert main(["tensorrt", "may", *folders(out)]) == 1
+    assert said(capsys) == (
+        "error: this needs tensorrt or tensorrt_rtx: pip install 'triton-lipsync[tensorrt]'"
+    )
+    assert tree(out) == before
+
+
+def test_tensorrt_refuses(dataset, import_avatar, out, capsys, monkeypatch):
+    """What TensorRT cannot build is said in its words, and the configs stay with ONNX Runtime."""
+    assert import_avatar(dataset) == 0
+    before = tree(out)
+    monkeypatch.setattr(tensorrt_rtx.Builder, "build_serialized_network", lambda *_: None)
+    capsys.readouterr()
+    assert main(["tensorrt", "may", *folders(out)]) == 1
+    assert said(capsys).startswith("error: TensorRT cannot build the engine: ")
+    assert tree(out) == before
+
+
+def test_import_without_torch(package, bare_onnx, out):
+    """Where torch cannot be imported, ONNX weights make an avatar all the same, also from a checkpoint folder."""
+    (package.folder / "checkpoint").mkdir()
+    os.link(bare_onnx, package.folder / "checkpoint" / "model_best.onnx")
+    done = run_process(["-c", WITHOUT_TORCH], "avatar", "may", *package.arguments, *folders(out))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads((out / "avatars" / "may" / "avatar.json").read_text())["frame_count"] == FRAMES
+
+
+def test_checkpoint_without_torch(package, half_width_pth, out):
+    """Where torch cannot be imported, a .pth says what to install, and nothing is written."""
+    arguments = [*package.arguments, *folders(out), "--checkpoint", str(half_width_pth)]
+    done = run_process(["-c", WITHOUT_TORCH], "avatar", "may", *arguments)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "error: this needs torch: pip install 'triton-lipsync[export]'\n"
+    assert not out.exists()
+
+
+def test_decoders_keep_quiet(video_source, bare_onnx, out):
+    """As a command, too, a broken video gives one line: what FFmpeg and OpenCV would add is silenced."""
+    video = video_source.folder / "video.mp4"
+    (video_source.folder / "video.avi").rename(video)
+    video.write_bytes(b"\0\0\0\x20ftypisom" + bytes(100))
+    arguments = [argument.replace("video.avi", "video.mp4") for argument in video_source.arguments]
+    done = run_process(
+        ["-m", "export"], "avatar", "may", *arguments, *folders(out), "--checkpoint", str(bare_onnx)
+    )
+    assert done.returncode == 1
+    assert (
+        done.stderr == f"error: {video}: expected a video that FFmpeg can decode, got 112 bytes it cannot\n"
+    )
+    assert not out.exists()
+
+
+def test_a_cut_picture_prints_nothing_else(dataset, bare_onnx, out):
+    """As a command, a cut picture gives one line: the decoder does not see it."""
+    path, sentence = cut_picture(dataset)
+    arguments = [*dataset.arguments, *folders(out), "--checkpoint", str(bare_onnx)]
+    done = run_process(["-m", "export"], "avatar", "may", *arguments)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"error: {path}: {sentence}\n"
