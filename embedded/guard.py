@@ -40,6 +40,21 @@ def main() -> int:
     return server.returncode if server.returncode >= 0 else 128 - server.returncode
 
 
+def kill_leftovers(prefix: str) -> None:
+    """Kill what a killed guard could not: a stub that waits for ever on a lock its dead server held.
+
+    Each Triton process has a prefix of its own, which all of its command lines carry.
+    """
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # ended meanwhile
+            pidfd = os.pidfd_open(int(process.name))  # holds the number while we look whose it is
+            try:
+                if prefix.encode() in (process / "cmdline").read_bytes():
+                    signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+            finally:
+                os.close(pidfd)
+
+
 def remove_shared_memory(prefix: str) -> None:
     """Remove the regions that a killed Python backend left; each Triton process has a prefix of its own."""
     for region in SHARED_MEMORY.glob(f"{prefix}*"):

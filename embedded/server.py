@@ -19,7 +19,7 @@ from tritonclient.grpc import service_pb2, service_pb2_grpc
 from embedded.command import Server, assign_ports, build_command
 from embedded.config import EmbeddedConfig
 from embedded.errors import StartFailed
-from embedded.guard import remove_shared_memory
+from embedded.guard import kill_leftovers, remove_shared_memory
 from embedded.installation import Installation, find_installation, lay_out_backends
 from embedded.log import LogTail
 
@@ -116,20 +116,42 @@ class _Keeper:
             await _wait_ready(process, self.server, self.config.start_timeout_s)
             process.ready = True
             self.ready.set()
-            code = await process.guard.wait()
-            await process.forwarding
-            logger.error("Triton %s", _describe_exit(code, process.tail))
+            logger.error("Triton %s", _describe_exit(await process.wait(), process.tail))
 
 
 class _Process:
     """A guard with its Triton, and the task that reads their log."""
 
-    def __init__(self, guard: asyncio.subprocess.Process, tail: LogTail) -> None:
+    def __init__(self, guard: asyncio.subprocess.Process, shm_prefix: str) -> None:
         self.guard = guard
-        self.tail = tail
+        self.tail = LogTail()
         self.ready = False
+        self._shm_prefix = shm_prefix
         assert guard.stderr is not None
-        self.forwarding = asyncio.create_task(tail.forward(guard.stderr))
+        self._forwarding = asyncio.create_task(self.tail.forward(guard.stderr))
+
+    async def wait(self) -> int:
+        """Wait for the guard's end, and return its exit code; nothing of its Triton is left then."""
+        await self._guard_ended()
+        kill_leftovers(self._shm_prefix)  # there are none, unless the guard was killed itself
+        remove_shared_memory(self._shm_prefix)
+        await asyncio.shield(self._forwarding)  # ends when nobody holds the log any more
+        return await self.guard.wait()
+
+    async def _guard_ended(self) -> None:
+        """Wait for the guard alone: asyncio's own ``wait`` may also wait for all who hold its log."""
+        ended = asyncio.Event()
+        try:
+            pidfd = os.pidfd_open(self.guard.pid)
+        except ProcessLookupError:
+            return
+        loop = asyncio.get_running_loop()
+        loop.add_reader(pidfd, ended.set)
+        try:
+            await ended.wait()
+        finally:
+            loop.remove_reader(pidfd)
+            os.close(pidfd)
 
 
 @contextlib.asynccontextmanager
@@ -153,12 +175,11 @@ async def _run(
         raise
     finally:
         os.close(lifeline)
-    process = _Process(guard, LogTail())
+    process = _Process(guard, shm_prefix)
     try:
         yield process
     finally:
         await asyncio.shield(_stop(process, our_end, stop_timeout_s))
-        remove_shared_memory(shm_prefix)  # the guard does it, unless it was killed itself
 
 
 async def _stop(process: _Process, our_end: int, stop_timeout_s: float) -> None:
@@ -167,20 +188,18 @@ async def _stop(process: _Process, our_end: int, stop_timeout_s: float) -> None:
         with contextlib.suppress(BrokenPipeError):
             os.write(our_end, b"s")
         with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(process.guard.wait(), stop_timeout_s + KILL_MARGIN_S)
+            await asyncio.wait_for(process.wait(), stop_timeout_s + KILL_MARGIN_S)
     os.close(our_end)
-    await process.guard.wait()
-    await process.forwarding
+    await process.wait()
 
 
 async def _wait_ready(process: _Process, server: Server, start_timeout_s: float) -> None:
     """Return once Triton says it is ready; its gRPC port opens when every model is loaded."""
     ready = asyncio.create_task(_ask_ready(server, start_timeout_s))
-    ended = asyncio.create_task(process.guard.wait())
+    ended = asyncio.create_task(process.wait())
     try:
         await asyncio.wait({ready, ended}, return_when=asyncio.FIRST_COMPLETED)
         if ended.done():
-            await process.forwarding
             raise StartFailed(_describe_exit(ended.result(), process.tail))
         await _result(ready, process, start_timeout_s)
     finally:

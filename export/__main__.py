@@ -23,7 +23,7 @@ from export.footage import Footage, open_dataset, open_video_with_landmarks
 from export.package import open_package
 from export.repository import write_entries, write_unet_configs
 from export.talking import features_reader, open_talking_video
-from export.weights import load_served_model
+from export.weights import find_checkpoint, load_served_model
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -166,12 +166,19 @@ def _open_footage(args: argparse.Namespace) -> Footage:
         return open_dataset(args.dataset, args.audio_mode)
     if args.package:
         return open_package(args.package, args.audio_mode)
+    return _open_video(args)
+
+
+def _open_video(args: argparse.Namespace) -> Footage:
     if args.landmarks and args.audio_features:
         return open_video_with_landmarks(args.video, args.landmarks, args.audio_features, args.audio_mode)
     if not args.audio_encoder or args.landmarks or args.audio_features:
         args.parser.error("--video needs either --audio-encoder, or --landmarks and --audio-features")
     if args.audio_mode != "ave":
         args.parser.error("--audio-encoder gives ave features, which need --audio-mode ave")
+    if args.checkpoint is None:
+        args.parser.error("--video needs --checkpoint, as a video brings no weights")
+    find_checkpoint(args.checkpoint)  # before the minutes that finding the face takes
     return open_talking_video(args.video, MediaPipeFaceFinder(), features_reader(args.audio_encoder))
 
 

@@ -54,7 +54,7 @@ def _warp(rng: np.random.Generator) -> Mel:
     bands = np.arange(MEL_BANDS, dtype=np.float64)
     shift = rng.uniform(-MAX_SHIFT_BANDS, MAX_SHIFT_BANDS)
     places = np.clip(bands * (1 + rng.uniform(-MAX_STRETCH, MAX_STRETCH)) + shift, 0, MEL_BANDS - 1)
-    return np.maximum(0, 1 - np.abs(places[:, None] - bands)).astype(np.float32)
+    return np.asarray(np.maximum(0, 1 - np.abs(places[:, None] - bands)), np.float32)
 
 
 def _colour(rng: np.random.Generator) -> Mel:

@@ -97,6 +97,16 @@ class WarmUp:
         return _descend(self.optimizer, loss, one_cycle(progress))
 
 
+class Calibration(nn.Module):
+    """Remembers, across interruptions, whether the statistics were measured on whole pictures."""
+
+    done: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("done", torch.tensor(False))
+
+
 class Joint:
     """Train encoder and U-Net together to paint the target's mouth from another frame's and the sound.
 
@@ -111,8 +121,7 @@ class Joint:
     def __init__(self, speaker: Speaker, corpus: Corpus, batch_size: int) -> None:
         self.speaker, self.corpus = speaker, corpus
         self.runs, self.length = max(1, batch_size // JOINT_LENGTH), min(batch_size, JOINT_LENGTH)
-        self.extra = nn.Module()
-        self.extra.register_buffer("calibrated", torch.tensor(False))
+        self.extra = Calibration()
         ear = [*speaker.encoder.parameters(), *speaker.unet.audio_model.parameters()]
         known = set(map(id, ear))
         painter = [parameter for parameter in speaker.unet.parameters() if id(parameter) not in known]
@@ -141,24 +150,21 @@ class Joint:
         if progress < FREEZE_AT:
             freeze_statistics([self.speaker.encoder, self.speaker.unet.audio_model])
             return
-        if not self.extra.calibrated:
+        if not self.extra.done:
             self._calibrate()
         freeze_statistics([self.speaker])
 
     @torch.no_grad()
     def _calibrate(self) -> None:
         """Measure the painter's statistics on whole pictures: so far its last level saw boxes only."""
-        ear = {
-            id(part) for part in (*self.speaker.encoder.modules(), *self.speaker.unet.audio_model.modules())
-        }
-        norms = [m for m in self.speaker.modules() if isinstance(m, nn.BatchNorm2d) and id(m) not in ear]
         freeze_statistics([self.speaker.encoder, self.speaker.unet.audio_model])
-        for norm in norms:
-            norm.reset_running_stats()
-            norm.momentum = None  # a plain mean over the batches
+        for norm in self.speaker.modules():
+            if isinstance(norm, nn.BatchNorm2d) and norm.training:
+                norm.reset_running_stats()
+                norm.momentum = None  # a plain mean over the batches
         for _ in range(CALIBRATION_BATCHES):
             self.speaker(*self._draw())
-        self.extra.calibrated.fill_(True)
+        self.extra.done.fill_(True)
 
 
 def _descend(optimizer: torch.optim.Optimizer, loss: Tensor, factor: float) -> float:

@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import logging
 import re
+import signal
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -60,10 +61,11 @@ async def test_several_processes_on_one_repository(
 
 @pytest.mark.parametrize("part", ["tritonserver", "guard.py"])
 async def test_killed_process_is_started_again(repository: Path, part: str) -> None:
-    """SIGKILL of the server or its guard ends the rest of it, and a new one answers on the same ports."""
+    """SIGKILL of the server or its guard ends all of it, a stub that hangs included; a new one answers in its place."""
     async with serve(config_for(repository)) as (server,):
         before = find_family(f"--grpc-port={server.grpc_port}")
         expected = await asyncio.to_thread(encode_over_grpc, server)
+        before.member(STUB).kill(signal.SIGSTOP)
         before.member(part).kill()
         await asyncio.to_thread(before.wait_gone)
         after = await asyncio.to_thread(find_family, f"--grpc-port={server.grpc_port}", with_part=STUB)

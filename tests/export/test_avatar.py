@@ -38,9 +38,9 @@ def written(dataset, bare_onnx, tmp_path):
 def test_folder_is_complete(written):
     """The folder holds the description, the weights and every frame file, and nothing else."""
     names = {"avatar.json", "unet.onnx", "faces.npy", "audio_features.npy", "bounds.npy"}
-    names |= {"full_frames.bin", "full_frame_offsets.npy"}
+    names |= {"full_frames.bin", "full_frame_offsets.npy", "contact_sheet.jpg"}
     assert {path.name for path in written.iterdir()} == names
-    assert set(FRAME_FILES) | {WEIGHTS_FILE, "avatar.json"} == names
+    assert set(FRAME_FILES) | {WEIGHTS_FILE, "avatar.json", "contact_sheet.jpg"} == names
     assert [path.name for path in written.parent.iterdir()] == [written.name]
 
 

@@ -1,6 +1,7 @@
 """export/detect.py"""
 
 import importlib.machinery
+import sys
 from pathlib import Path
 
 import cv2
@@ -125,3 +126,9 @@ def test_where_the_models_are(tmp_path, monkeypatch):
         path.write_bytes(b"")
     monkeypatch.setattr(detect.importlib.util, "find_spec", lambda name: spec)
     assert find_models() == Path(tmp_path) / "modules"
+
+
+def test_models_need_no_dependencies(finder):
+    """The detector is run by OpenCV: MediaPipe's own package is never imported."""
+    finder.find(np.zeros((64, 64, 3), np.uint8))
+    assert "mediapipe" not in sys.modules

@@ -76,4 +76,7 @@ def test_a_pause(tmp_path):
     write_recording(path, grey_pictures(4), [0, 0.04, 0.08, 4000.0])
     with pytest.raises(BadSource) as caught:
         list(SteadyVideo(path))
-    assert str(caught.value) == f"{path}: expected pictures at most 5 s apart, got 3999.9 s between two, at 0.1 s"
+    assert (
+        str(caught.value)
+        == f"{path}: expected pictures at most 5 s apart, got 3999.9 s between two, at 0.1 s"
+    )

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import onnxruntime
 import pytest
@@ -17,7 +18,12 @@ from tritonclient.grpc import model_config_pb2 as schema
 
 from export import footage
 from export.__main__ import main
+from export.audio_encoder import AveEncoder
 from export.avatar import read_avatar
+from export.contract import FACE_SIZE
+from export.detect import find_models
+from export.errors import MissingFaceModels
+from tests.export.recordings import astronaut, beeps, write_recording
 from tests.export.sources import FRAMES, edit_json, smooth_picture, speech_features, tree, write_video
 from tests.export.test_unet import network_input
 from tests.vectors import inputs
@@ -115,7 +121,9 @@ def test_every_source(request, import_avatar, out, capsys, kind):
     }
     assert capsys.readouterr().out == (
         f"{folder}: {FRAMES} frames at 25 fps, ave features\n{out / 'models'}: may_frames, may_unet, may\n"
+        f"{folder / 'contact_sheet.jpg'}: are the crops right?\n"
     )
+    assert cv2.imread(str(folder / "contact_sheet.jpg")).shape[1] > 4 * FACE_SIZE
 
 
 def test_package_with_its_own_checkpoint(package, half_width_pth, out, picture, capsys, monkeypatch):
@@ -312,11 +320,55 @@ def test_a_folder_that_cannot_be_made(dataset, import_avatar, tmp_path, capsys):
     assert (tmp_path / "out").read_text() == "a file, not a folder"
 
 
-def test_video_needs_its_companions(video_source, capsys):
-    """A video without landmarks and features is a wrong call."""
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ([], "--video needs either --audio-encoder, or --landmarks and --audio-features"),
+        (["--landmarks", "l"], "--video needs either --audio-encoder, or --landmarks and --audio-features"),
+        (
+            ["--landmarks", "l", "--audio-encoder", "e"],
+            "--video needs either --audio-encoder, or --landmarks",
+        ),
+        (
+            ["--audio-encoder", "e", "--audio-mode", "hubert"],
+            "--audio-encoder gives ave features, which need",
+        ),
+    ],
+)
+def test_video_needs_its_companions(video_source, capsys, options, sentence):
+    """A video with neither an audio encoder nor landmarks and features, or with half of both, is a wrong call."""
     with pytest.raises(SystemExit, match="2"):
-        main(["avatar", "may", "--video", str(video_source.folder / "video.avi")])
-    assert "--video needs --landmarks and --audio-features" in capsys.readouterr().err
+        main(["avatar", "may", "--video", str(video_source.folder / "video.avi"), *options])
+    assert sentence in capsys.readouterr().err
+
+
+def test_a_wrong_checkpoint_is_told_before_the_face_is_searched(video_source, tmp_path, capsys):
+    """A checkpoint that is not there is refused at once."""
+    video, checkpoint = video_source.folder / "video.avi", tmp_path / "anna.pth"
+    arguments = ["--video", str(video), "--audio-encoder", "e", "--checkpoint", str(checkpoint)]
+    assert main(["avatar", "may", *arguments]) == 1
+    assert said(capsys).startswith(f"error: {checkpoint}: expected ")
+
+
+def test_a_plain_video(out, bare_onnx, tmp_path, capsys):
+    """A recording and an audio encoder's file are enough: face, landmarks and features are found in it."""
+    try:
+        find_models()
+    except MissingFaceModels as exc:
+        pytest.skip(str(exc))
+    video, encoder = tmp_path / "talk.mkv", tmp_path / "audio_encoder.pth"
+    write_recording(video, [astronaut()] * 30, np.arange(30) / 30, beeps(1.0))
+    torch.save(AveEncoder().state_dict(), encoder)
+    arguments = ["--video", str(video), "--audio-encoder", str(encoder), "--checkpoint", str(bare_onnx)]
+    assert main(["avatar", "collins", *arguments, *folders(out)]) == 0
+    folder = out / "avatars" / "collins"
+    described = read_avatar(folder)
+    assert (described.frame_count, described.fps, described.source) == (25, 25.0, "video talk.mkv")
+    bounds = np.load(folder / "bounds.npy")
+    np.testing.assert_allclose(bounds, [[178, 105, 271, 198]] * 25, atol=6)
+    assert capsys.readouterr().out.splitlines()[0] == (
+        "talk.mkv: resampled to 25 frames per second by time stamps: 25 frames, 5 pictures left out, 0 repeated"
+    )
 
 
 @pytest.mark.parametrize("instances", ["0", "-1", "two"])

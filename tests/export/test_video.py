@@ -1,10 +1,11 @@
 """export/video.py"""
 
+import cv2
 import numpy as np
 import pytest
 
 from export.errors import BadSource
-from export.video import VideoProperties, open_video, read_pictures
+from export.video import VideoProperties, open_video, read_pictures, read_timed_pictures
 from tests.export.sources import smooth_picture, write_video
 
 
@@ -71,3 +72,47 @@ def test_a_header_without_a_sensible_rate(clip):
     """A rate that no camera has is taken for the model's own 25."""
     write_video(clip, [smooth_picture(0)], fps=1000)
     assert open_video(clip).fps == 25.0
+
+
+def test_timed_pictures(clip):
+    """Every picture comes with the time it is shown at."""
+    times_s, pictures = zip(*read_timed_pictures(clip), strict=True)
+    np.testing.assert_allclose(times_s, np.arange(4) / 30, atol=1e-3)
+    np.testing.assert_array_equal(pictures, [smooth_picture(index) for index in range(4)])
+
+
+class Altered:
+    """An OpenCV capture of which some methods are replaced; OpenCV's own class cannot be derived from."""
+
+    def __init__(self, capture, **methods):
+        self.capture = capture
+        self.__dict__.update(methods)
+
+    def __getattr__(self, name):
+        return getattr(self.capture, name)
+
+
+def test_a_container_without_time_stamps(clip, monkeypatch):
+    """Where every time stamp is zero, the pictures are as far apart as the header's rate says."""
+    capture = cv2.VideoCapture
+
+    def timeless(*arguments):
+        real = capture(*arguments)
+        return Altered(real, get=lambda name: 0.0 if name == cv2.CAP_PROP_POS_MSEC else real.get(name))
+
+    monkeypatch.setattr(cv2, "VideoCapture", timeless)
+    times_s = [time_s for time_s, _ in read_timed_pictures(clip)]
+    np.testing.assert_allclose(times_s, np.arange(4) / 30)
+
+
+def test_a_video_without_pictures(clip, monkeypatch):
+    """A video of which no picture can be decoded says so."""
+    capture = cv2.VideoCapture
+
+    def blind(*arguments):
+        return Altered(capture(*arguments), read=lambda: (False, None))
+
+    monkeypatch.setattr(cv2, "VideoCapture", blind)
+    with pytest.raises(BadSource) as caught:
+        next(read_timed_pictures(clip))
+    assert str(caught.value) == f"{clip}: expected a video of at least 1 frame, got none that can be decoded"
