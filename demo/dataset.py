@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import multiprocessing
 import os
 import sys
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache, partial
@@ -66,9 +68,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     arguments = parser.parse_args(argv)
     try:
-        for seed, (name, speech) in enumerate(_chosen(arguments)):
+        for name, speech in _chosen(arguments):
+            seed = zlib.crc32(name.encode())
             write_take(arguments.out_dir / name, speech, seed=seed, processes=arguments.processes)
-    except DemoError as exc:
+    except (DemoError, OSError) as exc:
         print(f"python -m demo.dataset: {exc}", file=sys.stderr)
         return 1
     return 0
@@ -89,6 +92,7 @@ def write_take(folder: Path, speech: Speech, *, seed: int, processes: int = 1, q
 
     Raises:
         UnknownPhoneme: If the speech holds a phoneme that has no mouth shape.
+        OSError: If the disk refuses.
     """
     frames = len(speech.sound) * FPS // SAMPLE_RATE_HZ
     sequence = poses(mouth_poses(speech.phonemes, frames, FPS), seed)
@@ -134,7 +138,9 @@ def _drawn(folder: Path, sequence: Sequence[Pose], processes: int) -> Iterator[N
     if processes == 1:
         yield from itertools.starmap(work, enumerate(sequence))
         return
-    with ProcessPoolExecutor(processes, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+    # Not by a fork: OpenCV's threads would not be there in the copy.
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, spawn, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
         yield from pool.map(work, range(len(sequence)), sequence, chunksize=_CHUNK_FRAMES)
 
 

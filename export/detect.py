@@ -90,36 +90,38 @@ class MediaPipeFaceFinder:
         Returns:
             (3,) float64: left x, right x and top y of its crop, in pixels; None where no face is seen.
         """
-        for window in _windows(picture.shape[1], picture.shape[0], self._last):
-            box = self._detect(picture, window)
-            points = None if box is None else self._lay_mesh(picture, box)
-            if points is not None:
-                self._last = _box_of_mesh(points)
-                return np.array([points[MESH_LEFT, 0], points[MESH_RIGHT, 0], points[MESH_TOP, 1]])
+        height, width = picture.shape[:2]
+        if self._last is not None:
+            around = _Box(self._last.centre, self._last.side * NEIGHBOURHOOD, 0.0)
+            if (marks := self._mark(picture, self._detect(picture, around, nearest=True))) is not None:
+                return marks
+        for window in _windows(width, height):
+            if (marks := self._mark(picture, self._detect(picture, window))) is not None:
+                return marks
         return None
 
-    def _detect(self, picture: NDArray[np.uint8], window: _Box) -> _Box | None:
-        """Return the face in a window: around the last face the nearest to its middle, else the largest."""
+    def _mark(self, picture: NDArray[np.uint8], box: _Box | None) -> Array | None:
+        """Return the marks of the face in a box, and remember where it is."""
+        points = None if box is None else self._lay_mesh(picture, box)
+        if points is None:
+            return None
+        self._last = _box_of_mesh(points)
+        return np.array([points[MESH_LEFT, 0], points[MESH_RIGHT, 0], points[MESH_TOP, 1]])
+
+    def _detect(self, picture: NDArray[np.uint8], window: _Box, *, nearest: bool = False) -> _Box | None:
+        """Return the largest face in a window, or the one nearest to its middle."""
         square, to_picture = _cut(picture, window, DETECTOR_SIZE)
-        blob = cv2.dnn.blobFromImage(
-            square, 1 / 127.5, mean=(127.5, 127.5, 127.5), swapRB=True
-        )  # -1 to 1, RGB
-        self._detector.setInput(blob)
+        values = cv2.dnn.blobFromImage(square, 1 / 127.5, mean=(127.5, 127.5, 127.5), swapRB=True)
+        self._detector.setInput(values)  # -1 to 1, RGB
         logits, places = self._detector.forward(["classificators", "regressors"])
         scores = _sigmoid(logits.reshape(-1))  # (896,)
         points = np.asarray(places, np.float64).reshape(-1, 8, 2)  # (896, 8, 2): pixels from the anchor
-        sure = scores >= SMALLEST_SCORE
-        if not sure.any():
+        points[:, 0] += self._anchors
+        best = _choose(scores, points[:, 0], points[:, 1].max(axis=1), nearest)
+        if best is None:
             return None
-        scores, points, anchors = scores[sure], points[sure], self._anchors[sure]
-        centres, sides = points[:, 0] + anchors, points[:, 1].max(axis=1)
-        is_near = self._last is not None and np.array_equal(window.centre, self._last.centre)
-        distance = np.linalg.norm(centres - DETECTOR_SIZE / 2, axis=1)
-        chosen = int(np.argmin(distance) if is_near else np.argmax(sides))
-        same_face = np.linalg.norm(centres - centres[chosen], axis=1) < sides[chosen] / 2
-        best = int(np.argmax(np.where(same_face, scores, 0)))
-        centre = to_picture[:, :2] @ centres[best] + to_picture[:, 2]
-        side = float(sides[best]) * window.side / DETECTOR_SIZE
+        centre = to_picture[:, :2] @ points[best, 0] + to_picture[:, 2]
+        side = float(points[best, 1].max()) * window.side / DETECTOR_SIZE
         return _Box(centre, side, _angle(points[best, LEFT_EYE], points[best, RIGHT_EYE]))
 
     def _lay_mesh(self, picture: NDArray[np.uint8], box: _Box) -> Array | None:
@@ -150,18 +152,25 @@ def find_models() -> Path:
     raise MissingFaceModels
 
 
-def _windows(width: int, height: int, last: _Box | None) -> Iterator[_Box]:
-    """Yield the squares to search, likeliest first: around the last face, the whole, then ever smaller ones.
+def _choose(scores: Array, centres: Array, sides: Array, nearest: bool) -> int | None:
+    """Return which of the detector's boxes to take: the surest of the largest, or of the nearest, face's."""
+    sure = scores >= SMALLEST_SCORE
+    if not sure.any():
+        return None
+    merit = -np.linalg.norm(centres - DETECTOR_SIZE / 2, axis=1) if nearest else sides
+    first = int(np.argmax(np.where(sure, merit, -np.inf)))
+    is_of_face = np.linalg.norm(centres - centres[first], axis=1) < sides[first] / 2
+    return int(np.argmax(np.where(is_of_face, scores, 0)))
+
+
+def _windows(width: int, height: int) -> Iterator[_Box]:
+    """Yield the squares to search: the whole picture, then smaller parts, each half over the next.
 
     The detector sees 128x128 pixels and needs a face of about a tenth of them.
     """
-    if last is not None:
-        yield _Box(last.centre, last.side * NEIGHBOURHOOD, 0.0)
     yield _Box(np.array([width, height]) / 2, float(max(width, height)), 0.0)
     for side in (min(width, height), min(width, height) / 2):
-        columns, rows = (
-            int(np.ceil(2 * length / side)) - 1 for length in (width, height)
-        )  # overlap by half or more
+        columns, rows = (int(np.ceil(2 * length / side)) - 1 for length in (width, height))
         for y in np.linspace(side / 2, height - side / 2, rows):
             for x in np.linspace(side / 2, width - side / 2, columns):
                 yield _Box(np.array([x, y]), side, 0.0)

@@ -141,6 +141,16 @@ def test_missing_espeak_is_one_sentence(tmp_path, monkeypatch, capsys):
     )
 
 
+def test_unwritable_place_is_one_sentence(tmp_path, capsys):
+    """A place that cannot be a folder ends with status 1 and is named."""
+    (tmp_path / "file").write_text("")
+    assert main([str(tmp_path / "file" / "out"), "--take", "served"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("python -m demo.dataset: ")
+    assert str(tmp_path / "file") in error
+    assert error.count("\n") == 1
+
+
 @pytest.mark.parametrize("options", [("--seconds", "0"), ("--seconds", "x"), ("--processes", "0")])
 def test_bad_number_is_refused(tmp_path, capsys, options):
     """Seconds and processes must be numbers above 0."""

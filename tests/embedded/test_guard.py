@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from embedded.guard import remove_shared_memory
+from embedded.guard import kill_leftovers, remove_shared_memory
 from embedded.server import GUARD
 from tests.embedded.processes import WAIT_S
 
@@ -141,3 +141,18 @@ def test_remove_shared_memory() -> None:
         remove_shared_memory(f"triton_{mark}_")
         assert not own.exists()
         assert other.exists()
+
+
+def test_kill_leftovers() -> None:
+    """A process whose command line carries the prefix is killed, even a stopped one; another goes on."""
+    mark = uuid.uuid4().hex
+    wait = [sys.executable, "-c", "import signal; signal.pause()"]
+    with (
+        subprocess.Popen([*wait, f"triton_{mark}_region"]) as own,
+        subprocess.Popen([*wait, f"other_{mark}_region"]) as other,
+    ):
+        own.send_signal(signal.SIGSTOP)
+        kill_leftovers(f"triton_{mark}_")
+        assert own.wait(WAIT_S) == -signal.SIGKILL
+        assert other.poll() is None
+        other.kill()
