@@ -33,8 +33,9 @@ $(VENV)/.serve: pyproject.toml requirements/triton.txt
 	@sh requirements/libpython.sh $(VENV)
 	@touch $@
 
-$(VENV)/.test: $(VENV)/.serve
+$(VENV)/.test: $(VENV)/.serve requirements/detect.txt
 	$(BIN)/pip install --quiet --editable '.[test]' --editable 'clients/python[http]'
+	$(BIN)/pip install --quiet --no-deps --requirement requirements/detect.txt
 	@touch $@
 
 avatars/demo/avatar.json: $(VENV)/.serve demo/unet.onnx $(wildcard demo/*.py)

@@ -19,12 +19,13 @@ import pytest
 import torch
 
 from bridge.config import BridgeConfig, env_name, flag_name
-from bridge.errors import BridgeError
+from bridge.errors import BackendLost, BridgeError, ConfigError, ListenError
 from demo.weights import pass_through_network
 from tests.conftest import Clip, Workspace
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+NEVER_SENT = {BackendLost.code, ConfigError.code, ListenError.code}
 SOURCES = ("bridge", "demo", "embedded", "export")
 
 RUN_BY_CI = {
@@ -103,8 +104,7 @@ class Site:
 def site(tmp_path_factory: pytest.TempPathFactory, workspace: Workspace, clip: Clip) -> Site:
     """A folder with .venv, the demo avatar's models and a trained person's dataset."""
     folder = tmp_path_factory.mktemp("site")
-    (folder / ".venv" / "bin").mkdir(parents=True)
-    (folder / ".venv" / "bin" / "python").symlink_to(sys.executable)
+    (folder / ".venv").symlink_to(sys.prefix)
     shutil.copytree(workspace.model_repository, folder / "model_repository")
     write_dataset(folder / "SyncTalk_2D" / "dataset" / "anna", clip)
     checkpoints = folder / "SyncTalk_2D" / "checkpoint" / "anna"
@@ -183,7 +183,7 @@ def test_every_error_code_is_listed() -> None:
     """The README's table has each code that a browser can receive."""
     readme = (ROOT / "README.md").read_text()
     codes = {error.code for error in subclasses(BridgeError) if hasattr(error, "code")}
-    assert {code for code in codes if f"| `{code}` |" not in readme} == set()
+    assert {code for code in codes - NEVER_SENT if f"| `{code}` |" not in readme} == set()
 
 
 def subclasses(base: type[BridgeError]) -> set[type[BridgeError]]:
@@ -207,4 +207,4 @@ def test_nothing_tells_of_the_workplace() -> None:
     named = [
         name for name in tracked.decode().split("\0") if name and hosts.search((ROOT / name).read_bytes())
     ]
-    assert named == ["tests/test_documents.py"]
+    assert named == []
