@@ -23,6 +23,7 @@ from export.footage import Footage, open_dataset, open_video_with_landmarks
 from export.package import open_package
 from export.repository import write_entries, write_unet_configs
 from export.talking import features_reader, open_talking_video
+from export.training_cli import add_features, add_train
 from export.weights import find_checkpoint, load_served_model
 
 
@@ -50,6 +51,8 @@ def _parser() -> argparse.ArgumentParser:
         commands.add_parser("onnx", help="export a checkpoint to the ONNX file that is served, and verify it")
     )
     _add_tensorrt(commands.add_parser("tensorrt", help="build an avatar's TensorRT engine and serve from it"))
+    add_train(commands.add_parser("train", help="train an audio encoder and a U-Net on dataset folders"))
+    add_features(commands.add_parser("features", help="compute the speech features of a WAV file"))
     return parser
 
 

@@ -34,7 +34,9 @@ def test_a_tone_lies_in_its_band() -> None:
     assert mel_spectrogram(tone)[:, 40].argmax() == np.abs(centres - 15).argmin()
 
 
-@pytest.mark.parametrize(("mel_frames", "expected"), [(15, 0), (16, 2), (19, 2), (20, 3), (241, 72), (1601, 497)])
+@pytest.mark.parametrize(
+    ("mel_frames", "expected"), [(15, 0), (16, 2), (19, 2), (20, 3), (241, 72), (1601, 497)]
+)
 def test_window_count(mel_frames: int, expected: int) -> None:
     """int((T - 16) / 80 * 25) + 2 windows, and none of a sound shorter than one."""
     assert window_count(mel_frames) == expected

@@ -81,7 +81,9 @@ def test_no_wav_file(tmp_path: Path) -> None:
     with pytest.raises(BadSource, match="got nothing there"):
         read_wav(path)
     path.write_bytes(b"ID3\x03 no wave")
-    with pytest.raises(BadSource, match="expected a PCM WAV file of 8, 16, 24 or 32 bits, got file does not start"):
+    with pytest.raises(
+        BadSource, match="expected a PCM WAV file of 8, 16, 24 or 32 bits, got file does not start"
+    ):
         read_wav(path)
     write(path, b"")
     with pytest.raises(BadSource, match="expected a sound, got a WAV file of 0 samples"):

@@ -64,7 +64,9 @@ def test_no_files_of_a_kind(folder: Path, part: str) -> None:
 def test_sound_of_another_length(folder: Path) -> None:
     """Sound for 60 frames does not belong to 40 pictures."""
     write_sound(folder / "aud.wav", np.ones(60))
-    with pytest.raises(BadSource, match=r"expected sound for 40 frames \(1\.6 s, .*\), got sound for 59 frames"):
+    with pytest.raises(
+        BadSource, match=r"expected sound for 40 frames \(1\.6 s, .*\), got sound for 59 frames"
+    ):
         open_take(folder)
 
 
