@@ -55,8 +55,8 @@ def test_missing_unknown_and_misshapen_entries(tmp_path: Path, state: dict[str, 
     with pytest.raises(BadCheckpoint) as error:
         load_encoder(path)
     assert str(error.value) == (
-        f"{path}: expected the 91 entries of an AVE audio encoder, got 7 that are missing, unknown or of another shape, "
-        "the first audio_encoder.12.conv_block.0.bias"
+        f"{path}: expected the 91 entries of an AVE audio encoder, "
+        "got 7 that are missing, unknown or of another shape, the first audio_encoder.12.conv_block.0.bias"
     )
 
 
