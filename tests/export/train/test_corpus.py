@@ -79,7 +79,9 @@ def test_pictures_and_thumbnails(corpus: Corpus) -> None:
     """Both are BGR, 0 to 1, channels first; a thumbnail pixel is the mean of its block."""
     pictures = corpus.pictures(np.array([5, 6]))
     assert pictures.shape == (2, 3, 320, 320)
-    assert torch.equal((pictures[0] * 255).round().byte(), torch.from_numpy(corpus.faces[5].copy()).permute(2, 0, 1))
+    assert torch.equal(
+        (pictures[0] * 255).round().byte(), torch.from_numpy(corpus.faces[5].copy()).permute(2, 0, 1)
+    )
     thumbnails = corpus.thumbnails(40)
     assert thumbnails.shape == (72, 3, 40, 40)
     blocks = torch.nn.functional.avg_pool2d(pictures, 8)

@@ -41,6 +41,8 @@ def test_a_picture_that_is_none(tmp_path: Path) -> None:
     """A file of other bytes is named, and no half cache stays."""
     folder = write_take(tmp_path / "take")
     (folder / "full_body_img" / "30.jpg").write_bytes(b"no picture")
-    with pytest.raises(BadSource, match=r"30\.jpg: expected a whole JPEG picture, got 10 bytes that are none"):
+    with pytest.raises(
+        BadSource, match=r"30\.jpg: expected a whole JPEG picture, got 10 bytes that are none"
+    ):
         cached_faces(tmp_path / "cache", [open_take(folder)])
     assert list((tmp_path / "cache").iterdir()) == []
