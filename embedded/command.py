@@ -103,6 +103,8 @@ def build_command(
         "metrics-port": server.metrics_port,
         "model-control-mode": "explicit",  # models come and go through the repository API
         "load-model": "*",
+        # else one avatar that loads, or fails to, makes the whole server look away from all others
+        "strict-readiness": "false",
         "exit-timeout-secs": int(config.stop_timeout_s),
         "backend-config": f"python,shm-region-prefix-name={shm_prefix}",
         "allow-gpu-metrics": str(GPU_CONTROL_DEVICE.exists()).lower(),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sysconfig
 from collections.abc import AsyncIterator, Iterator
@@ -136,21 +138,45 @@ async def test_an_avatar_joins_and_leaves_a_running_server(
             await websocket.send(bytes([len(name)]) + name.encode() + bytes(4))
             return await asyncio.wait_for(websocket.recv(), DEADLINE_S)
 
-        playing = asyncio.create_task(play_for_ever(running_bridge))
+        playing = asyncio.create_task(play_until_cancelled(running_bridge))
         await asyncio.to_thread(repository.load_model, "third")
         assert await render("third") == await render("demo")
         await asyncio.to_thread(repository.unload_model, "third", unload_dependents=True)
         assert json.loads(await render("third"))["code"] == "unknown_model"
-        assert not playing.done()
         playing.cancel()
+        assert await playing >= 1
 
 
-async def play_for_ever(running: Bridge) -> None:
-    """Ask for frames of ``demo`` one after another; fail at the first that isn't a JPEG."""
-    async with connect(websocket_url(running)) as websocket:
-        while True:
-            await websocket.send(b"\x04demo" + bytes(4))
-            assert (await websocket.recv())[:2] == b"\xff\xd8"
+async def play_until_cancelled(running: Bridge) -> int:
+    """Ask for frames of ``demo`` one after another, all of which have to be JPEGs; return how many came."""
+    frames = 0
+    with contextlib.suppress(asyncio.CancelledError):
+        async with connect(websocket_url(running)) as websocket:
+            while True:
+                await websocket.send(b"\x04demo" + bytes(4))
+                answer = await websocket.recv()
+                assert answer[:2] == b"\xff\xd8", answer
+                frames += 1
+    return frames
+
+
+async def test_a_loading_avatar_leaves_the_server_ready(
+    triton: Server, workspace: Workspace, clip: Clip
+) -> None:
+    """Triton says it is ready at every moment while an avatar fails to load, so no balancer looks away."""
+    workspace.import_avatar("broken", clip)
+    (workspace.model_repository / "broken_unet" / "1" / "model.onnx").unlink()
+    repository = tritonclient.grpc.InferenceServerClient(triton.grpc_url)
+    loading = asyncio.create_task(asyncio.to_thread(repository.load_model, "broken"))
+    answers = []
+    while not loading.done():
+        answers.append(await asyncio.to_thread(repository.is_server_ready))
+    with pytest.raises(tritonclient.grpc.InferenceServerException, match="broken_unet"):
+        await loading
+    answers.append(await asyncio.to_thread(repository.is_server_ready))
+    for model in ("broken", "broken_frames", "broken_unet"):  # else no other server would start on them
+        shutil.rmtree(workspace.model_repository / model)
+    assert all(answers)
 
 
 async def test_chromium_plays_the_page(running_bridge: Bridge) -> None:
