@@ -32,12 +32,17 @@ RUN_BY_CI = {
     "make test": "the run that this test is part of",
     ".venv/bin/pip install --editable '.[export]'": "make test installs the extra",
     "pip install --editable '.[tensorrt]'": "make test installs the extra",
+    "pip install --editable '.[export,video]'": "make test installs the extras",
+    "pip install --no-deps --requirement requirements/detect.txt": "make test installs it",
 }
 RUN_ELSEWHERE = {
     "python -m export avatar sanders --package sanders": "tests/export/test_main.py",
     "python -m export avatar anna --video anna.mp4 --landmarks landmarks --audio-features aud_ave.npy "
     "--checkpoint anna.pth": "tests/conftest.py imports every avatar so",
     "python -m export tensorrt anna": "tests/export/test_main.py",
+    "python -m export avatar anna --video talk.mp4 --audio-encoder audio_encoder.pth --checkpoint anna.pth": (
+        "tests/export/test_main.py"
+    ),
 }
 SERVERS = (
     "make demo",
