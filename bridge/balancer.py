@@ -15,7 +15,14 @@ from types import TracebackType
 from typing import TypeVar
 
 from bridge.config import BridgeConfig
-from bridge.errors import BackendLost, BridgeError, InferTimeout, InternalError, NoBackendReady
+from bridge.errors import (
+    BackendLost,
+    BridgeError,
+    InferTimeout,
+    InternalError,
+    NoBackendReady,
+    UnknownModel,
+)
 from bridge.triton import TritonClient
 
 __all__ = ["Backend", "Balancer"]
@@ -129,14 +136,19 @@ class Balancer:
     async def call(self, call: Call[Answer]) -> Answer:
         """Run ``call`` on a ready backend; if its connection is lost, run it once more on another.
 
+        A backend that doesn't know the model hands on to the others: an avatar may be loaded on some of them only.
+
         Raises:
             NoBackendReady: If none is ready, or the second was lost as well.
+            UnknownModel: If none of them knows it.
             BridgeError: Whatever else ``call`` raises.
         """
         first = self._next(None)
         try:
             with first.lease() as client:
                 return await call(client)
+        except UnknownModel as exc:
+            return await self._call_others(call, first, exc)
         except BackendLost:
             pass
         try:
@@ -144,6 +156,32 @@ class Balancer:
                 return await call(client)
         except BackendLost as exc:
             raise self._no_backend_ready() from exc
+
+    async def call_all(self, call: Call[Answer]) -> list[Answer]:
+        """Run ``call`` on every ready backend, and return the answers of those that weren't lost meanwhile.
+
+        Raises:
+            NoBackendReady: If none is ready, or all were lost.
+            BridgeError: Whatever else ``call`` raises.
+        """
+
+        async def ask(backend: Backend) -> list[Answer]:
+            with contextlib.suppress(BackendLost), backend.lease() as client:
+                return [await call(client)]
+            return []
+
+        ready = [backend for backend in self.backends if backend.ready]
+        answers = [answer for given in await asyncio.gather(*map(ask, ready)) for answer in given]
+        if not answers:
+            raise self._no_backend_ready()
+        return answers
+
+    async def _call_others(self, call: Call[Answer], asked: Backend, unknown: UnknownModel) -> Answer:
+        for backend in self.backends:
+            if backend.ready and backend is not asked:
+                with contextlib.suppress(UnknownModel, BackendLost), backend.lease() as client:
+                    return await call(client)
+        raise unknown
 
     def _next(self, lost: Backend | None) -> Backend:
         ready = [backend for backend in self.backends if backend.ready and backend is not lost]

@@ -111,6 +111,16 @@ class BridgeConfig:
     )
     log_level: str = _setting("info", _choice(LOG_LEVELS), "debug, info, warning or error")
 
+    def __post_init__(self) -> None:
+        """Check what was given in code the way text is checked.
+
+        Raises:
+            ConfigError: If a value isn't what its setting can be.
+        """
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            field.metadata["parse"](field.name, ",".join(value) if isinstance(value, tuple) else str(value))
+
 
 def env_name(field_name: str) -> str:
     """Return the environment variable of a field of BridgeConfig."""

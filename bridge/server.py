@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import socket
 from collections.abc import AsyncIterator
 
 from websockets.asyncio.server import Server, ServerConnection
@@ -27,6 +28,12 @@ MAX_WEBSOCKET_MESSAGE_BYTES = 1 << 20
 
 HANDSHAKE_SLACK_S = 10.0
 CLOSE_TIMEOUT_S = 2.0
+KEEP_ALIVE = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 15),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4),
+)
 ABORT_TIMEOUT_S = 1.0
 
 logger = logging.getLogger(__name__)
@@ -90,6 +97,8 @@ class Bridge:
                 process_request=self._routes.process_request,
                 server_header=None,
                 compression=None,  # a JPEG doesn't get any smaller
+                # a client under backpressure has its pong behind requests that aren't read yet: TCP tells who is gone
+                ping_timeout=None,
                 max_size=MAX_WEBSOCKET_MESSAGE_BYTES,
                 # a plain HTTP request counts as a handshake, and may take two calls to Triton
                 open_timeout=2 * config.infer_timeout_s + HANDSHAKE_SLACK_S,
@@ -118,12 +127,20 @@ class Bridge:
         if self._stopping:
             await websocket.close(CloseCode.GOING_AWAY)
             return
+        _keep_alive(websocket)
         session = Session(websocket, self._answerer, self._config, self._metrics)
         self._sessions.add(session)
         try:
             await session.run()
         finally:
             self._sessions.remove(session)
+
+
+def _keep_alive(websocket: ServerConnection) -> None:
+    """Have the system find out, within two minutes, that a silent peer has vanished."""
+    connection = websocket.transport.get_extra_info("socket")
+    for level, option, value in KEEP_ALIVE:
+        connection.setsockopt(level, option, value)
 
 
 def _reason(error: OSError) -> str:

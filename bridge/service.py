@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from dataclasses import dataclass
 
 from bridge.balancer import Balancer
 from bridge.config import BridgeConfig
-from bridge.errors import BridgeError, InternalError, UnknownModel
+from bridge.errors import BadRequest, BridgeError, InternalError, UnknownModel
 from bridge.metrics import OK, Metrics
 from bridge.protocol import check_frame_id
 from bridge.triton import InferResponse, bytes_output, encode_request, frame_request, int32_output, raw_output
@@ -19,6 +20,8 @@ __all__ = ["Metadata", "Picture", "Service"]
 # them alone. So a frame is always asked for whole, also where only the JPEG is wanted.
 FRAME_OUTPUTS = ("jpeg", "bounds")
 MAX_REMEMBERED_MODELS = 256
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -65,8 +68,10 @@ class Service:
 
     async def list_models(self) -> list[str]:
         """Return the names of all avatars, sorted: models that are ready together with their ``_frames``."""
-        index = await self._balancer.call(lambda triton: triton.get_model_repository_index(self._timeout_s))
-        ready = set(index)
+        indexes = await self._balancer.call_all(
+            lambda triton: triton.get_model_repository_index(self._timeout_s)
+        )
+        ready = {name for index in indexes for name in index}
         return sorted(name for name in ready if f"{name}_frames" in ready)
 
     async def metadata(self, model_name: str) -> Metadata:
@@ -82,11 +87,16 @@ class Service:
         return metadata
 
     async def all_metadata(self) -> list[Metadata]:
-        """Return the metadata of all avatars, sorted by name; one unloaded meanwhile is left out."""
+        """Return the metadata of all avatars, sorted by name.
+
+        One unloaded meanwhile is left out, and so are models that only look like an avatar's.
+        """
         names = await self.list_models()
         answers = await asyncio.gather(*map(self.metadata, names), return_exceptions=True)
-        for answer in answers:
-            if isinstance(answer, BaseException) and not isinstance(answer, UnknownModel):
+        for name, answer in zip(names, answers, strict=True):
+            if isinstance(answer, (InternalError, BadRequest)):
+                logger.warning("'%s' is left out: %s", name, getattr(answer, "detail", answer))
+            elif isinstance(answer, BaseException) and not isinstance(answer, UnknownModel):
                 raise answer
         return [answer for answer in answers if isinstance(answer, Metadata)]
 

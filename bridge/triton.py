@@ -124,7 +124,7 @@ class TritonClient:
     def _translated(self, exc: grpc.aio.AioRpcError, model_name: str, timeout_s: float) -> BridgeError:
         code, detail = exc.code(), exc.details() or ""
         # before the codes: Triton has answered an unloaded model with UNAVAILABLE as well
-        if code is grpc.StatusCode.NOT_FOUND or detail.startswith(UNKNOWN_MODEL):
+        if code is grpc.StatusCode.NOT_FOUND or UNKNOWN_MODEL in detail:
             return UnknownModel(model_name)
         if code in LOST:
             return BackendLost(self.address, detail)

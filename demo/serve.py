@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import dataclasses
 import logging
 import signal
 import sys
@@ -16,7 +17,7 @@ import uvloop
 import bridge.server
 import embedded
 from bridge.config import BridgeConfig
-from bridge.errors import ListenError
+from bridge.errors import ConfigError, ListenError
 from embedded import EmbeddedConfig, EmbeddedError
 
 __all__ = ["main"]
@@ -34,16 +35,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--verbose", action="store_true", help="show Triton's log")
     args = parser.parse_args(argv)
-    logging.basicConfig(level=logging.INFO if args.verbose else logging.CRITICAL, format="%(message)s")
+    logging.basicConfig(level=logging.INFO if args.verbose else logging.ERROR, format="%(message)s")
     try:
-        uvloop.run(_serve(args))
-    except (EmbeddedError, ListenError) as exc:
+        uvloop.run(_serve(args, BridgeConfig(host=args.host, port=args.port)))
+    except (ConfigError, EmbeddedError, ListenError) as exc:
         print(f"error: {exc}", file=sys.stderr)
         return 1
     return 0
 
 
-async def _serve(args: argparse.Namespace) -> None:
+async def _serve(args: argparse.Namespace, bridge_config: BridgeConfig) -> None:
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -51,7 +52,7 @@ async def _serve(args: argparse.Namespace) -> None:
     with contextlib.suppress(asyncio.CancelledError):
         print("starting Triton …", flush=True)
         async with embedded.serve(_triton_config(args)) as servers:
-            config = BridgeConfig(backends=(servers[0].grpc_url,), host=args.host, port=args.port)
+            config = dataclasses.replace(bridge_config, backends=(servers[0].grpc_url,))
             async with bridge.server.serve(config) as running:
                 print(f"Triton   gRPC {servers[0].grpc_url}   HTTP {servers[0].http_url}")
                 print(f"page     {running.url}   (Ctrl-C stops)", flush=True)

@@ -100,7 +100,7 @@ class _Keeper:
             try:
                 await self._run_once()
                 delay_s = RESTART_DELAY_S
-            except StartFailed as exc:
+            except (StartFailed, OSError) as exc:  # OSError: this machine is out of processes or file handles
                 if not self.ready.is_set():
                     raise
                 logger.error("%s", exc)

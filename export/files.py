@@ -13,13 +13,13 @@ __all__ = ["link_or_copy", "replacing_file", "replacing_folder"]
 
 
 @contextlib.contextmanager
-def replacing_folder(target: Path) -> Iterator[Path]:
-    """Lend a temporary folder beside ``target`` and put it in its place when the block succeeds.
+def replacing_folder(target: Path, workplace: Path | None = None) -> Iterator[Path]:
+    """Lend a temporary folder beside ``target``, or in ``workplace``, and put it in its place when the block succeeds.
 
     An older ``target`` goes only when the new one is complete. On any exception, Ctrl-C included, the temporary
     folder is removed and ``target`` stays as it was.
     """
-    with _folder_beside(target) as temporary:
+    with _temporary_folder(target, workplace or target.parent) as temporary:
         new, old = temporary / "new", temporary / "old"
         new.mkdir()
         yield new
@@ -36,7 +36,7 @@ def replacing_folder(target: Path) -> Iterator[Path]:
 @contextlib.contextmanager
 def replacing_file(target: Path) -> Iterator[Path]:
     """Lend a temporary path beside ``target`` and put the file in its place when the block succeeds."""
-    with _folder_beside(target) as temporary:
+    with _temporary_folder(target, target.parent) as temporary:
         new = temporary / target.name
         yield new
         new.replace(target)
@@ -51,12 +51,12 @@ def link_or_copy(source: Path, target: Path) -> None:
 
 
 @contextlib.contextmanager
-def _folder_beside(target: Path) -> Iterator[Path]:
-    """Lend a temporary folder on the file system of ``target``; parents made for it go again when the block fails."""
+def _temporary_folder(target: Path, workplace: Path) -> Iterator[Path]:
+    """Lend a temporary folder in ``workplace``; parents made for ``target`` go again when the block fails."""
     made = [parent for parent in target.parents if not parent.exists()]
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as temporary:
+        with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=workplace) as temporary:
             yield Path(temporary)
     except BaseException:
         for parent in made:

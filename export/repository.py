@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -38,13 +39,15 @@ def write_entries(
     avatar = read_avatar(avatar_folder)
     options = options or ServingOptions()
     if not (model_repository / "jpeg_encode").exists():
-        _write_model(model_repository / "jpeg_encode", {"config.pbtxt": jpeg_config()}, {KEEP: None})
+        _write_model(model_repository / "jpeg_encode", {"config.pbtxt": jpeg_config()}, {"1": {KEEP: None}})
     frame_files = {name: avatar_folder / name for name in FRAME_FILES}
     weights = {BACKENDS["onnxruntime"]: avatar_folder / WEIGHTS_FILE}
     names = [f"{avatar.name}_frames", f"{avatar.name}_unet", avatar.name]
-    _write_model(model_repository / names[0], {"config.pbtxt": frames_config(avatar)}, frame_files)
-    _write_model(model_repository / names[1], unet_configs(avatar, options), weights)
-    _write_model(model_repository / names[2], ensemble_configs(avatar), {KEEP: None})
+    # A response cache outlives a reload, and knows an answer by model, version and inputs: new pictures, new version.
+    version = _next_version(model_repository / names[2], served=(model_repository / names[0] / "1").exists())
+    _write_model(model_repository / names[0], {"config.pbtxt": frames_config(avatar)}, {"1": frame_files})
+    _write_model(model_repository / names[1], unet_configs(avatar, options), {"1": weights})
+    _write_model(model_repository / names[2], ensemble_configs(avatar), {version: {}, "1": {KEEP: None}})
     return names
 
 
@@ -56,16 +59,33 @@ def write_unet_configs(avatar: Avatar, model_repository: Path, options: ServingO
             path.write_text(text, encoding="utf-8")
 
 
-def _write_model(folder: Path, configs: Mapping[str, str], files: Mapping[str, Path | None]) -> None:
-    """Write one model: its configs by relative path, and what its version folder ``1`` holds."""
-    with replacing_folder(folder) as new:
+def _next_version(ensemble: Path, served: bool) -> str:
+    """Return the version folder of an ensemble to write: 1, or, where one was served, the one after its last."""
+    versions = [int(folder.name) for folder in ensemble.glob("*") if folder.name.isdecimal()]
+    return str(max(versions) + 1) if versions and served else "1"
+
+
+def _write_model(
+    folder: Path, configs: Mapping[str, str], versions: Mapping[str, Mapping[str, Path | None]]
+) -> None:
+    """Write one model: its configs by relative path, and what each of its version folders holds."""
+    with replacing_folder(folder, workplace=_workplace(folder.parent)) as new:
         for name, text in configs.items():
             path = new / name
             path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8")
-        (new / "1").mkdir()
-        for name, source in files.items():
-            if source is None:
-                (new / "1" / name).touch()
-            else:
-                link_or_copy(source, new / "1" / name)
+        for version, files in versions.items():
+            (new / version).mkdir()
+            for name, source in files.items():
+                if source is None:
+                    (new / version / name).touch()
+                else:
+                    link_or_copy(source, new / version / name)
+
+
+def _workplace(model_repository: Path) -> Path:
+    """Return where to write models before they move in: outside, as a starting Triton takes any folder for a model."""
+    outside = model_repository.resolve().parent
+    model_repository.mkdir(parents=True, exist_ok=True)
+    same_file_system = outside.stat().st_dev == model_repository.stat().st_dev
+    return outside if same_file_system and os.access(outside, os.W_OK) else model_repository

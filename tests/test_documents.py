@@ -31,16 +31,16 @@ SOURCES = ("bridge", "demo", "embedded", "export")
 RUN_BY_CI = {
     "make test": "the run that this test is part of",
     ".venv/bin/pip install --editable '.[export]'": "make test installs the extra",
-    "pip install --editable '.[tensorrt]'": "make test installs the extra",
-    "pip install --editable '.[export,video]'": "make test installs the extras",
-    "pip install --no-deps --requirement requirements/detect.txt": "make test installs it",
+    ".venv/bin/pip install --editable '.[tensorrt]'": "make test installs the extra",
+    ".venv/bin/pip install --editable '.[export,video]'": "make test installs the extras",
+    ".venv/bin/pip install --no-deps --requirement requirements/detect.txt": "make test installs it",
 }
 RUN_ELSEWHERE = {
-    "python -m export avatar sanders --package sanders": "tests/export/test_main.py",
-    "python -m export avatar anna --video anna.mp4 --landmarks landmarks --audio-features aud_ave.npy "
+    ".venv/bin/python -m export avatar sanders --package sanders": "tests/export/test_main.py",
+    ".venv/bin/python -m export avatar anna --video anna.mp4 --landmarks landmarks --audio-features aud_ave.npy "
     "--checkpoint anna.pth": "tests/conftest.py imports every avatar so",
-    "python -m export tensorrt anna": "tests/export/test_main.py",
-    "python -m export avatar anna --video talk.mp4 --audio-encoder audio_encoder.pth --checkpoint anna.pth": (
+    ".venv/bin/python -m export tensorrt anna": "tests/export/test_main.py",
+    ".venv/bin/python -m export avatar anna --video talk.mp4 --audio-encoder audio_encoder.pth --checkpoint anna.pth": (
         "tests/export/test_main.py"
     ),
 }
@@ -58,7 +58,7 @@ RUN_HERE = (
     "curl -X POST localhost:8000/v2/repository/models/anna/load",
 )
 SAME_IN_SHORT = {
-    "python -m export avatar anna --dataset dataset/anna --checkpoint checkpoint/anna": RUN_HERE[3]
+    ".venv/bin/python -m export avatar anna --dataset dataset/anna --checkpoint checkpoint/anna": RUN_HERE[3]
 }
 
 

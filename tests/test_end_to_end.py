@@ -239,6 +239,25 @@ async def test_replay_answers_every_form_of_request(
     assert statistics.model_stats[0].inference_stats.cache_hit.count >= 3
 
 
+async def test_a_new_import_shows_at_its_load(
+    replaying_triton: Server, workspace: Workspace, clip: Clip
+) -> None:
+    """After another import of an avatar and its load, the response cache does not answer with the old pictures."""
+    workspace.import_avatar("changing", clip)
+    repository = tritonclient.grpc.InferenceServerClient(replaying_triton.grpc_url)
+    repository.load_model("changing")
+    with LipsyncClient(f"grpc://{replaying_triton.grpc_url}") as client:
+        before = client.render("changing", 0)
+        workspace.import_avatar("changing", clip)
+        faces = np.load(workspace.avatars / "changing" / "faces.npy", mmap_mode="r+")  # linked to Triton's
+        faces[:] = 255 - faces
+        faces.flush()
+        repository.load_model("changing")
+        after = client.render("changing", 0)
+    repository.unload_model("changing", unload_dependents=True)
+    assert after != before
+
+
 def websocket_url(running: Bridge) -> str:
     """Return the bridge's WebSocket address."""
     return f"ws://127.0.0.1:{running.port}/ws"

@@ -20,7 +20,7 @@ DATA_FILES_HINT = "import the avatar again: python -m export avatar --help"
 
 
 class TritonPythonModel:
-    """Answers frame ids in one gather per batch.
+    """Answers frame ids in one gather per request.
 
     Inputs: ``frame_id`` (B, 1) int32.
     Outputs, each only when requested: ``face`` (B, 320, 320, 3) uint8 BGR; ``audio`` (B, C, H, W) float32;

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from bridge.balancer import Balancer
-from bridge.errors import InternalError, InvalidFrameId, NoBackendReady
+from bridge.errors import InternalError, InvalidFrameId, NoBackendReady, UnknownModel
 from bridge.triton import bytes_output, frame_request
 from tests.bridge.helpers import config_for, triton_process
 from tests.fake_triton import FakeTriton, fake_jpeg
@@ -173,3 +173,36 @@ async def test_probe_deadline():
         for writer in writers:
             writer.close()
             await writer.wait_closed()
+
+
+async def test_a_model_that_only_some_backends_know():
+    """A frame of an avatar that is loaded on one of two backends comes whoever's turn it is."""
+    async with (
+        FakeTriton(models=["echo"]) as first,
+        FakeTriton(models=["late"]) as second,
+        Balancer(config_for(first, second)) as balancer,
+    ):
+        answers = [await render(balancer, "late") for _ in range(4)]
+        with pytest.raises(UnknownModel):
+            await render(balancer, "nowhere")
+    assert {bytes(bytes_output(answer, "jpeg")) for answer in answers} == {fake_jpeg("late", 1)}
+
+
+async def test_call_all():
+    """Every ready backend is asked; one that is lost meanwhile gives no answer, and all lost is an error."""
+
+    def index(triton):
+        return triton.get_model_repository_index(TIMEOUT_S)
+
+    async with (
+        FakeTriton(models=["echo"]) as first,
+        FakeTriton(models=["late"]) as second,
+        Balancer(config_for(first, second)) as balancer,
+    ):
+        both = await balancer.call_all(index)
+        assert {"echo", "late"} <= {name for names in both for name in names}
+        await first.kill()
+        assert len(await balancer.call_all(index)) == 1
+        await second.kill()
+        with pytest.raises(NoBackendReady):
+            await balancer.call_all(index)

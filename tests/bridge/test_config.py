@@ -92,3 +92,9 @@ def test_help_names_every_setting(capsys):
     for field in dataclasses.fields(BridgeConfig):
         assert flag_name(field.name) in text
         assert env_name(field.name) in text
+
+
+def test_a_value_given_in_code_is_checked_like_text():
+    """A port that cannot be is refused at once, not taken for another."""
+    with pytest.raises(ConfigError, match="port: expected an integer from 0 to 65535, got '99999'"):
+        BridgeConfig(port=99999)

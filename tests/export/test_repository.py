@@ -7,6 +7,7 @@ import pytest
 from export.avatar import FRAME_FILES
 from export.configs import ServingOptions
 from export.errors import BadSource
+from export.files import link_or_copy
 from export.repository import write_entries, write_unet_configs
 from tests.export.sources import tree
 from tests.export.test_configs import avatar, every_config
@@ -71,7 +72,7 @@ def test_entries_are_replaced_whole(folder, repository):
     (repository / "demo_unet/1/model.plan").touch()
     (repository / "demo_unet/configs/old.pbtxt").touch()
     write_entries(folder, repository)
-    assert tree(repository) == once
+    assert tree(repository) == {**once, "demo/2": "folder"}
 
 
 def test_no_ensemble_without_its_parts(folder, repository):
@@ -99,3 +100,30 @@ def test_network_configs_alone(folder, repository):
     after = tree(repository)
     assert after.keys() == before.keys()
     assert {path.split("/")[0] for path in after if after[path] != before[path]} == {"demo_unet"}
+
+
+def test_new_pictures_are_a_new_version(folder, repository):
+    """A second import gives the ensemble a higher version, so that no response cache answers with old pictures."""
+    write_entries(folder, repository)
+    write_entries(folder, repository)
+    write_entries(folder, repository)
+    assert sorted(path.name for path in (repository / "demo").iterdir()) == [
+        "1",
+        "3",
+        "config.pbtxt",
+        "configs",
+    ]
+    assert [path.name for path in (repository / "demo_unet").glob("[0-9]")] == ["1"]
+
+
+def test_a_server_that_starts_meanwhile_sees_no_unfinished_model(folder, repository, monkeypatch):
+    """While models are being written, the repository holds nothing but whole ones."""
+    seen = set()
+
+    def look(source, target):
+        seen.update(path.name for path in repository.iterdir())
+        link_or_copy(source, target)
+
+    monkeypatch.setattr("export.repository.link_or_copy", look)
+    write_entries(folder, repository)
+    assert seen == {"jpeg_encode", "demo_frames"}

@@ -91,8 +91,11 @@ class HttpTransport:
         except BaseException:  # half a request or half an answer: nobody may use it again
             connection.close()
             raise
+        if response.will_close:  # http.client would open it again by itself, with another deadline
+            connection.close()
+            return HttpResponse(response.status, body, response.headers.get(JSON_SIZE))
         self._idle.append(connection)
-        if self._closed or response.will_close:
+        if self._closed:
             connection.close()
         return HttpResponse(response.status, body, response.headers.get(JSON_SIZE))
 
