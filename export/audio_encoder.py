@@ -18,7 +18,7 @@ from export.errors import BadCheckpoint, BadSource
 from export.mel import SAMPLE_RATE_HZ, WINDOW_FRAMES, mel_spectrogram, mel_windows, window_count
 from export.wav import read_speech
 
-__all__ = ["FEATURE_SIZE", "PREFIX", "AveEncoder", "extract_features", "load_encoder"]
+__all__ = ["FEATURE_SIZE", "PREFIX", "AveEncoder", "encode", "extract_features", "load_encoder"]
 
 FEATURE_SIZE = 512
 PREFIX = "audio_encoder."
@@ -112,7 +112,6 @@ def load_encoder(path: Path) -> AveEncoder:
     return encoder.eval()
 
 
-@torch.inference_mode()
 def extract_features(wav: Path, encoder: AveEncoder) -> NDArray[np.float32]:
     """Return the feature vectors of a WAV file, as dataset folders keep them in ``aud_ave.npy``.
 
@@ -130,13 +129,26 @@ def extract_features(wav: Path, encoder: AveEncoder) -> NDArray[np.float32]:
     """
     samples = read_speech(wav)
     mel = mel_spectrogram(samples)
-    count = window_count(mel.shape[1])
-    if not count:
+    if not window_count(mel.shape[1]):
         shortest_s = (WINDOW_FRAMES - 1) / 80
         raise BadSource(
             wav, f"at least {shortest_s:.2f} s of speech", f"{len(samples) / SAMPLE_RATE_HZ:.2f} s"
         )
-    windows = torch.from_numpy(mel_windows(mel, count))[:, None]
+    return encode(mel, encoder)
+
+
+@torch.no_grad()
+def encode(mel: NDArray[np.float32], encoder: AveEncoder) -> NDArray[np.float32]:
+    """Return the feature vectors of a mel spectrogram, with a copy of the first and of the last at the ends.
+
+    Args:
+        mel: (80, T) float32, T at least 16.
+        encoder: In evaluation mode.
+
+    Returns:
+        (window_count(T) + 2, 512) float32.
+    """
+    windows = torch.from_numpy(mel_windows(mel, window_count(mel.shape[1])))[:, None]
     vectors = torch.cat([encoder(part) for part in torch.split(windows, BATCH_SIZE)]).numpy()
     return np.concatenate([vectors[:1], vectors, vectors[-1:]])
 

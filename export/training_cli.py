@@ -49,9 +49,11 @@ def add_train(parser: argparse.ArgumentParser) -> None:
         "--batch-size", type=_positive(int), default=8, metavar="B", help="frames per step (default 8)"
     )
     parser.add_argument(
-        "--warm-up", type=_share, default=0.2, metavar="S", help="share for the ear alone (default 0.2)"
+        "--encoder",
+        type=Path,
+        metavar="FILE",
+        help="audio encoder weights to begin with; it needs no listening stage of its own",
     )
-    parser.add_argument("--encoder", type=Path, metavar="FILE", help="audio encoder weights to begin with")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of weights and draws (default 0)")
     parser.add_argument(
         "--threads",
@@ -81,7 +83,7 @@ def _run_train(args: argparse.Namespace) -> None:
 
         from export.train.run import RunConfig, train
         from export.train.schedule import Budget
-        from export.train.trainer import TrainerConfig
+        from export.train.trainer import SHARES, SHARES_WITH_ENCODER, TrainerConfig
     except ModuleNotFoundError as exc:
         raise MissingExtra("torch", "export") from exc
     torch.set_num_threads(args.threads)
@@ -89,7 +91,7 @@ def _run_train(args: argparse.Namespace) -> None:
         width=args.width,
         batch_size=args.batch_size,
         budget=Budget(steps=args.steps, minutes=args.minutes),
-        warm_up=args.warm_up,
+        shares=SHARES_WITH_ENCODER if args.encoder else SHARES,
     )
     config = RunConfig(
         datasets=tuple(args.datasets),
@@ -122,10 +124,3 @@ class _positive:
         if not value > 0:
             raise ValueError(text)
         return value
-
-
-def _share(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < 1:
-        raise argparse.ArgumentTypeError(f"expected a share from 0 to below 1, got {text}")
-    return value

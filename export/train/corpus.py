@@ -52,6 +52,15 @@ class Corpus:
         ids = [(number, frame) for number, take in enumerate(takes) for frame in take.frames]
         self._row = {key: row for row, key in enumerate(ids)}
         self._ids = ids
+        self._thumbnails: dict[int, Tensor] = {}
+
+    def locate(self, row: int) -> tuple[int, int]:
+        """Return which take and which of its frames a row of ``faces`` is."""
+        return self._ids[row]
+
+    def row(self, take: int, frame: int) -> int | None:
+        """Return the row of a take's frame; None if the frame is incomplete."""
+        return self._row.get((take, frame))
 
     def draw_runs(self, count: int, length: int, stride: int) -> NDArray[np.int64]:
         """Draw runs of ``length`` frames of one take, ``stride`` apart, as rows of ``faces``: (count, length).
@@ -90,13 +99,29 @@ class Corpus:
             torch.from_numpy(np.concatenate(layouts)),
         )
 
+    def windows(self, runs: NDArray[np.int64], change: Change | None = None) -> Tensor:
+        """Return the one mel window that begins with each run's first frame: (R, 1, 80, 16) float32."""
+        windows = []
+        for row in runs[:, 0]:
+            number, frame = self._ids[row]
+            mel = self.takes[number].mel
+            start = window_starts(mel.shape[1], frame + 1)[frame]
+            window = mel[:, start : start + WINDOW_FRAMES]
+            windows.append(window if change is None else change(window, self.rng))
+        return torch.from_numpy(np.stack(windows))[:, None]
+
     def pictures(self, rows: NDArray[np.int64]) -> Tensor:
         """Return faces as (B, 3, 320, 320) float32, 0.0 to 1.0, BGR, channels last in memory."""
         faces = torch.from_numpy(self.faces[rows.ravel()])
         return faces.permute(0, 3, 1, 2).float().div_(255)
 
     def thumbnails(self, size: int) -> Tensor:
-        """Return all faces shrunk to ``size`` pixels: (N, 3, size, size) float32, 0.0 to 1.0, BGR."""
+        """Return all faces shrunk, made at the first call: (N, 3, size, size) float32, 0.0 to 1.0, BGR."""
+        if size not in self._thumbnails:
+            self._thumbnails[size] = self._shrink(size)
+        return self._thumbnails[size]
+
+    def _shrink(self, size: int) -> Tensor:
         small = [cv2.resize(face, (size, size), interpolation=cv2.INTER_AREA) for face in self.faces]
         return torch.from_numpy(np.stack(small)).permute(0, 3, 1, 2).float().div_(255)
 

@@ -60,8 +60,9 @@ def draw_box(rng: np.random.Generator) -> Box:
         top = MOUTH.top + int(rng.integers(-JITTER_PIXELS, JITTER_PIXELS + 1))
         left = MOUTH.left + int(rng.integers(-JITTER_PIXELS, JITTER_PIXELS + 1))
     else:
-        top = int(rng.integers(FACE.bottom - height + 1))
-        left = int(rng.integers(FACE.right - width + 1))
+        # The centre is drawn, not the corner: else the picture's own corners would hardly ever be painted.
+        top = min(max(int(rng.integers(FACE.bottom)) - height // 2, 0), FACE.bottom - height)
+        left = min(max(int(rng.integers(FACE.right)) - width // 2, 0), FACE.right - width)
     return Box(top, left, top + height, left + width)
 
 

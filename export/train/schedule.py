@@ -1,14 +1,11 @@
-"""How long to train, and how fast to learn when."""
+"""How long to train, and how much of it each stage gets."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Budget", "one_cycle"]
-
-RISE = 0.1
-START, END = 0.1, 0.01
+__all__ = ["Budget", "stage_at"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,9 +31,16 @@ class Budget:
         return min(1.0, elapsed_s / (60 * self.minutes))
 
 
-def one_cycle(progress: float) -> float:
-    """Return the factor of the learning rate: up from 0.1 in the first tenth, then along a cosine to 0.01."""
-    if progress < RISE:
-        return START + (1 - START) * progress / RISE
-    cosine = math.cos(math.pi * (progress - RISE) / (1 - RISE))
-    return END + (1 - END) * (1 + cosine) / 2
+def stage_at(spent: float, shares: Sequence[float]) -> tuple[int, float]:
+    """Return which stage is on after a share of the budget, and the progress within it, 0.0 to 1.0.
+
+    Args:
+        spent: 0.0 to 1.0.
+        shares: Of the budget, by stage; together 1.0.
+    """
+    begin = 0.0
+    for index, share in enumerate(shares[:-1]):
+        if spent < begin + share:
+            return index, (spent - begin) / share
+        begin += share
+    return len(shares) - 1, min(1.0, (spent - begin) / shares[-1])

@@ -22,6 +22,7 @@ PICTURES, LANDMARKS, SOUND = "full_body_img", "landmarks", "aud.wav"
 LONGEST_GAP_FRAMES = 5
 """So many frames in a row may lack a picture or landmarks: they are left out. More is a broken dataset."""
 
+LARGEST_MISSING_SHARE = 0.1
 SHORTEST_FRAMES = 25
 COPIES = 2
 """Feature vectors a clip has more than windows: one copy of the first and one of the last."""
@@ -93,12 +94,12 @@ def _check_gaps(folder: Path, missing: Sequence[int], count: int, pictures: int,
         for _, gap in groupby(enumerate(missing), lambda pair: pair[1] - pair[0])
     ]
     longest = max(gaps, key=len, default=[])
-    if len(longest) > LONGEST_GAP_FRAMES or len(missing) == count:
+    if len(longest) > LONGEST_GAP_FRAMES or len(missing) > LARGEST_MISSING_SHARE * count:
         raise BadSource(
             folder,
             f"a picture and landmarks for each of {count} frames (gaps of up to {LONGEST_GAP_FRAMES} are left out)",
-            f"{pictures} pictures, {landmarks} landmark files and {len(longest)} incomplete frames from "
-            f"{longest[0]} to {longest[-1]}",
+            f"{pictures} pictures, {landmarks} landmark files and {len(missing)} incomplete frames, "
+            f"{len(longest)} of them in a row from {longest[0]} on",
         )
 
 

@@ -1,21 +1,30 @@
-"""The training loop: two stages within one budget, stoppable after any step, resumable to the bit."""
+"""The training loop: three stages within one budget, stoppable after any step, resumable to the bit."""
 
 from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from export.train.corpus import Corpus
+from export.train.listening import Listen, Place
 from export.train.network import Speaker
-from export.train.schedule import Budget
-from export.train.stages import Joint, Stage, WarmUp
+from export.train.painting import Paint
+from export.train.schedule import Budget, stage_at
+from export.train.stage import Stage
 
-__all__ = ["Record", "Trainer", "TrainerConfig"]
+__all__ = ["SHARES", "SHARES_WITH_ENCODER", "Record", "Trainer", "TrainerConfig"]
+
+STAGES = (Listen, Place, Paint)
+SHARES = (0.15, 0.05, 0.80)
+"""Of the budget, by stage."""
+
+SHARES_WITH_ENCODER = (0.0, 0.05, 0.95)
+"""The same for an encoder that can hear already."""
 
 AVERAGE_DECAY = 0.995
 
@@ -26,15 +35,15 @@ class TrainerConfig:
 
     Attributes:
         width: Of the U-Net, 1.0 or 0.5.
-        batch_size: Frames per step of the joint stage.
+        batch_size: Frames per step of the last stage.
         budget: When to stop.
-        warm_up: Share of the budget spent on the ear alone, 0.0 to 1.0.
+        shares: Of the budget, by stage: listen, place, paint; together 1.0.
     """
 
     width: float
     batch_size: int
     budget: Budget
-    warm_up: float = 0.2
+    shares: tuple[float, float, float] = SHARES
 
 
 @dataclass(frozen=True)
@@ -43,7 +52,7 @@ class Record:
 
     Attributes:
         step: From 1 on.
-        stage: ``warm-up`` or ``joint``.
+        stage: ``listen``, ``place`` or ``paint``.
         elapsed_s: Training time so far, interruptions not counted.
         loss: The stage's own.
     """
@@ -71,7 +80,7 @@ class Trainer:
         self.speaker = speaker.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.speaker).requires_grad_(False).eval()
         self.step, self.elapsed_s = 0, 0.0
-        self.stage = self._make_stage()
+        self.stage = self._make_stage(self._position()[0])
 
     @property
     def spent(self) -> float:
@@ -80,11 +89,12 @@ class Trainer:
 
     def records(self) -> Iterator[Record]:
         """Train until the budget is spent; yield after each step. Between two steps the state is whole."""
-        while (spent := self.spent) < 1:
+        while self.spent < 1:
             started_s = time.monotonic()
-            if self.stage.name != self._stage_class().name:
-                self.stage = self._make_stage()
-            loss = self.stage.step(self._stage_progress(spent))
+            index, progress = self._position()
+            if self.stage.name != STAGES[index].name:
+                self.stage = self._make_stage(index)
+            loss = self.stage.step(progress)
             self.step += 1
             self._average()
             self.elapsed_s += time.monotonic() - started_s
@@ -110,21 +120,17 @@ class Trainer:
         self.step, self.elapsed_s = state["step"], state["elapsed_s"]
         self.speaker.load_state_dict(state["speaker"])
         self.average.load_state_dict(state["average"])
-        self.stage = _STAGES[state["stage"]](self.speaker, self.corpus, self.config.batch_size)
+        self.stage = self._make_stage([stage.name for stage in STAGES].index(state["stage"]))
         self.stage.extra.load_state_dict(state["extra"])
         self.stage.optimizer.load_state_dict(state["optimizer"])
         torch.set_rng_state(state["torch_rng"])
         self.corpus.rng.bit_generator.state = state["numpy_rng"]
 
-    def _stage_class(self) -> type[WarmUp] | type[Joint]:
-        return WarmUp if self.spent < self.config.warm_up else Joint
+    def _position(self) -> tuple[int, float]:
+        return stage_at(self.spent, self.config.shares)
 
-    def _stage_progress(self, spent: float) -> float:
-        warm_up = self.config.warm_up
-        return spent / warm_up if spent < warm_up else (spent - warm_up) / (1 - warm_up)
-
-    def _make_stage(self) -> Stage:
-        return self._stage_class()(self.speaker, self.corpus, self.config.batch_size)
+    def _make_stage(self, index: int) -> Stage:
+        return STAGES[index](self.speaker, self.corpus, self.config.batch_size)
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -133,6 +139,3 @@ class Trainer:
             mean.lerp_(value, 1 - decay)
         for mean, value in zip(self.average.buffers(), self.speaker.buffers(), strict=True):
             mean.copy_(value)
-
-
-_STAGES: dict[str, Callable[[Speaker, Corpus, int], Stage]] = {WarmUp.name: WarmUp, Joint.name: Joint}

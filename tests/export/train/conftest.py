@@ -65,3 +65,12 @@ def corpus(takes: list[Take], tmp_path_factory: pytest.TempPathFactory) -> Corpu
     """Both takes, and draws from seed 0."""
     cache = tmp_path_factory.getbasetemp() / "cache"
     return Corpus(takes, cached_faces(cache, takes), np.random.default_rng(0))
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make everything small that a stage does at once."""
+    monkeypatch.setattr("export.train.listening.LISTEN_BATCH", 8)
+    monkeypatch.setattr("export.train.listening.PLACE_BATCH", 8)
+    monkeypatch.setattr("export.train.features.STRETCHES", 2)
+    monkeypatch.setattr("export.train.painting.CALIBRATION_BATCHES", 1)

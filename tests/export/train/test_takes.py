@@ -46,8 +46,17 @@ def test_a_long_gap_is_refused(folder: Path) -> None:
         open_take(folder)
     assert str(error.value) == (
         f"{folder}: expected a picture and landmarks for each of 40 frames (gaps of up to 5 are left out), got "
-        "34 pictures, 40 landmark files and 6 incomplete frames from 10 to 15"
+        "34 pictures, 40 landmark files and 6 incomplete frames, 6 of them in a row from 10 on"
     )
+
+
+def test_many_short_gaps_are_refused(folder: Path) -> None:
+    """More than a tenth of the frames must not be incomplete."""
+    remove(folder, "landmarks", *range(0, 40, 8))
+    with pytest.raises(
+        BadSource, match="35 landmark files and 5 incomplete frames, 1 of them in a row from 0 on"
+    ):
+        open_take(folder)
 
 
 @pytest.mark.parametrize("part", ["full_body_img", "landmarks"])
