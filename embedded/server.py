@@ -14,7 +14,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import grpc
-from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from embedded.command import Server, assign_ports, build_command
 from embedded.config import EmbeddedConfig
@@ -22,6 +21,7 @@ from embedded.errors import StartFailed
 from embedded.guard import kill_leftovers, remove_shared_memory
 from embedded.installation import Installation, find_installation, lay_out_backends
 from embedded.log import LogTail
+from embedded.readiness import answers
 
 __all__ = ["Server", "serve"]
 
@@ -113,7 +113,7 @@ class _Keeper:
         command = build_command(self.config, self.server, self.installation, self.backends, prefix)
         stop_timeout_s = self.config.stop_timeout_s
         async with _run(command, prefix, self.installation.environment(), stop_timeout_s) as process:
-            await _wait_ready(process, self.server, self.config.start_timeout_s)
+            await _wait_ready(process, self.server, self.config)
             process.ready = True
             self.ready.set()
             logger.error("Triton %s", _describe_exit(await process.wait(), process.tail))
@@ -193,42 +193,29 @@ async def _stop(process: _Process, our_end: int, stop_timeout_s: float) -> None:
     await process.wait()
 
 
-async def _wait_ready(process: _Process, server: Server, start_timeout_s: float) -> None:
-    """Return once Triton says it is ready; its gRPC port opens when every model is loaded."""
-    ready = asyncio.create_task(_ask_ready(server, start_timeout_s))
+async def _wait_ready(process: _Process, server: Server, config: EmbeddedConfig) -> None:
+    """Return once Triton answers at all its addresses.
+
+    Raises:
+        StartFailed: If it ends before, or takes longer than ``start_timeout_s``.
+    """
+    limit_s = config.start_timeout_s
+    ready = asyncio.create_task(asyncio.wait_for(answers(server, config.extra_args), limit_s))
     ended = asyncio.create_task(process.wait())
     try:
         await asyncio.wait({ready, ended}, return_when=asyncio.FIRST_COMPLETED)
         if ended.done():
             raise StartFailed(_describe_exit(ended.result(), process.tail))
-        await _result(ready, process, start_timeout_s)
+        await ready
+    except (asyncio.TimeoutError, grpc.aio.AioRpcError) as exc:
+        raise StartFailed(f"was not ready within {limit_s:g} s: {process.tail.reason()}") from exc
     finally:
         for task in (ready, ended):
             task.cancel()
         await asyncio.gather(ready, ended, return_exceptions=True)
 
 
-async def _result(ready: asyncio.Task[None], process: _Process, start_timeout_s: float) -> None:
-    try:
-        await ready
-    except grpc.aio.AioRpcError as exc:
-        raise StartFailed(f"was not ready within {start_timeout_s:g} s: {process.tail.reason()}") from exc
-
-
 def _describe_exit(code: int, tail: LogTail) -> str:
     if code < 0 or code > SIGNALLED:
         return f"was ended by {signal.Signals(-code if code < 0 else code - SIGNALLED).name}"
     return f"exited with code {code}: {tail.reason()}"
-
-
-async def _ask_ready(server: Server, timeout_s: float) -> None:
-    async with grpc.aio.insecure_channel(server.grpc_url, CHANNEL_OPTIONS) as channel:
-        stub = service_pb2_grpc.GRPCInferenceServiceStub(channel)
-        await stub.ServerReady(service_pb2.ServerReadyRequest(), wait_for_ready=True, timeout=timeout_s)
-
-
-CHANNEL_OPTIONS = [  # look again soon: the port opens only after the models have loaded
-    ("grpc.initial_reconnect_backoff_ms", 50),
-    ("grpc.min_reconnect_backoff_ms", 50),
-    ("grpc.max_reconnect_backoff_ms", 200),
-]
