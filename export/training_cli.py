@@ -79,18 +79,16 @@ def _run_features(args: argparse.Namespace) -> None:
 
 def _run_train(args: argparse.Namespace) -> None:
     try:
-        import torch
-
         from export.train.run import RunConfig, train
         from export.train.schedule import Budget
         from export.train.trainer import SHARES, SHARES_WITH_ENCODER, TrainerConfig
     except ModuleNotFoundError as exc:
         raise MissingExtra("torch", "export") from exc
-    torch.set_num_threads(args.threads)
     trainer = TrainerConfig(
         width=args.width,
         batch_size=args.batch_size,
         budget=Budget(steps=args.steps, minutes=args.minutes),
+        threads=args.threads,
         shares=SHARES_WITH_ENCODER if args.encoder else SHARES,
     )
     config = RunConfig(

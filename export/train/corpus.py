@@ -17,6 +17,8 @@ from export.train.takes import COPIES, Take
 
 __all__ = ["Corpus", "Speech", "speech_of"]
 
+MEAN_FACES = 300
+
 Change = Callable[[NDArray[np.float32], np.random.Generator], NDArray[np.float32]]
 
 
@@ -119,11 +121,18 @@ class Corpus:
         """Return all faces shrunk, made at the first call: (N, 3, size, size) float32, 0.0 to 1.0, BGR."""
         if size not in self._thumbnails:
             self._thumbnails[size] = self._shrink(size)
-        return self._thumbnails[size]
+        return self._thumbnails[size].permute(0, 3, 1, 2).float().div_(255)
+
+    def mean_face(self, size: int) -> Tensor:
+        """Return the mean of some hundred faces from all over, shrunk: (3, size, size) float32, 0.0 to 1.0, BGR."""
+        chosen = self.faces[:: -(-len(self.faces) // MEAN_FACES)]
+        mean = np.mean(chosen, axis=0, dtype=np.float32)
+        small = cv2.resize(mean, (size, size), interpolation=cv2.INTER_AREA)
+        return torch.from_numpy(small).permute(2, 0, 1).div(255)
 
     def _shrink(self, size: int) -> Tensor:
         small = [cv2.resize(face, (size, size), interpolation=cv2.INTER_AREA) for face in self.faces]
-        return torch.from_numpy(np.stack(small)).permute(0, 3, 1, 2).float().div_(255)
+        return torch.from_numpy(np.stack(small))
 
 
 def speech_of(

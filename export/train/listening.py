@@ -7,7 +7,10 @@ pretrained network.
 
 from __future__ import annotations
 
-import torch
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pixel_shuffle
 
@@ -17,82 +20,96 @@ from export.train.codes import THUMBNAIL, mouth_codes
 from export.train.corpus import Corpus
 from export.train.features import FeatureBank
 from export.train.loss import mouth_weights
-from export.train.network import Speaker
-from export.train.stage import descend, one_cycle
+from export.train.network import Speaker, silenced
+from export.train.stage import Learner, Stage
 
 __all__ = ["Listen", "Place"]
 
-LISTEN_BATCH = 64
+LISTEN_BATCH, PLACE_BATCH = 64, 32
 LISTEN_FRAMES = 5
 """A mel window of 200 ms covers so many video frames."""
 
-PLACE_BATCH = 32
+SHARDS = 2
 WAIST = 10
 PATCH = THUMBNAIL // WAIST
-RATE, DECAY = 1e-3, 0.05
+RATE = 1e-3
 
 
-class Listen:
+class Heard(NamedTuple):
+    """Sounds, and the frames they belong to: windows or features, and rows of ``Corpus.faces``."""
+
+    sound: Tensor
+    rows: NDArray[np.int64]
+
+
+class Listen(Stage[nn.Linear, Heard]):
     """Teach the encoder to tell, from one mel window alone, the mouths of the five frames it covers.
 
     Args:
         speaker: Only its encoder is trained.
         corpus: What to draw from.
         batch_size: Unused: the ear has its own.
+        threads: How many work at the same time.
     """
 
     name = "listen"
+    weight_decay = 0.05
 
-    def __init__(self, speaker: Speaker, corpus: Corpus, batch_size: int) -> None:
+    def __init__(self, speaker: Speaker, corpus: Corpus, batch_size: int, threads: int) -> None:
         del batch_size
-        self.speaker, self.corpus = speaker, corpus
         self.codes = mouth_codes(corpus.thumbnails(THUMBNAIL))
-        self.extra: nn.Module = _silent(nn.Linear(FEATURE_SIZE, LISTEN_FRAMES * self.codes.shape[1]))
-        parameters = [*speaker.encoder.parameters(), *self.extra.parameters()]
-        self.optimizer = torch.optim.AdamW(parameters, RATE, weight_decay=DECAY)
+        head = silenced(nn.Linear(FEATURE_SIZE, LISTEN_FRAMES * self.codes.shape[1]))
+        groups = [{"params": [*speaker.encoder.parameters(), *head.parameters()], "lr": RATE}]
+        super().__init__(speaker, head, corpus, groups, shards=SHARDS, threads=threads)
 
-    def step(self, progress: float) -> float:
-        """Make one step and return the share of variance left unexplained."""
-        self.speaker.train()
-        runs = self.corpus.draw_runs(LISTEN_BATCH, LISTEN_FRAMES, 1)
-        heard = self.extra(self.speaker.encoder(self.corpus.windows(runs, augment)))
-        error = heard - self.codes[runs].flatten(1)
-        loss = error.square().sum(1).mean() / LISTEN_FRAMES
-        return descend(self.optimizer, loss, one_cycle(progress))
+    def draw(self) -> Heard:
+        """Draw windows and the five frames of each."""
+        runs = self.corpus.draw_runs(LISTEN_BATCH // SHARDS, LISTEN_FRAMES, 1)
+        return Heard(self.corpus.windows(runs, augment), runs)
+
+    def loss(self, learner: Learner[nn.Linear], shard: Heard) -> Tensor:
+        """Return the share of the codes' variance left unexplained."""
+        told = learner.extra(learner.speaker.encoder(shard.sound))
+        error: Tensor = told - self.codes[shard.rows].flatten(1)
+        return error.square().sum(1).mean() / LISTEN_FRAMES
 
 
-class Place:
+class Place(Stage[nn.Conv2d, Heard]):
     """Teach the U-Net's audio branch to bring what is heard to where the mouth is: to draw it as a thumbnail.
 
-    The encoder rests meanwhile: all features are computed once, and the frames of a step can come from anywhere.
+    The encoder rests meanwhile: its features are computed once, and the frames of a step can come from anywhere.
 
     Args:
         speaker: Only the U-Net's audio branch is trained.
         corpus: What to draw from.
         batch_size: Unused: the ear has its own.
+        threads: How many work at the same time.
     """
 
     name = "place"
+    weight_decay = 0.05
 
-    def __init__(self, speaker: Speaker, corpus: Corpus, batch_size: int) -> None:
+    def __init__(self, speaker: Speaker, corpus: Corpus, batch_size: int, threads: int) -> None:
         del batch_size
-        self.speaker, self.corpus = speaker, corpus
-        self.branch = speaker.unet.audio_model
-        self.extra: nn.Module = _silent(nn.Conv2d(self.branch.conv5.out_channels, 3 * PATCH**2, 1))
-        parameters = [*self.branch.parameters(), *self.extra.parameters()]
-        self.optimizer = torch.optim.AdamW(parameters, RATE, weight_decay=DECAY)
+        branch = speaker.unet.audio_model
+        head = silenced(nn.Conv2d(branch.conv5.out_channels, 3 * PATCH**2, 1))
+        groups = [{"params": [*branch.parameters(), *head.parameters()], "lr": RATE}]
+        super().__init__(speaker, head, corpus, groups, shards=SHARDS, threads=threads)
         thumbnails = corpus.thumbnails(THUMBNAIL)
         self.targets = thumbnails - thumbnails.mean(0)
         self.weights = _thumbnail_weights(self.targets)
         self.features = FeatureBank(corpus, speaker.encoder)
 
-    def step(self, progress: float) -> float:
-        """Make one step and return the share of variance left unexplained."""
-        self.speaker.train()
-        rows, features = self.features.draw(PLACE_BATCH)
-        drawn = pixel_shuffle(self.extra(self.branch(features)), PATCH)  # (B, 3, 40, 40)
-        error = drawn - self.targets[rows]
-        return descend(self.optimizer, (error.square() * self.weights).mean(), one_cycle(progress))
+    def draw(self) -> Heard:
+        """Draw frames and their windows of feature vectors."""
+        rows, features = self.features.draw(PLACE_BATCH // SHARDS)
+        return Heard(features, rows)
+
+    def loss(self, learner: Learner[nn.Conv2d], shard: Heard) -> Tensor:
+        """Return the share of the thumbnails' variance left unexplained."""
+        drawn = pixel_shuffle(learner.extra(learner.speaker.unet.audio_model(shard.sound)), PATCH)
+        error = drawn - self.targets[shard.rows]  # (B, 3, 40, 40)
+        return (error.square() * self.weights).mean()
 
 
 def _thumbnail_weights(targets: Tensor) -> Tensor:
@@ -100,11 +117,3 @@ def _thumbnail_weights(targets: Tensor) -> Tensor:
     weights = interpolate(mouth_weights()[None, None], size=THUMBNAIL, mode="area")[0, 0]
     weights = weights - weights.min()
     return weights / (targets.square() * weights).mean()
-
-
-def _silent(layer: nn.Linear | nn.Conv2d) -> nn.Module:
-    """Return a layer that gives zeros: the mean mouth, a loss of 1."""
-    nn.init.zeros_(layer.weight)
-    assert layer.bias is not None
-    nn.init.zeros_(layer.bias)
-    return layer

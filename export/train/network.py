@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -13,9 +13,11 @@ from export.contract import AUDIO_SHAPES, FACE_SIZE, MASK_COLUMNS, MASK_ROWS
 from export.train.corpus import Speech
 from export.unet import UNet328
 
-__all__ = ["Box", "Speaker", "freeze_statistics", "masked", "render"]
+__all__ = ["Box", "Speaker", "freeze_statistics", "masked", "render", "silenced", "with_masked"]
 
 AUDIO_MODE = "ave"
+
+Layer = TypeVar("Layer", nn.Linear, nn.Conv2d)
 
 
 class Box(NamedTuple):
@@ -64,8 +66,28 @@ class Speaker(nn.Module):
         Returns:
             (B, 3, box height, box width) float32, 0.0 to 1.0, BGR.
         """
-        faces = torch.cat([references, masked(targets)], dim=1)
-        return render(self.unet, faces, self.hear(speech), box)
+        return render(self.unet, with_masked(references, targets), self.hear(speech), box)
+
+    def sketch(self, faces: Tensor, audio: Tensor) -> Tensor:
+        """Return what the U-Net knows at a quarter of the size, before its two upper levels.
+
+        The two outermost levels on the way down are run, not trained.
+
+        Args:
+            faces: (B, 6, 320, 320) float32, as the network takes them.
+            audio: (B, 32, 16, 16) float32.
+
+        Returns:
+            (B, 32, 80, 80) float32; half the channels at half width.
+        """
+        with torch.no_grad():
+            x2 = self.unet.down1(self.unet.inc(faces))
+        return _climb(self.unet, x2, audio)
+
+
+def with_masked(references: Tensor, targets: Tensor) -> Tensor:
+    """Return the network's input: references, and the targets without their mouths: (B, 6, 320, 320)."""
+    return torch.cat([references, masked(targets)], dim=1)
 
 
 def masked(faces: Tensor) -> Tensor:
@@ -94,15 +116,29 @@ def render(unet: UNet328, faces: Tensor, audio: Tensor, box: Box = FACE) -> Tens
     rows, columns = box.slices
     x1 = unet.inc(faces)
     x2 = unet.down1(x1)
+    x = unet.up4(_climb(unet, x2, audio), x2)
+    x = torch.cat([unet.up5.up(x)[..., rows, columns], x1[..., rows, columns]], dim=1)
+    return torch.sigmoid(unet.outc(unet.up5.conv(x)))
+
+
+def _climb(unet: UNet328, x2: Tensor, audio: Tensor) -> Tensor:
+    """Go down from 160 x 160 to the waist, hear, and go up to 80 x 80: (B, 32, 80, 80)."""
     x3 = unet.down2(x2)
     x4 = unet.down3(x3)
     x5 = unet.down4(x4)
     x6 = unet.down5(x5)
-    x = unet.fuse_conv(torch.cat([x6, unet.audio_model(audio)], dim=1))
-    for up, skip in ((unet.up1, x5), (unet.up2, x4), (unet.up3, x3), (unet.up4, x2)):
+    x: Tensor = unet.fuse_conv(torch.cat([x6, unet.audio_model(audio)], dim=1))
+    for up, skip in ((unet.up1, x5), (unet.up2, x4), (unet.up3, x3)):
         x = up(x, skip)
-    x = torch.cat([unet.up5.up(x)[..., rows, columns], x1[..., rows, columns]], dim=1)
-    return torch.sigmoid(unet.outc(unet.up5.conv(x)))
+    return x
+
+
+def silenced(layer: Layer) -> Layer:
+    """Return a layer that gives zeros: a head that begins with the mean of what it is to learn."""
+    nn.init.zeros_(layer.weight)
+    assert layer.bias is not None
+    nn.init.zeros_(layer.bias)
+    return layer
 
 
 def freeze_statistics(modules: Iterable[nn.Module]) -> None:

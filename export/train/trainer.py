@@ -1,4 +1,4 @@
-"""The training loop: three stages within one budget, stoppable after any step, resumable to the bit."""
+"""The training loop: four stages within one budget, stoppable after any step, resumable to the bit."""
 
 from __future__ import annotations
 
@@ -13,17 +13,16 @@ import torch
 from export.train.corpus import Corpus
 from export.train.listening import Listen, Place
 from export.train.network import Speaker
-from export.train.painting import Paint
+from export.train.painting import Paint, Sketch
 from export.train.schedule import Budget, stage_at
-from export.train.stage import Stage
 
 __all__ = ["SHARES", "SHARES_WITH_ENCODER", "Record", "Trainer", "TrainerConfig"]
 
-STAGES = (Listen, Place, Paint)
-SHARES = (0.15, 0.05, 0.80)
+STAGES = (Listen, Place, Sketch, Paint)
+SHARES = (0.15, 0.04, 0.21, 0.60)
 """Of the budget, by stage."""
 
-SHARES_WITH_ENCODER = (0.0, 0.05, 0.95)
+SHARES_WITH_ENCODER = (0.0, 0.05, 0.25, 0.70)
 """The same for an encoder that can hear already."""
 
 AVERAGE_DECAY = 0.995
@@ -37,13 +36,15 @@ class TrainerConfig:
         width: Of the U-Net, 1.0 or 0.5.
         batch_size: Frames per step of the last stage.
         budget: When to stop.
-        shares: Of the budget, by stage: listen, place, paint; together 1.0.
+        shares: Of the budget, by stage: listen, place, sketch, paint; together 1.0.
+        threads: How many cores to use.
     """
 
     width: float
     batch_size: int
     budget: Budget
-    shares: tuple[float, float, float] = SHARES
+    shares: tuple[float, float, float, float] = SHARES
+    threads: int = 1
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Record:
 
     Attributes:
         step: From 1 on.
-        stage: ``listen``, ``place`` or ``paint``.
+        stage: ``listen``, ``place``, ``sketch`` or ``paint``.
         elapsed_s: Training time so far, interruptions not counted.
         loss: The stage's own.
     """
@@ -109,7 +110,7 @@ class Trainer:
             "stage": self.stage.name,
             "speaker": self.speaker.state_dict(),
             "average": self.average.state_dict(),
-            "extra": self.stage.extra.state_dict(),
+            "extra": self.stage.learner.extra.state_dict(),
             "optimizer": self.stage.optimizer.state_dict(),
             "torch_rng": torch.get_rng_state(),
             "numpy_rng": self.corpus.rng.bit_generator.state,
@@ -121,7 +122,7 @@ class Trainer:
         self.speaker.load_state_dict(state["speaker"])
         self.average.load_state_dict(state["average"])
         self.stage = self._make_stage([stage.name for stage in STAGES].index(state["stage"]))
-        self.stage.extra.load_state_dict(state["extra"])
+        self.stage.learner.extra.load_state_dict(state["extra"])
         self.stage.optimizer.load_state_dict(state["optimizer"])
         torch.set_rng_state(state["torch_rng"])
         self.corpus.rng.bit_generator.state = state["numpy_rng"]
@@ -129,8 +130,9 @@ class Trainer:
     def _position(self) -> tuple[int, float]:
         return stage_at(self.spent, self.config.shares)
 
-    def _make_stage(self, index: int) -> Stage:
-        return STAGES[index](self.speaker, self.corpus, self.config.batch_size)
+    def _make_stage(self, index: int) -> Listen | Place | Sketch | Paint:
+        config = self.config
+        return STAGES[index](self.speaker, self.corpus, config.batch_size, config.threads)
 
     @torch.no_grad()
     def _average(self) -> None:

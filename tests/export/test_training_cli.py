@@ -48,11 +48,10 @@ def test_settings_of_a_run(
     seen = []
     monkeypatch.setattr("export.train.run.train", lambda config, interrupted: seen.append(config))
     monkeypatch.setattr("signal.signal", lambda *args: None)
-    threads = torch.get_num_threads()
     words = (
         "train a b --output run --minutes 1.5 --batch-size 4 --seed 7 --width 1.0 --encoder e.pth --resume"
     )
-    args = parser.parse_args([*words.split(), "--threads", str(threads)])
+    args = parser.parse_args([*words.split(), "--threads", "3"])
     args.run(args)
     config = seen[0]
     assert config.datasets == (Path("a"), Path("b"))
@@ -62,7 +61,7 @@ def test_settings_of_a_run(
         7,
         True,
     )
-    assert (config.trainer.width, config.trainer.batch_size) == (1.0, 4)
+    assert (config.trainer.width, config.trainer.batch_size, config.trainer.threads) == (1.0, 4, 3)
     assert config.trainer.budget == Budget(minutes=1.5)
     assert config.trainer.shares == SHARES_WITH_ENCODER
 

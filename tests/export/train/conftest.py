@@ -70,7 +70,7 @@ def corpus(takes: list[Take], tmp_path_factory: pytest.TempPathFactory) -> Corpu
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make everything small that a stage does at once."""
-    monkeypatch.setattr("export.train.listening.LISTEN_BATCH", 8)
+    monkeypatch.setattr("export.train.listening.LISTEN_BATCH", 16)
     monkeypatch.setattr("export.train.listening.PLACE_BATCH", 8)
     monkeypatch.setattr("export.train.features.STRETCHES", 2)
     monkeypatch.setattr("export.train.painting.CALIBRATION_BATCHES", 1)

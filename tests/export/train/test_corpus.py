@@ -88,6 +88,12 @@ def test_pictures_and_thumbnails(corpus: Corpus) -> None:
     torch.testing.assert_close(thumbnails[5:7], blocks, atol=0.51 / 255, rtol=0)
 
 
+def test_the_mean_face(corpus: Corpus) -> None:
+    """Of a small corpus it is the mean of all faces, shrunk."""
+    expected = corpus.thumbnails(40).mean(0)
+    torch.testing.assert_close(corpus.mean_face(40), expected, atol=1 / 255, rtol=0)
+
+
 def test_draws_follow_the_seed(takes: list[Take], corpus: Corpus) -> None:
     """The same seed draws the same."""
     first, second = (Corpus(takes, corpus.faces, np.random.default_rng(3)) for _ in range(2))

@@ -5,7 +5,15 @@ import pytest
 import torch
 
 from export.train.corpus import Corpus
-from export.train.network import Box, Speaker, freeze_statistics, masked, render
+from export.train.network import (
+    Box,
+    Speaker,
+    freeze_statistics,
+    masked,
+    render,
+    silenced,
+    with_masked,
+)
 from export.unet import UNet328
 
 
@@ -61,6 +69,38 @@ def test_the_target_is_hidden(speaker: Speaker, corpus: Corpus) -> None:
     other[..., 5:310, 5:315] = 0.5
     with torch.inference_mode():
         assert torch.equal(speaker(reference, target, speech), speaker(reference, other, speech))
+
+
+def test_a_sketch_is_what_the_network_has_there(speaker: Speaker) -> None:
+    """It is the very input of the network's fourth step up, and only the two levels left out get no gradient."""
+    faces, audio = torch.rand(1, 6, 320, 320), torch.rand(1, 32, 16, 16)
+    seen: list[torch.Tensor] = []
+    handle = speaker.unet.up4.register_forward_pre_hook(
+        lambda module, inputs: seen.append(inputs[0].detach())
+    )
+    with torch.inference_mode():
+        speaker.unet(faces, audio)
+    handle.remove()
+    sketch = speaker.sketch(faces, audio)
+    torch.testing.assert_close(sketch.detach(), seen[0])
+    sketch.sum().backward()
+    trained = {key.split(".")[1] for key, value in speaker.named_parameters() if value.grad is not None}
+    speaker.zero_grad()
+    assert trained == {"down2", "down3", "down4", "down5", "audio_model", "fuse_conv", "up1", "up2", "up3"}
+
+
+def test_input_order() -> None:
+    """Channels 0-2 are the reference, 3-5 the target without its mouth."""
+    faces = with_masked(torch.full((1, 3, 320, 320), 0.25), torch.ones(1, 3, 320, 320))
+    assert faces.shape == (1, 6, 320, 320)
+    assert (faces[:, :3] == 0.25).all()
+    assert faces[0, 3:, 160, 160].tolist() == [0, 0, 0]
+    assert faces[0, 3:, 0, 0].tolist() == [1, 1, 1]
+
+
+def test_a_silenced_layer_gives_zeros() -> None:
+    """Whatever goes in."""
+    assert not silenced(torch.nn.Linear(4, 3))(torch.rand(2, 4)).any()
 
 
 def test_frozen_statistics() -> None:

@@ -15,7 +15,9 @@ from export.train.trainer import TrainerConfig
 
 def configure(take_folder: Path, output: Path, **changes: object) -> RunConfig:
     width = changes.pop("width", 0.5)
-    trainer = TrainerConfig(width=width, batch_size=2, budget=Budget(steps=4), shares=(0.25, 0.25, 0.5))
+    trainer = TrainerConfig(
+        width=width, batch_size=2, budget=Budget(steps=4), shares=(0.25, 0.25, 0.25, 0.25)
+    )
     return RunConfig(datasets=(take_folder,), output=output, trainer=trainer, **changes)
 
 
