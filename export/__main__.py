@@ -12,6 +12,7 @@ import cv2
 import onnx
 
 from export.avatar import WEIGHTS_FILE, Avatar, check_name, read_avatar, write_avatar
+from export.compact import write_model
 from export.configs import BACKENDS, ServingOptions
 from export.contact_sheet import CONTACT_SHEET
 from export.contract import AUDIO_SHAPES, EDGE_PADDINGS, MAX_BATCH_SIZE, PRECISIONS
@@ -23,7 +24,7 @@ from export.footage import Footage, open_dataset, open_video_with_landmarks
 from export.package import open_package
 from export.repository import write_entries, write_unet_configs
 from export.talking import features_reader, open_talking_video
-from export.training_cli import add_features, add_train
+from export.training_cli import add_audio_encoder, add_compact, add_features, add_train
 from export.weights import find_checkpoint, load_served_model
 
 
@@ -53,6 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_tensorrt(commands.add_parser("tensorrt", help="build an avatar's TensorRT engine and serve from it"))
     add_train(commands.add_parser("train", help="train an audio encoder and a U-Net on dataset folders"))
     add_features(commands.add_parser("features", help="compute the speech features of a WAV file"))
+    add_audio_encoder(
+        commands.add_parser("audio-encoder", help="export an audio encoder to ONNX, and verify it")
+    )
     return parser
 
 
@@ -67,7 +71,7 @@ def _add_avatar(parser: argparse.ArgumentParser) -> None:
         "--video", type=Path, metavar="FILE", help="a video of a talking person; with --audio-encoder"
     )
     parser.add_argument(
-        "--audio-encoder", type=Path, metavar="FILE", help=".pth, from the video's sound to feature vectors"
+        "--audio-encoder", type=Path, metavar="FILE", help=".onnx or .pth, from sound to feature vectors"
     )
     parser.add_argument("--landmarks", type=Path, metavar="DIR", help="0.lms, 1.lms, …: 110 lines 'x y' each")
     parser.add_argument(
@@ -93,6 +97,7 @@ def _add_avatar(parser: argparse.ArgumentParser) -> None:
 def _add_onnx(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("checkpoint", type=Path, help=".pth or a folder of checkpoints")
     parser.add_argument("output", type=Path, help="the .onnx file to write")
+    add_compact(parser)
     _add_network_options(parser)
     parser.set_defaults(run=_export_onnx)
 
@@ -185,10 +190,9 @@ def _open_video(args: argparse.Namespace) -> Footage:
 
 
 def _export_onnx(args: argparse.Namespace) -> None:
-    model = load_served_model(args.checkpoint, args.audio_mode, args.precision)
-    with replacing_file(args.output) as path:
-        onnx.save(model, path)
-    print(f"{args.output}: {args.output.stat().st_size / 1e6:.1f} MB")
+    write_model(
+        load_served_model(args.checkpoint, args.audio_mode, args.precision), args.output, args.compact
+    )
 
 
 def _build_tensorrt(args: argparse.Namespace) -> None:

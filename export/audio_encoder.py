@@ -10,21 +10,24 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import onnxruntime
 import torch
 from numpy.typing import NDArray
+from onnx import ModelProto
 from torch import Tensor, nn
 
-from export.errors import BadCheckpoint, BadSource
-from export.mel import SAMPLE_RATE_HZ, WINDOW_FRAMES, mel_spectrogram, mel_windows, window_count
-from export.wav import read_speech
+from export.errors import BadCheckpoint, VerificationFailed
+from export.mel import MEL_BANDS, WINDOW_FRAMES
+from export.onnx_model import trace
+from export.speech import Encoder
 
-__all__ = ["FEATURE_SIZE", "PREFIX", "AveEncoder", "encode", "extract_features", "load_encoder"]
+__all__ = ["FEATURE_SIZE", "PREFIX", "AveEncoder", "export_encoder", "load_encoder", "on_arrays"]
 
 FEATURE_SIZE = 512
 PREFIX = "audio_encoder."
 """What the published names begin with, and the published file leaves out."""
 
-BATCH_SIZE = 128
+TOLERANCE = 1e-4
 
 
 class Block(NamedTuple):
@@ -112,45 +115,42 @@ def load_encoder(path: Path) -> AveEncoder:
     return encoder.eval()
 
 
-def extract_features(wav: Path, encoder: AveEncoder) -> NDArray[np.float32]:
-    """Return the feature vectors of a WAV file, as dataset folders keep them in ``aud_ave.npy``.
+def on_arrays(encoder: AveEncoder) -> Encoder:
+    """Return the encoder as a function of arrays."""
 
-    One vector a video frame, at 25 per second, and a copy of the first and of the last at the ends.
+    @torch.no_grad()
+    def vectors(windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        features: NDArray[np.float32] = encoder(torch.from_numpy(windows)).numpy()
+        return features
+
+    return vectors
+
+
+def export_encoder(encoder: AveEncoder) -> ModelProto:
+    """Return the ONNX graph of an encoder: ``mel`` (B, 1, 80, 16) float32 to ``features`` (B, 512) float32.
 
     Args:
-        wav: PCM WAV of any rate.
         encoder: In evaluation mode.
-
-    Returns:
-        (T, 512) float32.
 
     Raises:
-        BadSource: If the file is missing, no PCM WAV, silent, or shorter than one window.
+        VerificationFailed: If ONNX Runtime's vectors differ from PyTorch's by more than 1e-4 of the largest.
     """
-    samples = read_speech(wav)
-    mel = mel_spectrogram(samples)
-    if not window_count(mel.shape[1]):
-        shortest_s = (WINDOW_FRAMES - 1) / 80
-        raise BadSource(
-            wav, f"at least {shortest_s:.2f} s of speech", f"{len(samples) / SAMPLE_RATE_HZ:.2f} s"
+    example = torch.zeros(2, 1, MEL_BANDS, WINDOW_FRAMES)
+    model = trace(encoder, {"mel": example}, "features")
+    _verify(model, encoder)
+    return model
+
+
+def _verify(model: ModelProto, encoder: AveEncoder) -> None:
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    mel = np.random.default_rng(0).uniform(-4, 4, (16, 1, MEL_BANDS, WINDOW_FRAMES)).astype(np.float32)
+    (got,) = session.run(["features"], {"mel": mel})
+    expected = on_arrays(encoder)(mel)
+    difference, largest = float(np.abs(got - expected).max()), float(np.abs(expected).max())
+    if not difference <= TOLERANCE * max(1.0, largest):  # "not" refuses NaN, too
+        raise VerificationFailed(
+            f"the exported audio encoder differs from PyTorch by {difference:.2e} (largest value {largest:.2e})"
         )
-    return encode(mel, encoder)
-
-
-@torch.no_grad()
-def encode(mel: NDArray[np.float32], encoder: AveEncoder) -> NDArray[np.float32]:
-    """Return the feature vectors of a mel spectrogram, with a copy of the first and of the last at the ends.
-
-    Args:
-        mel: (80, T) float32, T at least 16.
-        encoder: In evaluation mode.
-
-    Returns:
-        (window_count(T) + 2, 512) float32.
-    """
-    windows = torch.from_numpy(mel_windows(mel, window_count(mel.shape[1])))[:, None]
-    vectors = torch.cat([encoder(part) for part in torch.split(windows, BATCH_SIZE)]).numpy()
-    return np.concatenate([vectors[:1], vectors, vectors[-1:]])
 
 
 def _read(path: Path) -> dict[str, Tensor]:

@@ -1,14 +1,31 @@
-"""Halve an ONNX file on disk: float16 weights that become float32 when the file is loaded."""
+"""Write ONNX files, on request of half the size: float16 weights that become float32 when the file is loaded."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import onnx
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-__all__ = ["store_half"]
+from export.files import replacing_file
+
+__all__ = ["store_half", "write_model"]
 
 SMALLEST_COUNT = 64
 """Smaller tensors stay: biases and constants are exact, and there is little to save."""
+
+
+def write_model(model: ModelProto, path: Path, compact: bool) -> None:
+    """Write a model, whole or not at all, and say its size.
+
+    Raises:
+        OSError: If the disk refuses.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing_file(path) as new:
+        onnx.save(store_half(model) if compact else model, new)
+    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
 
 
 def store_half(model: ModelProto) -> ModelProto:

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import torch
 from onnx import ModelProto
+from torch import nn
 
-from export.borders import NETWORK_INPUTS, NETWORK_OUTPUT, add_borders
+from export.borders import NETWORK_OUTPUT, add_borders
 from export.contract import AUDIO_SHAPES, FACE_SIZE
 from export.unet import UNet328
 
-__all__ = ["export_network"]
+__all__ = ["export_network", "trace"]
 
 OPSET = 18
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16}
@@ -35,22 +36,30 @@ def export_network(network: UNet328, precision: str = "fp32") -> ModelProto:
         "input": torch.zeros(2, 6, FACE_SIZE, FACE_SIZE, dtype=dtype),
         "audio": torch.zeros(2, *AUDIO_SHAPES[network.audio_mode], dtype=dtype),
     }
-    return add_borders(_trace(inner.to(dtype), example), Path(f"U-Net 328 ({network.audio_mode})"))
+    return add_borders(
+        trace(inner.to(dtype), example, NETWORK_OUTPUT), Path(f"U-Net 328 ({network.audio_mode})")
+    )
 
 
-def _trace(network: UNet328, example: dict[str, torch.Tensor]) -> ModelProto:
-    logging.getLogger("torch.onnx").setLevel(
-        logging.ERROR
-    )  # it reports that torchvision is absent, by design
+def trace(network: nn.Module, example: dict[str, torch.Tensor], output_name: str) -> ModelProto:
+    """Return the ONNX graph of a network with one output; the first axis of every tensor is ``batch``.
+
+    Args:
+        network: In evaluation mode.
+        example: Inputs by tensor name, in the order of ``forward``.
+        output_name: The output's tensor name.
+    """
+    # the exporter reports that torchvision is absent, by design
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     batch = torch.export.Dim("batch", min=1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter warns of its own deprecated parts
         program = torch.onnx.export(
             network,
-            tuple(example[name] for name in NETWORK_INPUTS),
-            input_names=list(NETWORK_INPUTS),
-            output_names=[NETWORK_OUTPUT],
-            dynamic_shapes=({0: batch}, {0: batch}),
+            tuple(example.values()),
+            input_names=list(example),
+            output_names=[output_name],
+            dynamic_shapes=tuple({0: batch} for _ in example),
             opset_version=OPSET,
             dynamo=True,
             verbose=False,

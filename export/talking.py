@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from export.audio_features import check_counts
 from export.contract import FPS
 from export.detect import FaceFinder
-from export.errors import BadSource, MissingExtra
+from export.errors import BadSource
 from export.footage import Footage, Frame, encode_full_frame
 from export.frame_rate import SteadyVideo
 from export.landmarks import LEFT, POINT_COUNT, RIGHT, TOP, crop_bounds, cut_face
 from export.sound import fit_length, read_sound, write_wav
+from export.speech import extract_features, open_encoder
 from export.tracking import bridge_gaps, find_gaps, find_marks, smooth_marks
 from export.video import open_video
 
@@ -63,17 +64,13 @@ def open_talking_video(
 
 
 def features_reader(encoder: Path) -> ReadFeatures:
-    """Return what computes the ave features of a WAV file with the audio encoder of a ``.pth`` file.
+    """Return what computes the ave features of a WAV file with an audio encoder's file.
 
     Raises:
-        MissingExtra: If torch is not installed.
-        BadCheckpoint: If the file is not an audio encoder's.
+        MissingExtra: If the file is a checkpoint and torch is not installed.
+        BadCheckpoint, BadModel: If the file is not an audio encoder's.
     """
-    try:
-        from export.audio_encoder import extract_features, load_encoder
-    except ModuleNotFoundError as exc:
-        raise MissingExtra("torch", "export") from exc
-    return functools.partial(extract_features, encoder=load_encoder(encoder))
+    return functools.partial(extract_features, encoder=open_encoder(encoder))
 
 
 def _features(path: Path, sound: NDArray[np.int16], read_features: ReadFeatures) -> NDArray[np.float32]:

@@ -4,14 +4,13 @@ import json
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 
-from export.audio_encoder import AveEncoder, extract_features, load_encoder
-from export.errors import BadCheckpoint, BadSource
-from export.mel import mel_spectrogram
+from export.audio_encoder import AveEncoder, export_encoder, load_encoder
+from export.errors import BadCheckpoint, VerificationFailed
 from tests.export.conftest import filled_state
-from tests.export.test_wav import pcm16, tone, write
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -75,23 +74,20 @@ def test_no_state_dict(tmp_path: Path, content: object, got: str) -> None:
         load_encoder(path)
 
 
-def test_features_of_a_file(tmp_path: Path, weights: Path) -> None:
-    """A vector for each window of the sound, and a copy of the first and of the last."""
-    encoder = load_encoder(weights)
-    sound = write(tmp_path / "aud.wav", pcm16(tone(16_000, seconds=1.0)))
-    features = extract_features(sound, encoder)
-    assert features.dtype == np.float32
-    assert features.shape == (int((81 - 16) / 80 * 25) + 2 + 2, 512)
-    assert (features[0] == features[1]).all()
-    assert (features[-1] == features[-2]).all()
-    mel = mel_spectrogram(tone(16_000, seconds=1.0).astype(np.float32))
-    with torch.inference_mode():
-        third = encoder(torch.from_numpy(mel[None, None, :, 9:25].copy()))
-    np.testing.assert_allclose(features[4], third[0].numpy(), rtol=1e-2, atol=1e-2)
+def test_export_equals_the_reference(weights: Path) -> None:
+    """The ONNX encoder gives the reference features, for any number of windows."""
+    model = export_encoder(load_encoder(weights))
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    with np.load(DATA / "audio_encoder_parity.npz") as vectors:
+        (features,) = session.run(["features"], {"mel": vectors["mel"]})
+        np.testing.assert_allclose(features, vectors["features"], rtol=1e-5, atol=1e-4)
+        (first,) = session.run(["features"], {"mel": vectors["mel"][:1]})
+        np.testing.assert_allclose(first, features[:1], rtol=1e-5, atol=1e-4)
 
 
-def test_features_of_a_moment(tmp_path: Path, weights: Path) -> None:
-    """A sound shorter than one window has no features."""
-    sound = write(tmp_path / "aud.wav", pcm16(tone(16_000, seconds=0.1)))
-    with pytest.raises(BadSource, match=r"expected at least 0\.19 s of speech, got 0\.10 s"):
-        extract_features(sound, load_encoder(weights))
+def test_an_export_that_differs_is_refused(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A graph of other weights than the encoder's is not written."""
+    other = export_encoder(AveEncoder().eval())
+    monkeypatch.setattr("export.audio_encoder.trace", lambda *args: other)
+    with pytest.raises(VerificationFailed, match="the exported audio encoder differs from PyTorch by"):
+        export_encoder(load_encoder(weights))

@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from export.audio_encoder import AveEncoder
+from export.speech import open_encoder
 from export.train.schedule import Budget
 from export.train.trainer import SHARES_WITH_ENCODER
-from export.training_cli import _stop, add_features, add_train
+from export.training_cli import _stop, add_audio_encoder, add_features, add_train
 from tests.export.test_wav import pcm16, tone, write
 
 
@@ -22,6 +23,7 @@ def parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers()
     add_train(commands.add_parser("train"))
     add_features(commands.add_parser("features"))
+    add_audio_encoder(commands.add_parser("audio-encoder"))
     return parser
 
 
@@ -39,6 +41,21 @@ def test_features_are_written(
     assert np.load(output).shape == (24, 512)
     assert np.load(output).dtype == np.float32
     assert capsys.readouterr().out == f"wrote {output}: 24 vectors of 512\n"
+
+
+@pytest.mark.parametrize("compact", [False, True])
+def test_an_encoder_becomes_onnx(parser: argparse.ArgumentParser, tmp_path: Path, compact: bool) -> None:
+    """The file hears as the checkpoint does, and is half as large where asked for."""
+    torch.save(AveEncoder().state_dict(), tmp_path / "encoder.pth")
+    output = tmp_path / "new" / "encoder.onnx"
+    words = ["audio-encoder", str(tmp_path / "encoder.pth"), str(output), *["--compact"] * compact]
+    args = parser.parse_args(words)
+    args.run(args)
+    mel = np.random.default_rng(0).uniform(-4, 4, (3, 1, 80, 16)).astype(np.float32)
+    expected = open_encoder(tmp_path / "encoder.pth")(mel)
+    np.testing.assert_allclose(open_encoder(output)(mel), expected, atol=1e-2 if compact else 1e-4)
+    size = output.stat().st_size / (tmp_path / "encoder.pth").stat().st_size
+    assert size < 0.55 if compact else size > 0.9
 
 
 def test_settings_of_a_run(
