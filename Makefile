@@ -6,7 +6,7 @@
 PYTHON ?= $(shell for v in 3.12 3.11 3.10; do python$$v -c "" 2>/dev/null && echo python$$v && exit; done; echo python3)
 VENV := .venv
 BIN := $(VENV)/bin
-CLIP := build/demo_clip
+TAKES := build/demo
 
 .PHONY: demo test check clean
 .DELETE_ON_ERROR:
@@ -38,11 +38,11 @@ $(VENV)/.test: $(VENV)/.serve requirements/detect.txt
 	$(BIN)/pip install --quiet --no-deps --requirement requirements/detect.txt
 	@touch $@
 
-avatars/demo/avatar.json: $(VENV)/.serve demo/unet.onnx $(wildcard demo/*.py)
-	@rm -rf $(CLIP) && mkdir -p build
-	$(BIN)/python -m demo $(CLIP)
-	$(BIN)/python -m export avatar demo --video $(CLIP)/video.avi --landmarks $(CLIP)/landmarks \
-		--audio-features $(CLIP)/audio_features.npy --checkpoint demo/unet.onnx
+avatars/demo/avatar.json: $(VENV)/.serve demo/unet.onnx demo/audio_encoder.onnx $(wildcard demo/*.py demo/recordings/*)
+	$(BIN)/python -m demo.dataset $(TAKES) --take served
+	$(BIN)/python -m export features $(TAKES)/served/aud.wav --encoder demo/audio_encoder.onnx \
+		--output $(TAKES)/served/aud_ave.npy
+	$(BIN)/python -m export avatar demo --dataset $(TAKES)/served --checkpoint demo/unet.onnx
 
 # The last tritonclient wheel whose perf_analyzer runs on glibc 2.36; the PyPI package perf-analyzer is empty.
 build/perf_analyzer/perf_analyzer: $(VENV)/.serve

@@ -1,54 +1,24 @@
 """How the character moves while its mouth speaks: blinks, glances, nods. The last pose flows into the first.
 
 Everything but the mouth is periodic over the clip, and the same at every call with the same seed. The head knows
-nothing of the mouth, so that a network cannot tell from the one what the other does. The mouth of ``babble``
-follows an invented sentence, letter by letter.
+nothing of the mouth, so that a network cannot tell from the one what the other does.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from demo.errors import InvalidSetting
 from demo.pose import MouthPose, Pose
 
-__all__ = ["FPS", "MAX_FRAMES", "MIN_FRAMES", "babble", "poses"]
+__all__ = ["FPS", "poses"]
 
 FPS = 25
-MIN_FRAMES = 25
-MAX_FRAMES = 3000
 
 Track = npt.NDArray[np.float64]
 """One number, or one row of numbers, per frame."""
-
-_SENTENCE = ("mala", "tivo,", "senu", "rami", "dolafe.", "wefa", "luna,", "bori", "mela", "tu.")
-_REST = MouthPose(opening=0.0, width=0.64)
-_VISEMES = {
-    "m": MouthPose(opening=0.0, width=0.44),
-    "b": MouthPose(opening=0.0, width=0.42),
-    "f": MouthPose(opening=0.07, width=0.50),
-    "v": MouthPose(opening=0.07, width=0.48),
-    "w": MouthPose(opening=0.14, width=0.18, rounding=0.95),
-    "r": MouthPose(opening=0.22, width=0.30, rounding=0.45, tongue=0.25),
-    "s": MouthPose(opening=0.13, width=0.72),
-    "t": MouthPose(opening=0.20, width=0.52, tongue=0.9),
-    "d": MouthPose(opening=0.22, width=0.50, tongue=0.9),
-    "n": MouthPose(opening=0.22, width=0.52, tongue=1.0),
-    "l": MouthPose(opening=0.34, width=0.52, tongue=1.0),
-    "a": MouthPose(opening=0.86, width=0.55),
-    "e": MouthPose(opening=0.50, width=0.78),
-    "i": MouthPose(opening=0.28, width=0.98),
-    "o": MouthPose(opening=0.58, width=0.22, rounding=0.70),
-    "u": MouthPose(opening=0.26, width=0.06, rounding=1.0),
-}
-_VOWEL_FRAMES, _CONSONANT_FRAMES = 4, 2
-_PAUSE_FRAMES = {",": 5, ".": 11}
-_LEAD_FRAMES = 4
-_MOUTH_BLUR_FRAMES = 0.95
 
 _BLINK = (0.15, 0.75, 1.0, 0.9, 0.5, 0.2, 0.05)
 _BLINK_EVERY_FRAMES = 72
@@ -91,41 +61,6 @@ def poses(mouths: Sequence[MouthPose], seed: int = 0) -> list[Pose]:
         Pose(mouth=mouth, **{name: float(track[i]) for name, track in tracks.items()})
         for i, mouth in enumerate(mouths)
     ]
-
-
-def babble(frames: int) -> list[MouthPose]:
-    """Return a mouth that says an invented sentence again and again; what is left at the end is a pause.
-
-    Raises:
-        InvalidSetting: If ``frames`` is not 25 to 3000.
-    """
-    if not MIN_FRAMES <= frames <= MAX_FRAMES:
-        raise InvalidSetting("frames", f"{MIN_FRAMES} to {MAX_FRAMES}", frames)
-    return [_mouth(row) for row in _speech(frames)]
-
-
-def _mouth(row: Track) -> MouthPose:
-    opening, width, rounding, tongue = (float(v) for v in np.clip(row, 0, 1))
-    return MouthPose(opening=opening, width=width, rounding=rounding, tongue=tongue)
-
-
-def _speech(frames: int) -> Track:
-    """Return opening, width, rounding and tongue (frames, 4) of the sentence, said as often as it fits."""
-    keys: list[MouthPose] = [_REST] * _LEAD_FRAMES
-    for word in itertools.cycle(_SENTENCE):
-        spoken = list(itertools.chain.from_iterable(_letter(letter) for letter in word))
-        if len(keys) + len(spoken) > frames - _LEAD_FRAMES:
-            break
-        keys += spoken
-    keys += [_REST] * (frames - len(keys))
-    rows = np.array([(k.opening, k.width, k.rounding, k.tongue) for k in keys])
-    return _smooth(rows, _MOUTH_BLUR_FRAMES)
-
-
-def _letter(letter: str) -> list[MouthPose]:
-    if letter in _PAUSE_FRAMES:
-        return [_REST] * _PAUSE_FRAMES[letter]
-    return [_VISEMES[letter]] * (_VOWEL_FRAMES if letter in "aeiou" else _CONSONANT_FRAMES)
 
 
 def _blinks(frames: int, rng: np.random.Generator) -> Track:

@@ -102,6 +102,7 @@ def _run_audio_encoder(args: argparse.Namespace) -> None:
 
 def _run_train(args: argparse.Namespace) -> None:
     try:
+        from export.train.memory import keep_freed_memory
         from export.train.run import RunConfig, train
         from export.train.schedule import Budget
         from export.train.trainer import SHARES, SHARES_WITH_ENCODER, TrainerConfig
@@ -122,6 +123,7 @@ def _run_train(args: argparse.Namespace) -> None:
         resume=args.resume,
         encoder=args.encoder,
     )
+    keep_freed_memory()
     stop = threading.Event()
     signal.signal(signal.SIGINT, lambda *_: _stop(stop))
     train(config, stop.is_set)

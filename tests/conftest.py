@@ -9,13 +9,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import embedded
-from demo.clip import write_clip
-from demo.weights import WEIGHTS_PATH
+from demo.dataset import write_take
+from demo.weights import AUDIO_ENCODER_PATH, UNET_PATH
 from embedded import EmbeddedConfig, Server
 from export.__main__ import main as export
+from export.speech import extract_features, open_encoder
+from tests.character import excerpt
 
 CLIP_FRAMES = 60
 """Enough for every test, and quick to draw."""
@@ -29,18 +32,16 @@ class Clip:
 
     @property
     def source_arguments(self) -> list[str]:
-        return [
-            *("--video", str(self.folder / "video.avi")),
-            *("--landmarks", str(self.folder / "landmarks")),
-            *("--audio-features", str(self.folder / "audio_features.npy")),
-        ]
+        return ["--dataset", str(self.folder)]
 
 
 @pytest.fixture(scope="session")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
-    """The demo character's clip, 60 frames of it."""
+    """The first 60 frames of what the demo's character says, as a dataset folder."""
     folder = tmp_path_factory.mktemp("clip") / "clip"
-    write_clip(folder, frames=CLIP_FRAMES)
+    write_take(folder, excerpt(CLIP_FRAMES), seed=0)
+    features = extract_features(folder / "aud.wav", open_encoder(AUDIO_ENCODER_PATH))
+    np.save(folder / "aud_ave.npy", features)
     return Clip(folder)
 
 
@@ -53,7 +54,7 @@ class Workspace:
 
     def import_avatar(self, name: str, clip: Clip, *extra: str) -> None:
         folders = ["--avatars", str(self.avatars), "--model-repository", str(self.model_repository)]
-        weights = [] if "--checkpoint" in extra else ["--checkpoint", str(WEIGHTS_PATH)]
+        weights = [] if "--checkpoint" in extra else ["--checkpoint", str(UNET_PATH)]
         assert export(["avatar", name, *clip.source_arguments, *folders, *weights, *extra]) == 0
 
 

@@ -14,13 +14,12 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
 import pytest
 import torch
 
 from bridge.config import BridgeConfig, env_name, flag_name
 from bridge.errors import BackendLost, BridgeError, ConfigError, ListenError
-from demo.weights import pass_through_network
+from export.unet import UNet328
 from tests.conftest import Clip, Workspace
 
 ROOT = Path(__file__).parent.parent
@@ -111,24 +110,11 @@ def site(tmp_path_factory: pytest.TempPathFactory, workspace: Workspace, clip: C
     folder = tmp_path_factory.mktemp("site")
     (folder / ".venv").symlink_to(sys.prefix)
     shutil.copytree(workspace.model_repository, folder / "model_repository")
-    write_dataset(folder / "SyncTalk_2D" / "dataset" / "anna", clip)
+    shutil.copytree(clip.folder, folder / "SyncTalk_2D" / "dataset" / "anna")
     checkpoints = folder / "SyncTalk_2D" / "checkpoint" / "anna"
     checkpoints.mkdir(parents=True)
-    torch.save(pass_through_network().state_dict(), checkpoints / "195.pth")
+    torch.save(UNet328("ave", 0.5).state_dict(), checkpoints / "195.pth")
     return Site(folder, {"8000": 28000, "8001": 28001, "8011": 28011, "8086": 28086})
-
-
-def write_dataset(folder: Path, clip: Clip) -> None:
-    """Write a training repository's dataset folder of the drawn clip."""
-    shutil.copytree(clip.folder / "landmarks", folder / "landmarks")
-    shutil.copyfile(clip.folder / "audio_features.npy", folder / "aud_ave.npy")
-    (folder / "full_body_img").mkdir()
-    capture = cv2.VideoCapture(str(clip.folder / "video.avi"))
-    index = 0
-    while (read := capture.read())[0]:
-        cv2.imwrite(str(folder / "full_body_img" / f"{index}.jpg"), read[1])
-        index += 1
-    capture.release()
 
 
 @contextlib.contextmanager

@@ -4,10 +4,7 @@ import pytest
 
 from demo.errors import (
     BadRecording,
-    ClipExists,
-    ClipNotWritten,
     DemoError,
-    InvalidSetting,
     SpeechUnavailable,
     UnknownPhoneme,
 )
@@ -16,9 +13,6 @@ from demo.errors import (
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [
-        (InvalidSetting("size", "256 to 1024", 7), "size must be 256 to 1024, got 7"),
-        (ClipExists(Path("a/b")), "expected a folder yet to be made, but a/b exists"),
-        (ClipNotWritten(Path("a/b"), "disk full"), "could not write the clip a/b: disk full"),
         (
             BadRecording(Path("a/b.wav"), "8000 Hz, 2 channels, 8 bits"),
             "a/b.wav: expected a recording (16000 Hz, 1 channel, 16 bits) and its phonemes, "

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from demo.landmarks import LANDMARKS, crop_bounds, landmarks
-from demo.motion import babble, poses
 from demo.pose import MouthPose, Pose
+from tests.character import spoken_poses
 
 POSES = [
     Pose(),
@@ -73,7 +73,7 @@ def test_mouth_lies_inside_the_mask_in_every_frame():
 
     The mask is rows 5 to 309, columns 5 to 314; the lips are around the middle of the height.
     """
-    for pose in poses(babble(150)):
+    for pose in spoken_poses(150):
         points = landmarks(pose)
         left, top, right, bottom = crop_bounds(points)
         assert 0 <= left < right <= 512

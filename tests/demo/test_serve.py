@@ -23,11 +23,11 @@ from tests.embedded.processes import STUB, WAIT_S, find_family
 
 
 @pytest.fixture(scope="module")
-def model_repository(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> Path:
-    """The models of an avatar made of this folder's clip."""
+def model_repository(tmp_path_factory: pytest.TempPathFactory, clip: Clip) -> Path:
+    """The models of one avatar."""
     root = tmp_path_factory.mktemp("served")
     workspace = Workspace(root / "avatars", root / "model_repository")
-    workspace.import_avatar("demo", Clip(clip))
+    workspace.import_avatar("demo", clip)
     return workspace.model_repository
 
 

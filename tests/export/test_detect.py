@@ -10,10 +10,10 @@ import pytest
 
 from demo.face import FaceRenderer
 from demo.landmarks import landmarks
-from demo.motion import babble, poses
 from export import detect
 from export.detect import MediaPipeFaceFinder, find_models
 from export.errors import MissingFaceModels
+from tests.character import spoken_poses
 from tests.export.recordings import astronaut
 
 COLLINS = {"face": (178, 271), "bridge": 105}
@@ -73,7 +73,7 @@ def test_the_drawn_character(finder):
     """In the demo's clip, whose landmarks are known, the marks follow the head: within 12 % of the face's width."""
     renderer = FaceRenderer(512)
     errors, widths = [], []
-    for pose in poses(babble(60))[::4]:
+    for pose in spoken_poses(60)[::4]:
         points = landmarks(pose)
         truth = np.array([points[1, 0], points[31, 0], points[52, 1]])
         errors.append(finder.find(renderer.draw(pose)) - truth)

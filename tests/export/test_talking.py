@@ -10,11 +10,11 @@ import torch
 
 from demo.face import FaceRenderer
 from demo.landmarks import crop_bounds, landmarks
-from demo.motion import babble, poses
 from export.audio_encoder import AveEncoder
 from export.detect import MediaPipeFaceFinder
 from export.errors import BadCheckpoint, BadSource, MissingFaceModels
 from export.talking import features_reader, open_talking_video
+from tests.character import spoken_poses
 from tests.export.recordings import beeps, write_recording
 from tests.export.sources import smooth_picture, speech_features
 
@@ -176,7 +176,7 @@ def test_the_drawn_character_end_to_end(tmp_path, said):
         finder = MediaPipeFaceFinder()
     except MissingFaceModels as exc:
         pytest.skip(str(exc))
-    clip, path = poses(babble(25)), tmp_path / "talk.mkv"
+    clip, path = spoken_poses(25), tmp_path / "talk.mkv"
     renderer = FaceRenderer(256)
     write_recording(path, [renderer.draw(pose) for pose in clip], np.arange(25) / 25, beeps(1.0))
     footage = open_talking_video(path, finder, read_features, said.append)
