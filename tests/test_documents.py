@@ -39,6 +39,23 @@ RUN_ELSEWHERE = {
     ".venv/bin/python -m export avatar anna --video anna.mp4 --landmarks landmarks --audio-features aud_ave.npy "
     "--checkpoint anna.pth": "tests/conftest.py imports every avatar so",
     ".venv/bin/python -m export tensorrt anna": "tests/export/test_main.py",
+    ".venv/bin/python -m export train dataset/anna --output runs/anna --minutes 240": "tests/export/train/test_run.py",
+    ".venv/bin/python -m export features dataset/anna/aud.wav --encoder runs/anna/audio_encoder.pth "
+    "--output dataset/anna/aud_ave.npy": "tests/export/test_training_cli.py",
+    ".venv/bin/python -m export avatar anna --dataset dataset/anna --checkpoint runs/anna/unet.pth": (
+        "tests/export/test_main.py"
+    ),
+    ".venv/bin/python -m demo.dataset build/demo": "tests/demo/test_dataset.py",
+    ".venv/bin/python -m export train build/demo/train_* --output build/demo/run --minutes 90": (
+        "tests/export/test_training_cli.py"
+    ),
+    ".venv/bin/python -m export onnx build/demo/run/unet.pth demo/unet.onnx --compact": "tests/export/test_main.py",
+    ".venv/bin/python -m export audio-encoder build/demo/run/audio_encoder.pth demo/audio_encoder.onnx --compact": (
+        "tests/export/test_training_cli.py"
+    ),
+    ".venv/bin/python -m benchmarks.lip_sync --contact-sheet docs/images/heldout.jpg": (
+        "tests/benchmarks/test_lip_sync.py"
+    ),
     ".venv/bin/python -m export avatar anna --video talk.mp4 --audio-encoder audio_encoder.pth --checkpoint anna.pth": (
         "tests/export/test_main.py"
     ),

@@ -390,6 +390,17 @@ def parse(path):
     return text_format.Parse(path.read_text(), schema.ModelConfig())
 
 
+def test_compact_onnx(half_width_pth, served, tmp_path, picture, monkeypatch):
+    """With --compact the file is half as large, and paints the same but for float16's rounding."""
+    monkeypatch.setattr("export.verify.MAX_BATCH_SIZE", 1)
+    monkeypatch.setattr("export.onnx_model.export_network", lambda _, precision: served(precision=precision))
+    path = tmp_path / "unet.onnx"
+    assert main(["onnx", str(half_width_pth), str(path), "--compact"]) == 0
+    assert path.stat().st_size < 0.55 * half_width_pth.stat().st_size
+    faces, audio, expected = picture
+    assert np.abs(render(path, faces, audio) - expected).max() <= 0.03 * 255
+
+
 def test_onnx_in_half_precision(half_width_pth, served, tmp_path, picture, capsys, monkeypatch):
     """A checkpoint becomes a float16 file with uint8/float32 borders, verified within its tolerance."""
     monkeypatch.setattr("export.verify.MAX_BATCH_SIZE", 2)  # 16 is for test_verify.py
