@@ -1,6 +1,7 @@
 """``python -m bridge``: settings from argv and environment, signals, exit codes.
 
-Exit codes: 0 after SIGTERM or SIGINT, 1 when it cannot listen, 2 for a setting it cannot use.
+Exit codes: 0 after SIGTERM or SIGINT, 1 when it cannot listen or find its
+Tritons, 2 for a setting it cannot use.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import sys
 import uvloop
 
 from bridge.config import BridgeConfig, load_config
-from bridge.errors import ConfigError, ListenError
+from bridge.errors import START_ERRORS, ConfigError
 from bridge.server import serve
 
 __all__ = ["main"]
@@ -30,7 +31,7 @@ def main() -> int:
     _set_up_logging(config.log_level)
     try:
         uvloop.run(_serve_until_signal(config))
-    except ListenError as exc:
+    except START_ERRORS as exc:
         print(f"bridge: {exc}", file=sys.stderr)
         return 1
     return 0

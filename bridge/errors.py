@@ -3,6 +3,8 @@
     BridgeError
     ├── ConfigError        config             start-up only
     ├── ListenError        listen             start-up only
+    ├── UnresolvableBackend  unresolvable     start-up only
+    ├── NoneReadyInTime    none_ready         start-up only
     ├── BadRequest         bad_request
     ├── MessageTooLarge    message_too_large
     ├── InvalidFrameId     invalid_frame_id
@@ -17,7 +19,10 @@ An exception holds facts; its ``str`` is a sentence that clients may read, its `
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 __all__ = [
+    "START_ERRORS",
     "BackendLost",
     "BadRequest",
     "BridgeError",
@@ -28,7 +33,9 @@ __all__ = [
     "ListenError",
     "MessageTooLarge",
     "NoBackendReady",
+    "NoneReadyInTime",
     "UnknownModel",
+    "UnresolvableBackend",
     "shown",
 ]
 
@@ -67,6 +74,36 @@ class ListenError(BridgeError):
 
     def __str__(self) -> str:
         return f"expected to listen on port {self.port} of {self.host}, got: {self.reason}"
+
+
+class UnresolvableBackend(BridgeError):
+    """Raised at start-up when DNS doesn't know a backend's host."""
+
+    code = "unresolvable"
+
+    def __init__(self, backend: str, reason: str) -> None:
+        self.backend = backend
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"expected to resolve the host of Triton at {self.backend}, got: {self.reason}"
+
+
+class NoneReadyInTime(BridgeError):
+    """Raised at start-up when a Triton is required to be ready and none is in time."""
+
+    code = "none_ready"
+
+    def __init__(self, timeout_s: float, addresses: Sequence[str]) -> None:
+        self.timeout_s = timeout_s
+        self.addresses = addresses
+
+    def __str__(self) -> str:
+        return f"expected a Triton to be ready within {self.timeout_s:g} s, got none at {', '.join(self.addresses)}"
+
+
+START_ERRORS = (ConfigError, ListenError, UnresolvableBackend, NoneReadyInTime)
+"""What ends a bridge before it serves; no client ever sees them."""
 
 
 class BadRequest(BridgeError):

@@ -45,6 +45,8 @@ async def serve(config: BridgeConfig) -> AsyncIterator[Bridge]:
 
     Raises:
         ListenError: If the address cannot be listened on, for example because the port is in use.
+        UnresolvableBackend: If DNS doesn't know a backend's host.
+        NoneReadyInTime: If no backend is ready within ``require_ready_s``, where that is set.
     """
     async with Balancer(config) as balancer:
         bridge = Bridge(config, balancer)

@@ -17,7 +17,7 @@ import uvloop
 import bridge.server
 import embedded
 from bridge.config import BridgeConfig
-from bridge.errors import ConfigError, ListenError
+from bridge.errors import START_ERRORS
 from embedded import EmbeddedConfig, EmbeddedError
 
 __all__ = ["main"]
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO if args.verbose else logging.ERROR, format="%(message)s")
     try:
         uvloop.run(_serve(args, BridgeConfig(host=args.host, port=args.port)))
-    except (ConfigError, EmbeddedError, ListenError) as exc:
+    except (*START_ERRORS, EmbeddedError) as exc:
         print(f"error: {exc}", file=sys.stderr)
         return 1
     return 0

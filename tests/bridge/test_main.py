@@ -108,6 +108,27 @@ async def test_port_in_use(triton, bridge):
         assert await ended(process) == (1, "", f"bridge: {sentence}\n")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (
+            ["--backends", "no-such-host.invalid:8001", "--resolve-timeout-s", "0"],
+            r"expected to resolve the host of Triton at no-such-host\.invalid:8001, got: .+",
+        ),
+        (
+            ["--backends", "127.0.0.1:1", "--require-ready-s", "0.1"],
+            r"expected a Triton to be ready within 0\.1 s, got none at 127\.0\.0\.1:1",
+        ),
+    ],
+)
+async def test_tritons_that_are_not_there(arguments, sentence):
+    """A host that DNS doesn't know, and a required Triton that isn't ready, are one sentence and exit code 1."""
+    async with bridge_process(*arguments, "--port", "0", "--log-level", "error") as process:
+        code, output, errors = await ended(process)
+    assert (code, output) == (1, "")
+    assert re.fullmatch(f"bridge: {sentence}\n", errors)
+
+
 async def wait_until_refused(port):
     """Return once nothing listens on ``port`` any more: the bridge has begun to stop."""
 
