@@ -7,7 +7,6 @@ Tritons, 2 for a setting it cannot use.
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import signal
 import sys
@@ -16,6 +15,7 @@ import uvloop
 
 from bridge.config import BridgeConfig, load_config
 from bridge.errors import START_ERRORS, ConfigError
+from bridge.logs import set_up_logging
 from bridge.server import serve
 
 __all__ = ["main"]
@@ -28,7 +28,7 @@ def main() -> int:
     except ConfigError as exc:
         print(f"bridge: {exc}", file=sys.stderr)
         return 2
-    _set_up_logging(config.log_level)
+    set_up_logging(config.log_level, config.log_format)
     try:
         uvloop.run(_serve_until_signal(config))
     except START_ERRORS as exc:
@@ -49,15 +49,6 @@ async def _serve_until_signal(config: BridgeConfig) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):  # a second one doesn't wait for anybody
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_DFL)
-
-
-def _set_up_logging(level: str) -> None:
-    logging.basicConfig(
-        level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
-    )
-    if level != "debug":
-        # it logs every connection, and a traceback for every port scan
-        logging.getLogger("websockets").setLevel(logging.CRITICAL)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bridge.errors import ConfigError
+from bridge.logs import LOG_FORMATS
 
 __all__ = ["LOG_LEVELS", "MAX_BACKENDS", "POLICIES", "BridgeConfig", "env_name", "flag_name", "load_config"]
 
@@ -133,6 +134,7 @@ class BridgeConfig:
         10.0, _seconds(0.01, 600), "how long requests in flight have on SIGTERM"
     )
     log_level: str = _setting("info", _choice(LOG_LEVELS), "debug, info, warning or error")
+    log_format: str = _setting("text", _choice(LOG_FORMATS), "text for people or json for programs")
 
     def __post_init__(self) -> None:
         """Check what was given in code the way text is checked.

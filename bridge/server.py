@@ -11,7 +11,9 @@ from collections.abc import AsyncIterator
 from websockets.asyncio.server import Server, ServerConnection
 from websockets.asyncio.server import serve as serve_websockets
 from websockets.frames import CloseCode
+from websockets.http11 import Request, Response
 
+from bridge import request_id
 from bridge.answer import Answerer
 from bridge.balancer import Balancer
 from bridge.config import BridgeConfig
@@ -97,6 +99,7 @@ class Bridge:
                 config.host,
                 config.port,
                 process_request=self._routes.process_request,
+                process_response=_name_connection,
                 server_header=None,
                 compression=None,  # a JPEG doesn't get any smaller
                 # a client under backpressure has its pong behind requests that aren't read yet: TCP tells who is gone
@@ -130,12 +133,24 @@ class Bridge:
             await websocket.close(CloseCode.GOING_AWAY)
             return
         _keep_alive(websocket)
-        session = Session(websocket, self._answerer, self._config, self._metrics)
+        assert websocket.response is not None
+        connection_id = websocket.response.headers[request_id.HEADER]
+        request_id.current.set(connection_id)
+        session = Session(websocket, self._answerer, self._config, self._metrics, connection_id)
         self._sessions.add(session)
+        logger.info("connection of %s opened", websocket.remote_address[0])
         try:
             await session.run()
         finally:
             self._sessions.remove(session)
+            logger.info("connection closed after %d requests", session.requests)
+
+
+def _name_connection(connection: ServerConnection, request: Request, response: Response) -> Response:
+    """Tell the client its connection's id, which its requests' ids begin with."""
+    if request_id.HEADER not in response.headers:  # plain HTTP comes by here, too
+        response.headers[request_id.HEADER] = request_id.of_http(request.path, request.headers)
+    return response
 
 
 def _keep_alive(websocket: ServerConnection) -> None:

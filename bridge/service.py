@@ -122,7 +122,10 @@ class Service:
             code = exc.code
             raise
         finally:
-            self._metrics.count_frame(model_name, code, time.perf_counter() - start_s)
+            duration_s = time.perf_counter() - start_s
+            self._metrics.count_frame(model_name, code, duration_s)
+            if logger.isEnabledFor(logging.DEBUG):
+                logger.debug("%s/%d: %s in %.2f ms", model_name, frame_id, code, duration_s * 1000)
 
     async def _infer(self, model_name: str, frame_id: int, outputs: tuple[str, ...]) -> InferResponse:
         request = frame_request(model_name, frame_id, outputs)

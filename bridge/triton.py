@@ -15,6 +15,7 @@ import grpc
 import grpc.aio
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
+from bridge import request_id
 from bridge.errors import (
     BackendLost,
     BadRequest,
@@ -138,7 +139,7 @@ class TritonClient:
 
 
 def frame_request(model_name: str, frame_id: int, outputs: tuple[str, ...]) -> InferRequest:
-    """Return the request for ``outputs`` of one frame, as a batch of one.
+    """Return the request for ``outputs`` of one frame, as a batch of one, with the current request's id.
 
     Args:
         model_name: An avatar or its ``_frames`` model.
@@ -147,13 +148,14 @@ def frame_request(model_name: str, frame_id: int, outputs: tuple[str, ...]) -> I
     """
     request = service_pb2.ModelInferRequest()
     request.CopyFrom(_frame_request_template(model_name, outputs))
+    request.id = request_id.current.get()
     request.raw_input_contents.append(INT32.pack(frame_id))
     return request
 
 
 def encode_request(image: bytes) -> InferRequest:
     """Return the request that has ``jpeg_encode`` make a JPEG of one face, of ``FACE_SHAPE``."""
-    request = service_pb2.ModelInferRequest(model_name="jpeg_encode")
+    request = service_pb2.ModelInferRequest(model_name="jpeg_encode", id=request_id.current.get())
     request.inputs.add(name="image", datatype="UINT8", shape=FACE_SHAPE)
     request.outputs.add(name="jpeg")
     request.raw_input_contents.append(image)

@@ -69,6 +69,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         address: ``host:port``, once entered.
         calls: Inferences received so far, by model name.
         cancelled: Inferences cancelled by their caller so far, by model name.
+        request_ids: The id of each inference received, in order.
         requested_outputs: The output names of each inference received, in order.
         probes: Answers given to ServerReady so far.
         release: Event that lets ``slow`` answer.
@@ -86,6 +87,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         self.address = ""
         self.calls: Counter[str] = Counter()
         self.cancelled: Counter[str] = Counter()
+        self.request_ids: list[str] = []
         self.requested_outputs: list[list[str]] = []
         self.probes = 0
         self.release = asyncio.Event()
@@ -195,6 +197,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         name = request.model_name
         with self._counting_cancellation(name):
             self.calls[name] += 1
+            self.request_ids.append(request.id)
             self.requested_outputs.append([output.name for output in request.outputs])
             await self._tell()
             await self._check_loaded(name, context)
