@@ -25,6 +25,7 @@ check: $(VENV)/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/mypy docker/*.py
 
 clean:
 	rm -rf $(VENV) build avatars

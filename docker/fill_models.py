@@ -69,7 +69,7 @@ def _put_avatar(source: Path, volume: Path) -> None:
 
 
 def _same_files(source: Path, folder: Path) -> bool:
-    """Compare by size and time of change, which copies keep."""
+    """Compare by size and time of change, which copies keep; where those differ, by content."""
     names = [path.name for path in source.iterdir()]
     return len(filecmp.cmpfiles(source, folder, names)[0]) == len(names)
 

@@ -26,7 +26,7 @@ from tests.conftest import Clip, Workspace
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 NEVER_SENT = {error.code for error in (BackendLost, *START_ERRORS)}
-SOURCES = ("bridge", "demo", "embedded", "export")
+SOURCES = ("bridge", "demo", "docker", "embedded", "export")
 
 RUN_BY_CI = {
     "make test": "the run that this test is part of",

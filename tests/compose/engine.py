@@ -97,6 +97,9 @@ def _daemon(data_root: Path, folder: Path) -> Iterator[Path]:
         finally:
             process.terminate()
             process.wait(STOP_TIMEOUT_S)
+            subprocess.run(
+                ["umount", str(folder / "exec" / "netns" / "default")], check=False
+            )  # dockerd leaves it
 
 
 def _wait_until_it_answers(process: subprocess.Popen[bytes], socket: Path, log: Path) -> None:

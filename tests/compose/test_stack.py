@@ -103,7 +103,7 @@ def test_volume_empty(second: Stack) -> None:
     """An empty volume that the demo avatar is not to be put into is refused, as is serving from it all the same."""
     empty = dataclasses.replace(second, settings={**second.settings, "LIPSYNC_DEMO": "no"})
     assert empty.compose("up", "--detach").returncode != 0
-    sentence = "models volume /models: expected an imported avatar in it (LIPSYNC_DEMO=yes puts the demo there), got none"
+    sentence = "expected an imported avatar in it (LIPSYNC_DEMO=yes puts the demo there), got none"
     assert sentence in empty.must("logs", "--no-color", "avatars")
     done = empty.compose("run", "--rm", "--no-deps", "triton")
     assert (done.returncode, "model_repository: expected a folder, got /models" in done.stdout) == (2, True)
