@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import socket
 import time
 from collections.abc import Callable, Iterator
 
@@ -11,7 +10,7 @@ import pytest
 
 from tests.compose.base_image import ROOT, provide_base_image
 from tests.compose.engine import Engine, EngineImpossible, running_engine
-from tests.compose.stack import BUILD_ON_HOST_NETWORK, Stack
+from tests.compose.stack import BUILD_ON_HOST_NETWORK, Stack, free_port
 
 PROJECT = "lipsync-test"
 
@@ -63,10 +62,3 @@ def stack(built: Stack, say: Callable[[str], None]) -> Iterator[Stack]:
         yield built
     finally:
         built.must("down", "--volumes", "--timeout", "5")
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])

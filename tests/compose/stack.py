@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import time
 import urllib.error
@@ -14,7 +15,7 @@ from typing import Any
 
 from tests.compose.engine import Engine
 
-__all__ = ["Stack", "compose_command", "wait_until"]
+__all__ = ["Stack", "compose_command", "free_port", "wait_until"]
 
 ROOT = Path(__file__).parents[2]
 POLL_S = 0.05
@@ -42,6 +43,13 @@ def wait_until(condition: Callable[[], bool], timeout_s: float, what: str) -> fl
         assert time.monotonic() - start_s < timeout_s, f"expected {what} within {timeout_s:g} s"
         time.sleep(POLL_S)
     return time.monotonic() - start_s
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.compose.player import playing
-from tests.compose.stack import Stack
+from tests.compose.stack import Stack, free_port
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(1200)]
 
@@ -72,7 +72,8 @@ def second(built: Stack, tmp_path: Path) -> Iterator[Stack]:
     volume = tmp_path / "models"
     volume.mkdir()
     volume.chmod(0o777)
-    stack = dataclasses.replace(built, project="lipsync-test-2", settings={"LIPSYNC_MODELS": str(volume)})
+    settings = {"LIPSYNC_MODELS": str(volume)}
+    stack = dataclasses.replace(built, project="lipsync-test-2", port=free_port(), settings=settings)
     yield stack
     stack.must("down", "--volumes", "--timeout", "5")
 
@@ -86,6 +87,19 @@ def test_port_in_use(second: Stack) -> None:
         done = dataclasses.replace(second, port=port).compose("up", "--detach", "--no-deps", "bridge")
     assert done.returncode != 0
     assert f"127.0.0.1:{port}: bind: address already in use" in done.stdout
+
+
+def test_a_folder_of_the_host(second: Stack) -> None:
+    """A folder with an imported avatar serves as the volume, and none of it is written to."""
+    folder = Path(second.settings["LIPSYNC_MODELS"])
+    assert "/models: demo" in second.must("run", "--rm", "avatars")
+    folder.chmod(0o555)
+    mine = dataclasses.replace(second, settings={**second.settings, "LIPSYNC_DEMO": "no"})
+    mine.must("up", "--detach")
+    mine.wait_for_backends(1, 1)
+    with playing(f"ws://127.0.0.1:{mine.port}/ws") as player:
+        player.wait_for(4)
+    assert player.failed == []
 
 
 def test_volume_not_writable(second: Stack) -> None:

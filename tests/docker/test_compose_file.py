@@ -140,3 +140,15 @@ def test_each_image_is_built_by_a_service_or_pinned(services: dict[str, Any]) ->
     for name, service in services.items():
         assert (name in OURS) == (service["image"] in built)
         assert name in OURS or re.search(r":v?\d+\.\d+\.\d+$", service["image"])
+
+
+def test_every_setting_is_documented() -> None:
+    """The table of docs/docker.md has each variable of the Compose file with its default, and no other."""
+    texts = [(ROOT / name).read_text() for name in ("docker-compose.yml", ".env")]
+    found = re.findall(r"\$\{(\w+):-([^}]*)\}", texts[0]) + re.findall(
+        r"^(\w+)=(.*)$", texts[1], re.MULTILINE
+    )
+    listed = re.findall(
+        r"^\| `([A-Z_]+)` \| `([^`]+)` \|", (ROOT / "docs" / "docker.md").read_text(), re.MULTILINE
+    )
+    assert set(listed) == set(found)

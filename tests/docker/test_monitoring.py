@@ -6,7 +6,6 @@ import contextlib
 import json
 import math
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -21,7 +20,7 @@ import pytest
 import yaml
 
 from embedded import EmbeddedConfig
-from tests.compose.stack import wait_until
+from tests.compose.stack import free_port, wait_until
 from tests.conftest import CLIP_FRAMES, Workspace, running_triton
 from tests.docker.tools import ROOT, tool
 
@@ -105,13 +104,6 @@ def test_the_files_are_where_grafana_looks() -> None:
     assert f"./docker/grafana/dashboards:{provider['options']['path']}:ro" in compose["volumes"]
     home = compose["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
     assert home == f"{provider['options']['path']}/lipsync.json"
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 @contextlib.contextmanager
