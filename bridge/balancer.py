@@ -72,6 +72,11 @@ class Balancer:
         """How many backends are ready now."""
         return sum(backend.ready for backend in self.backends)
 
+    @property
+    def unresolved_count(self) -> int:
+        """How many names had a failed lookup last; their known addresses stay."""
+        return len(self._discovery.failing)
+
     async def call(self, call: Call[Answer]) -> Answer:
         """Run ``call`` on a ready backend; if its connection is lost, run it once more on another.
 

@@ -9,19 +9,33 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import math
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from bridge.errors import ConfigError
 from bridge.logs import LOG_FORMATS
 
-__all__ = ["LOG_LEVELS", "MAX_BACKENDS", "POLICIES", "BridgeConfig", "env_name", "flag_name", "load_config"]
+__all__ = [
+    "GRPC_OFF",
+    "IMPORT_OFF",
+    "LOG_LEVELS",
+    "MAX_BACKENDS",
+    "POLICIES",
+    "BridgeConfig",
+    "env_name",
+    "flag_name",
+    "load_config",
+]
 
 POLICIES = ("round_robin", "least_inflight")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 MAX_BACKENDS = 20
+GRPC_OFF = -1
+IMPORT_OFF = "off"
 DEFAULT_BACKENDS = ("localhost:8001",)
 DEFAULT_START_PORT = 8001
 DEFAULT_PORT_STEP = 10
@@ -52,7 +66,7 @@ def _parse_text(key: str, text: str) -> str:
 
 def _integer(low: int, high: int) -> Parse:
     def parse(key: str, text: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,12}", text.strip()) or not low <= int(text) <= high:
+        if not re.fullmatch(r"-?[0-9]{1,12}", text.strip()) or not low <= int(text) <= high:
             raise ConfigError(key, f"an integer from {low} to {high}", text)
         return int(text)
 
@@ -105,6 +119,9 @@ class BridgeConfig:
     )
     host: str = _setting("127.0.0.1", _parse_text, "address to listen on; 0.0.0.0 for every interface")
     port: int = _setting(8086, _integer(0, 65535), "port to listen on; 0 takes a free one")
+    grpc_port: int = _setting(
+        50051, _integer(GRPC_OFF, 65535), "port of the gRPC service; 0 takes a free one, -1 switches it off"
+    )
     policy: str = _setting(
         "round_robin", _choice(POLICIES), "which ready backend is next: round_robin or least_inflight"
     )
@@ -133,6 +150,16 @@ class BridgeConfig:
     shutdown_timeout_s: float = _setting(
         10.0, _seconds(0.01, 600), "how long requests in flight have on SIGTERM"
     )
+    packages_dir: str = _setting(
+        IMPORT_OFF, _parse_text, "folder whose packages gRPC's LoadPackage may import; off: none"
+    )
+    avatars_dir: str = _setting("avatars", _parse_text, "folder that imported avatars are kept in")
+    model_repository: str = _setting(
+        "model_repository", _parse_text, "folder that their models are written to: the one Triton reads"
+    )
+    import_timeout_s: float = _setting(
+        600.0, _seconds(0.01, 86400), "how long an import, and loading it, may take"
+    )
     log_level: str = _setting("info", _choice(LOG_LEVELS), "debug, info, warning or error")
     log_format: str = _setting("text", _choice(LOG_FORMATS), "text for people or json for programs")
 
@@ -146,6 +173,7 @@ class BridgeConfig:
             value = getattr(self, field.name)
             field.metadata["parse"](field.name, ",".join(value) if isinstance(value, tuple) else str(value))
         self._check_servers()
+        self._check_import()
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -153,6 +181,14 @@ class BridgeConfig:
         if not self.num_servers:
             return self.backends
         return tuple(f"localhost:{self.start_port + i * self.port_step}" for i in range(self.num_servers))
+
+    def _check_import(self) -> None:
+        if self.packages_dir == IMPORT_OFF:
+            return
+        if not Path(self.packages_dir).is_dir():
+            raise ConfigError("packages_dir", "a folder, or off", self.packages_dir)
+        if not os.access(self.model_repository, os.W_OK):
+            raise ConfigError("model_repository", "a folder that can be written", self.model_repository)
 
     def _check_servers(self) -> None:
         if self.num_servers and self.backends != DEFAULT_BACKENDS:

@@ -12,6 +12,9 @@
     ├── NoBackendReady     unavailable
     ├── InferTimeout       timeout
     ├── BackendLost        backend_lost       between triton.py and balancer.py only
+    ├── Unimplemented      unimplemented      gRPC only
+    ├── PackageRefused     package_refused    gRPC only
+    ├── ImportFailed       import_failed      gRPC only
     └── InternalError      internal
 
 An exception holds facts; its ``str`` is a sentence that clients may read, its ``code`` is for programs.
@@ -27,6 +30,7 @@ __all__ = [
     "BadRequest",
     "BridgeError",
     "ConfigError",
+    "ImportFailed",
     "InferTimeout",
     "InternalError",
     "InvalidFrameId",
@@ -34,6 +38,8 @@ __all__ = [
     "MessageTooLarge",
     "NoBackendReady",
     "NoneReadyInTime",
+    "PackageRefused",
+    "Unimplemented",
     "UnknownModel",
     "UnresolvableBackend",
     "shown",
@@ -74,6 +80,12 @@ class ListenError(BridgeError):
 
     def __str__(self) -> str:
         return f"expected to listen on port {self.port} of {self.host}, got: {self.reason}"
+
+    @classmethod
+    def of(cls, host: str, port: int, error: OSError) -> ListenError:
+        """Return the error with the system's reason, which asyncio wraps into a sentence of its own."""
+        text = (error.strerror or str(error)).lower()
+        return cls(host, port, "address already in use" if "in use" in text else text)
 
 
 class UnresolvableBackend(BridgeError):
@@ -194,6 +206,38 @@ class BackendLost(BridgeError):
 
     def __str__(self) -> str:
         return f"expected an answer of Triton at {self.address}, got: {self.detail}"
+
+
+class Unimplemented(BridgeError):
+    """Raised for a call that nothing behind the bridge can answer."""
+
+    code = "unimplemented"
+
+    def __init__(self, call: str, instead: str) -> None:
+        self.call = call
+        self.instead = instead
+
+    def __str__(self) -> str:
+        return f"expected a call that is implemented, such as {self.instead}, got {self.call}"
+
+
+class PackageRefused(BadRequest):
+    """Raised when a client may not import this package, or none at all."""
+
+    code = "package_refused"
+
+
+class ImportFailed(BridgeError):
+    """Raised when a package cannot be imported or loaded; ``sentence`` is the importer's or Triton's."""
+
+    code = "import_failed"
+
+    def __init__(self, name: str, sentence: str) -> None:
+        self.name = name
+        self.sentence = sentence
+
+    def __str__(self) -> str:
+        return f"expected to import {shown(self.name)}, got: {self.sentence}"
 
 
 class InternalError(BridgeError):

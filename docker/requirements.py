@@ -11,7 +11,7 @@ import tomllib
 __all__ = ["IMAGES", "requirements"]
 
 PYPROJECT = Path(__file__).parent.parent / "pyproject.toml"
-WEB = {"prometheus-client", "uvloop", "websockets"}
+WEB = {"grpcio-health-checking", "grpcio-reflection", "prometheus-client", "uvloop", "websockets"}
 WIRE = {"grpcio", "numpy", "protobuf", "tritonclient"}
 
 IMAGES = {

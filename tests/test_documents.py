@@ -26,7 +26,7 @@ from tests.conftest import Clip, Workspace
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 NEVER_SENT = {error.code for error in (BackendLost, *START_ERRORS)}
-SOURCES = ("bridge", "demo", "docker", "embedded", "export")
+SOURCES = ("bridge", "bridge/lipsyncsrv", "demo", "docker", "embedded", "export")
 
 RUN_BY_CI = {
     "make test": "the run that this test is part of",
@@ -178,6 +178,7 @@ def test_the_servers_by_hand(site: Site) -> None:
     triton = [python, "-m", "embedded", "--strategy", "latency", "--processes", "2", "--quiet"]
     ports = ["--http-port", "28000", "--grpc-port", "28001", "--metrics-port", "28002"]
     bridge = [python, "-m", "bridge", "--backends", "localhost:28001,localhost:28011", "--port", "28086"]
+    bridge += ["--grpc-port", "28051"]
     with (
         server(site, [*triton, *ports], "gRPC 127.0.0.1:28011", site.folder),
         server(site, bridge, "http://127.0.0.1:28086/", site.folder),

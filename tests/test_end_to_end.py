@@ -52,7 +52,9 @@ def expected_jpegs(workspace: Workspace) -> dict[int, bytes]:
 @pytest_asyncio.fixture
 async def running_bridge(triton: Server) -> AsyncIterator[Bridge]:
     """A bridge in front of the shared Triton."""
-    async with bridge.server.serve(BridgeConfig(backends=(triton.grpc_url,), port=0)) as running:
+    async with bridge.server.serve(
+        BridgeConfig(backends=(triton.grpc_url,), port=0, grpc_port=-1)
+    ) as running:
         yield running
 
 
@@ -223,7 +225,9 @@ async def test_replay_answers_every_form_of_request(
 ) -> None:
     """A cached frame, first asked for in binary, also answers JSON, with its bounds, and the clients."""
     async with (
-        bridge.server.serve(BridgeConfig(backends=(replaying_triton.grpc_url,), port=0)) as running,
+        bridge.server.serve(
+            BridgeConfig(backends=(replaying_triton.grpc_url,), port=0, grpc_port=-1)
+        ) as running,
         connect(websocket_url(running)) as websocket,
     ):
         for _ in range(2):

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from bridge.config import BridgeConfig, env_name, flag_name, load_config
+from bridge.config import GRPC_OFF, BridgeConfig, env_name, flag_name, load_config
 from bridge.errors import ConfigError
 
 
@@ -116,6 +116,22 @@ def test_a_name_that_stands_for_all_its_addresses():
         "dns:///triton:8001",
         "a:1",
     )
+
+
+def test_import_folders(tmp_path):
+    """A folder to import from has to be there, and the model repository has to be writable."""
+    with pytest.raises(ConfigError, match="packages_dir: expected a folder, or off, got 'nowhere'"):
+        load_config(["--packages-dir", "nowhere"], {})
+    with pytest.raises(
+        ConfigError, match="model_repository: expected a folder that can be written, got 'none'"
+    ):
+        load_config(["--packages-dir", str(tmp_path), "--model-repository", "none"], {})
+    assert load_config(["--packages-dir", str(tmp_path), "--model-repository", str(tmp_path)], {})
+
+
+def test_grpc_can_be_switched_off():
+    """-1 switches the gRPC service off."""
+    assert load_config(["--grpc-port", "-1"], {}).grpc_port == GRPC_OFF
 
 
 def test_unknown_flag(capsys):

@@ -19,6 +19,9 @@ EXAMPLES = [
     errors.NoBackendReady(0, 2),
     errors.InferTimeout("demo", 2.0),
     errors.BackendLost("localhost:8001", "connection refused"),
+    errors.Unimplemented("GenerateBatchWithAudio", "GenerateBatchInference"),
+    errors.PackageRefused("package_dir", "a folder", "'x'"),
+    errors.ImportFailed("anna", "a broken video"),
     errors.InternalError("a secret"),
 ]
 
@@ -60,6 +63,12 @@ def test_sentences(error):
         (EXAMPLES[8], "expected a Triton backend to answer, got none (0 of 2 ready)"),
         (EXAMPLES[9], "expected an answer of model 'demo' within 2 s, got none"),
         (EXAMPLES[10], "expected an answer of Triton at localhost:8001, got: connection refused"),
+        (
+            EXAMPLES[11],
+            "expected a call that is implemented, such as GenerateBatchInference, got GenerateBatchWithAudio",
+        ),
+        (EXAMPLES[12], "package_dir: expected a folder, got 'x'"),
+        (EXAMPLES[13], "expected to import 'anna', got: a broken video"),
     ],
     ids=lambda value: getattr(value, "code", ""),
 )

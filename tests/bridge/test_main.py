@@ -21,7 +21,7 @@ async def bridge_process(*arguments, **environment):
         *(sys.executable, "-m", "bridge", *arguments),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, **environment},
+        env={**os.environ, "BRIDGE_GRPC_PORT": "0", **environment},
         cwd=ROOT,
     )
     try:
@@ -35,7 +35,9 @@ async def bridge_process(*arguments, **environment):
 async def port_of(process):
     """Return the port in the line that the process prints when it listens."""
     line = (await asyncio.wait_for(process.stdout.readline(), WAIT_S)).decode()
-    match = re.fullmatch(r"bridge: http://127\.0\.0\.1:(\d+)/ \(1 of 1 Triton backends ready\)\n", line)
+    match = re.fullmatch(
+        r"bridge: http://127\.0\.0\.1:(\d+)/, gRPC 127\.0\.0\.1:\d+ \(1 of 1 Triton backends ready\)\n", line
+    )
     assert match, line
     return int(match.group(1))
 

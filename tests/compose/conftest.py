@@ -45,7 +45,7 @@ def built(engine: Engine, tmp_path_factory: pytest.TempPathFactory, say: Callabl
     base_s = time.monotonic() - start_s
     override = tmp_path_factory.mktemp("compose") / "override.yml"
     override.write_text(BUILD_ON_HOST_NETWORK)  # a bridge network of ours need not reach a package index
-    stack = Stack(engine, PROJECT, free_port(), files=(override,) * engine.own)
+    stack = Stack(engine, PROJECT, free_port(), free_port(), files=(override,) * engine.own)
     stack.must("build")
     say(f"base image {how} in {base_s:.0f} s, images built in {time.monotonic() - start_s - base_s:.0f} s")
     return dataclasses.replace(stack, files=())

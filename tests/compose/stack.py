@@ -60,6 +60,7 @@ class Stack:
         engine: Where it runs.
         project: Its name.
         port: Where its bridge is published.
+        grpc_port: Where the bridge's gRPC service is.
         settings: Environment variables of the Compose file.
         files: Further Compose files.
     """
@@ -67,6 +68,7 @@ class Stack:
     engine: Engine
     project: str
     port: int
+    grpc_port: int
     settings: dict[str, str] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
 
@@ -74,7 +76,8 @@ class Stack:
         """Run Compose in the project; standard error comes with standard output."""
         files = [f"--file={path}" for path in (ROOT / "docker-compose.yml", *self.files)]
         command = [*compose_command(), f"--project-name={self.project}", *files, *args]
-        settings = {"LIPSYNC_PORT": str(self.port), "LIPSYNC_TAG": "test", **self.settings}
+        ports = {"LIPSYNC_PORT": str(self.port), "LIPSYNC_GRPC_PORT": str(self.grpc_port)}
+        settings = {**ports, "LIPSYNC_TAG": "test", **self.settings}
         return subprocess.run(
             command,
             cwd=ROOT,

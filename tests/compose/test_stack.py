@@ -8,7 +8,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from tests.compose.player import playing
 from tests.compose.stack import Stack, free_port
@@ -44,6 +46,14 @@ def test_both_replicas_answer(stack: Stack) -> None:
     assert all(backend["total_requests"] > 0 for backend in stack.health()["backends"])
 
 
+def test_the_grpc_service_is_published(stack: Stack) -> None:
+    """The seed's gRPC service answers beside the WebSocket, through standard health checking."""
+    with grpc.insecure_channel(f"127.0.0.1:{stack.grpc_port}") as channel:
+        request = health_pb2.HealthCheckRequest()
+        answer = health_pb2_grpc.HealthStub(channel).Check(request, timeout=10, wait_for_ready=True)
+    assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+
 def test_the_containers_are_confined(stack: Stack) -> None:
     """No container has root, a writable root file system or a capability, and only the bridge has a port."""
     for service in ("triton", "bridge"):
@@ -73,7 +83,8 @@ def second(built: Stack, tmp_path: Path) -> Iterator[Stack]:
     volume.mkdir()
     volume.chmod(0o777)
     settings = {"LIPSYNC_MODELS": str(volume)}
-    stack = dataclasses.replace(built, project="lipsync-test-2", port=free_port(), settings=settings)
+    ports = {"port": free_port(), "grpc_port": free_port()}
+    stack = dataclasses.replace(built, project="lipsync-test-2", settings=settings, **ports)
     yield stack
     stack.must("down", "--volumes", "--timeout", "5")
 

@@ -16,8 +16,8 @@ pytest.importorskip(
 
 PROBE = """
 import importlib, pathlib, sys
-for path in sorted(pathlib.Path({package!r}).glob("*.py")):
-    importlib.import_module({package!r} if path.stem == "__init__" else f"{package}.{{path.stem}}")
+for path in sorted(pathlib.Path({package!r}).rglob("*.py")):
+    importlib.import_module(".".join(path.with_suffix("").parts).removesuffix(".__init__"))
 print(" ".join({{name.partition(".")[0] for name in sys.modules}}))
 """
 
