@@ -60,5 +60,8 @@ def stack(built: Stack, say: Callable[[str], None]) -> Iterator[Stack]:
         built.wait_for_backends(2, 2)
         say(f"two Tritons and the bridge up in {time.monotonic() - start_s:.1f} s")
         yield built
+    except AssertionError:
+        say(built.compose("logs", "--tail=40").stdout)
+        raise
     finally:
         built.must("down", "--volumes", "--timeout", "5")
