@@ -56,6 +56,7 @@ RUN_HERE = (
     ".venv/bin/python -m export avatar anna --dataset ~/SyncTalk_2D/dataset/anna "
     "--checkpoint ~/SyncTalk_2D/checkpoint/anna",
     "curl -X POST localhost:8000/v2/repository/models/anna/load",
+    ".venv/bin/python -m lipsync_client.multi --urls localhost:8001 localhost:8011 --requests 20",
 )
 SAME_IN_SHORT = {
     ".venv/bin/python -m export avatar anna --dataset dataset/anna --checkpoint checkpoint/anna": RUN_HERE[3]
@@ -174,6 +175,9 @@ def test_the_servers_by_hand(site: Site) -> None:
         site.run(RUN_HERE[4])
         with urllib.request.urlopen("http://127.0.0.1:28086/health") as answer:
             assert b'"healthy_count": 2' in answer.read()
+        compared = site.run(RUN_HERE[5])
+    assert compared.count("Requests: 20/20 successful") == 2
+    assert re.search(r"^Speedup: \d+\.\dx$", compared, re.MULTILINE)
 
 
 def test_every_setting_is_listed() -> None:
