@@ -48,6 +48,7 @@ class Balancer:
         self._probes: dict[Backend, asyncio.Task[None]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
         self._following: asyncio.Task[None] | None = None
+        self._left_out: list[str] = []
         self._turn = 0
         self._choose = self._least_inflight if config.policy == "least_inflight" else self._round_robin
 
@@ -124,6 +125,8 @@ class Balancer:
         config = self._config
         self.backends += map(Backend, (await self._discovery.start(config.resolve_timeout_s))[:MAX_BACKENDS])
         await asyncio.gather(*(backend.probe(config.probe_timeout_s) for backend in self.backends))
+        if waiting := [backend.address for backend in self.backends if not backend.ready]:
+            logger.warning("not ready yet, and waited for: Triton at %s", ", ".join(waiting))
         for backend in self.backends:
             self._start_probe(backend)
         if self._discovery.dynamic:
@@ -160,13 +163,15 @@ class Balancer:
         for backend in [backend for backend in self.backends if backend.address not in addresses]:
             self._remove(backend)
         known = {backend.address for backend in self.backends}
-        for address in (address for address in addresses if address not in known):
-            if len(self.backends) == MAX_BACKENDS:
-                logger.debug("Triton at %s is left out: there are %d", address, MAX_BACKENDS)
-                continue
+        new = [address for address in addresses if address not in known]
+        room = MAX_BACKENDS - len(self.backends)
+        for address in new[:room]:
             logger.info("Triton at %s has joined", address)
             self.backends.append(Backend(address))
             self._start_probe(self.backends[-1])
+        if new[room:] != self._left_out:
+            self._left_out = new[room:]
+            logger.warning("%d Tritons beyond %d are left out", len(self._left_out), MAX_BACKENDS)
 
     def _remove(self, backend: Backend) -> None:
         logger.info(

@@ -18,13 +18,16 @@ import cv2
 import pytest
 import torch
 
+from bridge.balancer import Balancer
 from bridge.config import BridgeConfig, env_name, flag_name
 from bridge.errors import START_ERRORS, BackendLost, BridgeError
+from bridge.metrics import OK, Metrics
 from demo.weights import pass_through_network
 from tests.conftest import Clip, Workspace
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+OPERATIONS = ROOT / "docs" / "operations.md"
 NEVER_SENT = {error.code for error in (BackendLost, *START_ERRORS)}
 SOURCES = ("bridge", "bridge/lipsyncsrv", "demo", "docker", "embedded", "export")
 
@@ -68,6 +71,7 @@ RUN_HERE = (
     ".venv/bin/python -m export avatar anna --dataset ~/SyncTalk_2D/dataset/anna "
     "--checkpoint ~/SyncTalk_2D/checkpoint/anna",
     "curl -X POST localhost:8000/v2/repository/models/anna/load",
+    ".venv/bin/python -m lipsync_client.multi --urls localhost:8001 localhost:8011 --requests 20",
 )
 SAME_IN_SHORT = {
     ".venv/bin/python -m export avatar anna --dataset dataset/anna --checkpoint checkpoint/anna": RUN_HERE[3]
@@ -186,6 +190,9 @@ def test_the_servers_by_hand(site: Site) -> None:
         site.run(RUN_HERE[4])
         with urllib.request.urlopen("http://127.0.0.1:28086/health") as answer:
             assert b'"healthy_count": 2' in answer.read()
+        compared = site.run(RUN_HERE[5])
+    assert compared.count("Requests: 20/20 successful") == 2
+    assert re.search(r"^Speedup: \d+\.\dx$", compared, re.MULTILINE)
 
 
 def test_every_setting_is_listed() -> None:
@@ -202,6 +209,31 @@ def test_every_error_code_is_listed() -> None:
     readme = (ROOT / "README.md").read_text()
     codes = {error.code for error in subclasses(BridgeError) if hasattr(error, "code")}
     assert {code for code in codes - NEVER_SENT if f"| `{code}` |" not in readme} == set()
+
+
+def test_every_metric_is_listed() -> None:
+    """The operations page has each metric of the bridge, and names none that it lacks."""
+    metrics = Metrics()
+    metrics.watch(Balancer(BridgeConfig()))
+    metrics.count_frame("demo", OK, 0.001)
+    metrics.rpcs.labels("ListModels", OK).inc()
+    kinds = re.findall(r"^# TYPE (\w+) ", metrics.render().decode(), re.MULTILINE)
+    names = {name for name in kinds if not name.endswith("_created")}
+    listed = re.findall(r"^\| `(lipsync_bridge_\w+)` \|", OPERATIONS.read_text(), re.MULTILINE)
+    assert set(listed) == names
+
+
+def test_every_alert_and_failure_is_explained() -> None:
+    """The operations page has a section for each alert and each failure that users of the seed met."""
+    sections = re.findall(r"^### (.+)$", OPERATIONS.read_text(), re.MULTILINE)
+    alerts = ["LipsyncNoReadyBackend", "LipsyncFrameLatencyHigh", "LipsyncQueueGrowing"]
+    failures = [
+        "Out of memory",
+        "Low speed-up from several processes",
+        "Connection refused",
+        "Models not loading",
+    ]
+    assert set(alerts + failures) <= set(sections)
 
 
 def subclasses(base: type[BridgeError]) -> set[type[BridgeError]]:

@@ -67,12 +67,13 @@ async def test_least_inflight(tritons):
     }
 
 
-async def test_ready_on_entry(tritons):
-    """On entry the state of every backend is known."""
+async def test_ready_on_entry(tritons, caplog):
+    """On entry the state of every backend is known, and the log names those that are waited for."""
     tritons[1].set_ready(False)
     async with Balancer(config_for(*tritons)) as balancer:
         assert [backend.ready for backend in balancer.backends] == [True, False, True]
         assert balancer.ready_count == 2
+    assert caplog.messages == [f"not ready yet, and waited for: Triton at {tritons[1].address}"]
 
 
 async def test_probes_follow_readiness(triton):
@@ -268,7 +269,7 @@ async def test_a_vanished_backend_answers_what_it_has(tritons):
         assert second.calls["slow"] == 0
 
 
-async def test_twenty_of_a_name_at_most(triton):
+async def test_twenty_of_a_name_at_most(triton, caplog):
     """More than twenty addresses are cut to twenty, and those that were there stay."""
     replicas = Replicas(triton)
     async with Balancer(found_by_dns(), replicas.resolve) as balancer:
@@ -276,6 +277,7 @@ async def test_twenty_of_a_name_at_most(triton):
         assert len(balancer.backends) == 20
         await render(balancer)
     assert triton.calls["echo"] == 1
+    assert caplog.messages.count("5 Tritons beyond 20 are left out") == 1
 
 
 async def test_one_is_required(triton):

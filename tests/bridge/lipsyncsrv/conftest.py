@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
-from pathlib import Path
-
 import grpc.aio
 import pytest
-from grpc_tools import protoc
 
-from bridge.lipsyncsrv.schema import PROTOS_FOLDER
 from bridge.server import serve
 from tests.bridge.helpers import config_for
+from tests.stubs import compile_stubs
 
 
 @pytest.fixture(scope="session")
 def stubs(tmp_path_factory):
-    """The modules ``*_pb2`` and ``*_pb2_grpc`` of both schemas by name, compiled from the .proto files."""
-    folder = tmp_path_factory.mktemp("stubs")
-    protos = sorted(PROTOS_FOLDER.glob("*.proto"))
-    options = [f"-I{PROTOS_FOLDER}", f"--python_out={folder}", f"--grpc_python_out={folder}"]
-    assert protoc.main(["protoc", *options, *map(str, protos)]) == 0
-    sys.path.insert(0, str(folder))
-    try:
-        names = [Path(path).stem for path in folder.glob("*.py")]
-        return {name: importlib.import_module(name) for name in names}
-    finally:
-        sys.path.remove(str(folder))
+    """The modules ``*_pb2`` and ``*_pb2_grpc`` of both schemas by name."""
+    return compile_stubs(tmp_path_factory.mktemp("stubs"))
 
 
 @pytest.fixture
