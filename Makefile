@@ -1,6 +1,7 @@
 # Everything runs in .venv; nothing is installed outside this folder.
 #   make demo    the speaking face in the browser: environment, demo avatar, Triton, bridge
 #   make test    all tests, with the real Triton in them
+#   make test-compose  the containers: build, serve, crash, recover; needs docker, or root to start an engine
 #   make check   formatting, lint, strict types
 
 PYTHON ?= $(shell for v in 3.12 3.11 3.10; do python$$v -c "" 2>/dev/null && echo python$$v && exit; done; echo python3)
@@ -8,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TAKES := build/demo
 
-.PHONY: demo test check clean
+.PHONY: demo test test-compose check clean
 .DELETE_ON_ERROR:
 
 demo: avatars/demo/avatar.json
@@ -17,10 +18,14 @@ demo: avatars/demo/avatar.json
 test: $(VENV)/.test avatars/demo/avatar.json build/perf_analyzer/perf_analyzer
 	$(BIN)/pytest --cov $(ARGS)
 
+test-compose: $(VENV)/.test
+	$(BIN)/pytest -m compose tests/compose $(ARGS)
+
 check: $(VENV)/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/mypy docker/*.py
 
 clean:
 	rm -rf $(VENV) build avatars

@@ -1,12 +1,12 @@
 """``python -m bridge``: settings from argv and environment, signals, exit codes.
 
-Exit codes: 0 after SIGTERM or SIGINT, 1 when it cannot listen, 2 for a setting it cannot use.
+Exit codes: 0 after SIGTERM or SIGINT, 1 when it cannot listen or find its
+Tritons, 2 for a setting it cannot use.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import signal
 import sys
@@ -14,7 +14,8 @@ import sys
 import uvloop
 
 from bridge.config import BridgeConfig, load_config
-from bridge.errors import ConfigError, ListenError
+from bridge.errors import START_ERRORS, ConfigError
+from bridge.logs import set_up_logging
 from bridge.server import serve
 
 __all__ = ["main"]
@@ -27,10 +28,10 @@ def main() -> int:
     except ConfigError as exc:
         print(f"bridge: {exc}", file=sys.stderr)
         return 2
-    _set_up_logging(config.log_level)
+    set_up_logging(config.log_level, config.log_format)
     try:
         uvloop.run(_serve_until_signal(config))
-    except ListenError as exc:
+    except START_ERRORS as exc:
         print(f"bridge: {exc}", file=sys.stderr)
         return 1
     return 0
@@ -43,20 +44,12 @@ async def _serve_until_signal(config: BridgeConfig) -> None:
         loop.add_signal_handler(number, stop.set)
     async with serve(config) as bridge:
         ready, total = bridge.balancer.ready_count, len(bridge.balancer.backends)
-        print(f"bridge: {bridge.url} ({ready} of {total} Triton backends ready)", flush=True)
+        also = f", gRPC {bridge.grpc_address}" if bridge.grpc_address else ""
+        print(f"bridge: {bridge.url}{also} ({ready} of {total} Triton backends ready)", flush=True)
         await stop.wait()
         for number in (signal.SIGTERM, signal.SIGINT):  # a second one doesn't wait for anybody
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_DFL)
-
-
-def _set_up_logging(level: str) -> None:
-    logging.basicConfig(
-        level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
-    )
-    if level != "debug":
-        # it logs every connection, and a traceback for every port scan
-        logging.getLogger("websockets").setLevel(logging.CRITICAL)
 
 
 if __name__ == "__main__":

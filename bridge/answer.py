@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 import time
 
+from bridge import request_id
 from bridge.errors import BridgeError, InternalError
 from bridge.jpeg import jpeg_shape
+from bridge.logs import log_failure
 from bridge.protocol import (
     VIDEO_TYPES,
     FrameRequest,
     InferenceRequest,
+    JsonRequest,
     ListModelsRequest,
     MetadataRequest,
-    Request,
     VideoFrameRequest,
     encode_error,
     encode_json,
@@ -25,6 +27,7 @@ from bridge.service import Service
 __all__ = ["Answerer", "Message"]
 
 Message = str | bytes | memoryview
+Fields = dict[str, object]
 
 logger = logging.getLogger(__name__)
 
@@ -36,64 +39,72 @@ class Answerer:
         self._service = service
         self._max_message_bytes = max_message_bytes
 
-    async def answer(self, message: str | bytes) -> Message:
-        """Return the answer to one message: the JPEG, or text; raises nothing but CancelledError."""
+    async def answer(self, message: str | bytes, number: str) -> Message:
+        """Return the answer to one message: the JPEG, or text; raises nothing but CancelledError.
+
+        Args:
+            message: As it was received.
+            number: The request's id, unless the message brings one of its own.
+        """
+        request_id.current.set(number)
         request = None
         try:
             request = parse(message, self._max_message_bytes)
             if isinstance(request, FrameRequest):
                 return await self._service.render(request.model_name, request.frame_id)
+            if request.request_id is not None:
+                request_id.current.set(request.request_id)
             return await self._answer_json(request)
         except BridgeError as exc:
-            if isinstance(exc, InternalError):
-                logger.error("%s", exc.detail)
-            return encode_error(exc, request)
+            log_failure(exc)
+            return encode_error(exc, request, request_id.current.get())
         except Exception:
             logger.exception("a bug: %r ended with a foreign exception", request)
-            return encode_error(InternalError("foreign exception"), request)
+            return encode_error(InternalError("foreign exception"), request, request_id.current.get())
 
-    async def _answer_json(self, request: Request) -> str:
+    async def _answer_json(self, request: JsonRequest) -> str:
         if isinstance(request, InferenceRequest):
-            return await self._inference(request)
-        if isinstance(request, ListModelsRequest):
-            models = await self._service.list_models()
-            return encode_json("list_models", models=models, count=len(models))
-        if isinstance(request, MetadataRequest):
-            return await self._metadata(request)
-        assert isinstance(request, VideoFrameRequest)
-        return await self._video_frame(request)
+            fields = await self._inference(request)
+        elif isinstance(request, ListModelsRequest):
+            fields = await self._models()
+        elif isinstance(request, MetadataRequest):
+            fields = await self._metadata(request)
+        else:
+            fields = await self._video_frame(request)
+        return encode_json(request.type, **fields, request_id=request_id.current.get())
 
-    async def _inference(self, request: InferenceRequest) -> str:
+    async def _models(self) -> Fields:
+        models = await self._service.list_models()
+        return {"models": models, "count": len(models)}
+
+    async def _inference(self, request: InferenceRequest) -> Fields:
         start_s = time.perf_counter()
         picture = await self._service.render_with_bounds(request.model_name, request.frame_id)
-        return encode_json(
-            "inference",
-            model_name=request.model_name,
-            frame_id=request.frame_id,
-            prediction_data=to_base64(picture.jpeg),
-            prediction_shape=jpeg_shape(picture.jpeg),
-            bounds=picture.bounds,
-            processing_time_ms=round((time.perf_counter() - start_s) * 1000, 3),
-        )
+        return {
+            "model_name": request.model_name,
+            "frame_id": request.frame_id,
+            "prediction_data": to_base64(picture.jpeg),
+            "prediction_shape": jpeg_shape(picture.jpeg),
+            "bounds": picture.bounds,
+            "processing_time_ms": round((time.perf_counter() - start_s) * 1000, 3),
+        }
 
-    async def _metadata(self, request: MetadataRequest) -> str:
+    async def _metadata(self, request: MetadataRequest) -> Fields:
         metadata = await self._service.metadata(request.model_name)
-        return encode_json(
-            "get_metadata",
-            model_name=metadata.model_name,
-            frame_count=metadata.frame_count,
-            fps=metadata.fps,
-            audio_mode=metadata.audio_mode,
-            available_videos=sorted(set(VIDEO_TYPES.values())),
-            bounds=metadata.bounds,
-        )
+        return {
+            "model_name": metadata.model_name,
+            "frame_count": metadata.frame_count,
+            "fps": metadata.fps,
+            "audio_mode": metadata.audio_mode,
+            "available_videos": sorted(set(VIDEO_TYPES.values())),
+            "bounds": metadata.bounds,
+        }
 
-    async def _video_frame(self, request: VideoFrameRequest) -> str:
+    async def _video_frame(self, request: VideoFrameRequest) -> Fields:
         jpeg = await self._service.video_frame(request.model_name, request.frame_id, request.video_type)
-        return encode_json(
-            "get_video_frame",
-            model_name=request.model_name,
-            frame_id=request.frame_id,
-            video_type=request.video_type,
-            frame_data=to_base64(jpeg),
-        )
+        return {
+            "model_name": request.model_name,
+            "frame_id": request.frame_id,
+            "video_type": request.video_type,
+            "frame_data": to_base64(jpeg),
+        }

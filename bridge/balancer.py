@@ -3,6 +3,8 @@
 A probe task per backend keeps its state; nothing else asks. A call that loses its connection marks the
 backend down at once, wakes its probe, and, since every request here is idempotent, is tried once on another.
 Once and no more: a request that brings Triton down must not bring them all down.
+
+Where backends are found by DNS, one more task follows its changes.
 """
 
 from __future__ import annotations
@@ -10,22 +12,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import TypeVar
 
-from bridge.config import BridgeConfig
-from bridge.errors import (
-    BackendLost,
-    BridgeError,
-    InferTimeout,
-    InternalError,
-    NoBackendReady,
-    UnknownModel,
-)
+from bridge.backend import Backend
+from bridge.config import MAX_BACKENDS, BridgeConfig
+from bridge.discovery import Discovery, Resolve, lookup
+from bridge.errors import BackendLost, BridgeError, NoBackendReady, NoneReadyInTime, UnknownModel
 from bridge.triton import TritonClient
 
-__all__ = ["Backend", "Balancer"]
+__all__ = ["Balancer"]
 
 Answer = TypeVar("Answer")
 Call = Callable[[TritonClient], Awaitable[Answer]]
@@ -33,88 +30,34 @@ Call = Callable[[TritonClient], Awaitable[Answer]]
 logger = logging.getLogger(__name__)
 
 
-class Backend:
-    """One Triton server and what is known about it.
-
-    Attributes:
-        ready: Whether the last probe or call found it ready.
-        inflight: Calls it hasn't answered yet.
-        total_requests: Calls it was given.
-        error_count: Calls it failed: lost, late or with an internal error; a bad request isn't its fault.
-    """
-
-    def __init__(self, address: str) -> None:
-        self.client = TritonClient(address)
-        self.address = address
-        self.ready = False
-        self.inflight = 0
-        self.total_requests = 0
-        self.error_count = 0
-        self._probe_due = asyncio.Event()
-
-    @contextlib.contextmanager
-    def lease(self) -> Iterator[TritonClient]:
-        """Lend the client for one call, and count the call."""
-        self.inflight += 1
-        self.total_requests += 1
-        try:
-            yield self.client
-        except (BackendLost, InferTimeout, InternalError) as exc:
-            self.error_count += 1
-            if isinstance(exc, BackendLost):
-                self._suspect(exc)
-            raise
-        finally:  # runs on success, error and cancellation alike
-            self.inflight -= 1
-
-    async def probe_forever(self, interval_s: float, timeout_s: float) -> None:
-        """Keep ``ready`` true to life: ask every ``interval_s``, and at once when a call was lost."""
-        while True:
-            await self.probe(timeout_s)
-            # not wait_for: before Python 3.12 it loses a cancellation that comes together with the event
-            timer = asyncio.get_running_loop().call_later(interval_s, self._probe_due.set)
-            try:
-                await self._probe_due.wait()
-            finally:
-                timer.cancel()
-
-    async def probe(self, timeout_s: float) -> None:
-        """Ask once whether Triton is ready."""
-        self._probe_due.clear()
-        ready = await self.client.is_server_ready(timeout_s)
-        if ready and self._probe_due.is_set():
-            return  # a call was lost while Triton's answer was under way: the next probe decides
-        if ready != self.ready:
-            logger.info("Triton at %s is %s", self.address, "ready" if ready else "not ready")
-        self.ready = ready
-
-    def _suspect(self, error: BackendLost) -> None:
-        if self.ready:
-            logger.warning("%s; it is out of the rotation", error)
-        self.ready = False
-        self._probe_due.set()
-
-
 class Balancer:
     """The backends of one bridge: ``async with Balancer(config) as balancer``.
 
-    On entry every backend was probed once; on exit the probes are stopped and the channels closed.
+    On entry every name was resolved and every backend probed once; on exit the probes are stopped and the
+    channels closed. Entering raises ``UnresolvableBackend`` for a host name that DNS doesn't know, and
+    ``NoneReadyInTime`` if none is ready within ``require_ready_s``, where that is set.
+
+    Attributes:
+        backends: Those that take calls, or will once they are ready; changes as DNS does.
     """
 
-    def __init__(self, config: BridgeConfig) -> None:
-        self.backends = [Backend(address) for address in config.backends]
+    def __init__(self, config: BridgeConfig, resolve: Resolve = lookup) -> None:
+        self.backends: list[Backend] = []
         self._config = config
-        self._probes: list[asyncio.Task[None]] = []
+        self._discovery = Discovery(config.addresses, resolve)
+        self._probes: dict[Backend, asyncio.Task[None]] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._following: asyncio.Task[None] | None = None
+        self._left_out: list[str] = []
         self._turn = 0
         self._choose = self._least_inflight if config.policy == "least_inflight" else self._round_robin
 
     async def __aenter__(self) -> Balancer:
-        config = self._config
-        await asyncio.gather(*(backend.probe(config.probe_timeout_s) for backend in self.backends))
-        self._probes = [
-            asyncio.create_task(backend.probe_forever(config.probe_interval_s, config.probe_timeout_s))
-            for backend in self.backends
-        ]
+        try:
+            await self._start()
+        except BaseException:
+            await self._stop()
+            raise
         return self
 
     async def __aexit__(
@@ -123,15 +66,17 @@ class Balancer:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        for probe in self._probes:
-            probe.cancel()
-        await asyncio.gather(*self._probes, return_exceptions=True)
-        await asyncio.gather(*(backend.client.close() for backend in self.backends))
+        await self._stop()
 
     @property
     def ready_count(self) -> int:
         """How many backends are ready now."""
         return sum(backend.ready for backend in self.backends)
+
+    @property
+    def unresolved_count(self) -> int:
+        """How many names had a failed lookup last; their known addresses stay."""
+        return len(self._discovery.failing)
 
     async def call(self, call: Call[Answer]) -> Answer:
         """Run ``call`` on a ready backend; if its connection is lost, run it once more on another.
@@ -176,8 +121,70 @@ class Balancer:
             raise self._no_backend_ready()
         return answers
 
-    async def _call_others(self, call: Call[Answer], asked: Backend, unknown: UnknownModel) -> Answer:
+    async def _start(self) -> None:
+        config = self._config
+        self.backends += map(Backend, (await self._discovery.start(config.resolve_timeout_s))[:MAX_BACKENDS])
+        await asyncio.gather(*(backend.probe(config.probe_timeout_s) for backend in self.backends))
+        if waiting := [backend.address for backend in self.backends if not backend.ready]:
+            logger.warning("not ready yet, and waited for: Triton at %s", ", ".join(waiting))
         for backend in self.backends:
+            self._start_probe(backend)
+        if self._discovery.dynamic:
+            self._following = asyncio.create_task(self._follow_dns())
+        if config.require_ready_s:
+            await self._wait_for_one(config.require_ready_s)
+
+    async def _stop(self) -> None:
+        tasks = [*self._probes.values(), *self._leaving, *filter(None, [self._following])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*(backend.client.close() for backend in self.backends))
+
+    async def _wait_for_one(self, timeout_s: float) -> None:
+        loop = asyncio.get_running_loop()
+        deadline_s = loop.time() + timeout_s
+        while not self.ready_count:
+            if loop.time() >= deadline_s:
+                raise NoneReadyInTime(timeout_s, [backend.address for backend in self.backends])
+            await asyncio.sleep(min(self._config.probe_interval_s, timeout_s))
+
+    def _start_probe(self, backend: Backend) -> None:
+        config = self._config
+        probing = backend.probe_forever(config.probe_interval_s, config.probe_timeout_s)
+        self._probes[backend] = asyncio.create_task(probing)
+
+    async def _follow_dns(self) -> None:
+        while True:
+            await asyncio.sleep(self._config.dns_interval_s)
+            self._update(await self._discovery.refresh())
+
+    def _update(self, addresses: Sequence[str]) -> None:
+        for backend in [backend for backend in self.backends if backend.address not in addresses]:
+            self._remove(backend)
+        known = {backend.address for backend in self.backends}
+        new = [address for address in addresses if address not in known]
+        room = MAX_BACKENDS - len(self.backends)
+        for address in new[:room]:
+            logger.info("Triton at %s has joined", address)
+            self.backends.append(Backend(address))
+            self._start_probe(self.backends[-1])
+        if new[room:] != self._left_out:
+            self._left_out = new[room:]
+            logger.warning("%d Tritons beyond %d are left out", len(self._left_out), MAX_BACKENDS)
+
+    def _remove(self, backend: Backend) -> None:
+        logger.info(
+            "Triton at %s is no longer in DNS: it leaves after %d calls", backend.address, backend.inflight
+        )
+        self.backends.remove(backend)
+        self._probes.pop(backend).cancel()
+        leaving = asyncio.create_task(backend.leave())
+        self._leaving.add(leaving)
+        leaving.add_done_callback(self._leaving.discard)
+
+    async def _call_others(self, call: Call[Answer], asked: Backend, unknown: UnknownModel) -> Answer:
+        for backend in tuple(self.backends):  # DNS may change them meanwhile
             if backend.ready and backend is not asked:
                 with contextlib.suppress(UnknownModel, BackendLost), backend.lease() as client:
                     return await call(client)

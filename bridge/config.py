@@ -9,19 +9,37 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import math
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from bridge.errors import ConfigError
+from bridge.logs import LOG_FORMATS
 
-__all__ = ["LOG_LEVELS", "POLICIES", "BridgeConfig", "env_name", "flag_name", "load_config"]
+__all__ = [
+    "GRPC_OFF",
+    "IMPORT_OFF",
+    "LOG_LEVELS",
+    "MAX_BACKENDS",
+    "POLICIES",
+    "BridgeConfig",
+    "env_name",
+    "flag_name",
+    "load_config",
+]
 
 POLICIES = ("round_robin", "least_inflight")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 MAX_BACKENDS = 20
-ADDRESS = re.compile(r"(?:[^\s:/\[\]]+|\[[0-9a-fA-F:.]+\]):([0-9]{1,5})")
+GRPC_OFF = -1
+IMPORT_OFF = "off"
+DEFAULT_BACKENDS = ("localhost:8001",)
+DEFAULT_START_PORT = 8001
+DEFAULT_PORT_STEP = 10
+ADDRESS = re.compile(r"(?:dns:///)?(?:[^\s:/\[\]]+|\[[0-9a-fA-F:.]+\]):([0-9]{1,5})")
 
 Parse = Callable[[str, str], Any]
 """Takes a setting's key and text, returns its value or raises ConfigError."""
@@ -34,7 +52,7 @@ def _parse_backends(key: str, text: str) -> tuple[str, ...]:
     for address in addresses:
         match = ADDRESS.fullmatch(address)
         if match is None or not 1 <= int(match.group(1)) <= 65535:
-            raise ConfigError(key, "addresses host:port", address)
+            raise ConfigError(key, "addresses host:port or dns:///host:port", address)
         if addresses.count(address) > 1:
             raise ConfigError(key, "every address once", f"{address} {addresses.count(address)} times")
     return addresses
@@ -48,7 +66,7 @@ def _parse_text(key: str, text: str) -> str:
 
 def _integer(low: int, high: int) -> Parse:
     def parse(key: str, text: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,12}", text.strip()) or not low <= int(text) <= high:
+        if not re.fullmatch(r"-?[0-9]{1,12}", text.strip()) or not low <= int(text) <= high:
             raise ConfigError(key, f"an integer from {low} to {high}", text)
         return int(text)
 
@@ -86,16 +104,39 @@ class BridgeConfig:
     """Settings of one bridge process; each field's meaning stands beside it, units are in the names."""
 
     backends: tuple[str, ...] = _setting(
-        ("localhost:8001",), _parse_backends, "Triton gRPC addresses, host:port, separated by commas; 1 to 20"
+        DEFAULT_BACKENDS,
+        _parse_backends,
+        "Triton gRPC addresses, 1 to 20, separated by commas; host:port, or dns:///host:port: all that DNS gives",
+    )
+    num_servers: int = _setting(
+        0, _integer(0, MAX_BACKENDS), "Tritons on this machine, in place of `BRIDGE_BACKENDS`; 0 takes those"
+    )
+    start_port: int = _setting(DEFAULT_START_PORT, _integer(1, 65535), "gRPC port of the first of them")
+    port_step: int = _setting(
+        DEFAULT_PORT_STEP,
+        _integer(1, 1000),
+        "ports from one of them to the next: as `embedded` has them, or 1",
     )
     host: str = _setting("127.0.0.1", _parse_text, "address to listen on; 0.0.0.0 for every interface")
     port: int = _setting(8086, _integer(0, 65535), "port to listen on; 0 takes a free one")
+    grpc_port: int = _setting(
+        50051, _integer(GRPC_OFF, 65535), "port of the gRPC service; 0 takes a free one, -1 switches it off"
+    )
     policy: str = _setting(
         "round_robin", _choice(POLICIES), "which ready backend is next: round_robin or least_inflight"
     )
     infer_timeout_s: float = _setting(5.0, _seconds(0.001, 600), "deadline of one call to Triton")
     probe_interval_s: float = _setting(0.5, _seconds(0.01, 60), "pause between two probes of a backend")
     probe_timeout_s: float = _setting(1.0, _seconds(0.01, 60), "deadline of one probe")
+    dns_interval_s: float = _setting(2.0, _seconds(0.01, 3600), "pause between two lookups of a dns:/// name")
+    resolve_timeout_s: float = _setting(
+        5.0, _seconds(0, 600), "how long a host name may stay unresolvable at the start"
+    )
+    require_ready_s: float = _setting(
+        0.0,
+        _seconds(0, 3600),
+        "how long the first Triton may take to be ready, else the bridge ends; 0 waits for none",
+    )
     metadata_ttl_s: float = _setting(
         5.0, _seconds(0, 3600), "how long a model's frame count, rate and bounds are remembered"
     )
@@ -109,7 +150,18 @@ class BridgeConfig:
     shutdown_timeout_s: float = _setting(
         10.0, _seconds(0.01, 600), "how long requests in flight have on SIGTERM"
     )
+    packages_dir: str = _setting(
+        IMPORT_OFF, _parse_text, "folder whose packages gRPC's LoadPackage may import; off: none"
+    )
+    avatars_dir: str = _setting("avatars", _parse_text, "folder that imported avatars are kept in")
+    model_repository: str = _setting(
+        "model_repository", _parse_text, "folder that their models are written to: the one Triton reads"
+    )
+    import_timeout_s: float = _setting(
+        600.0, _seconds(0.01, 86400), "how long an import, and loading it, may take"
+    )
     log_level: str = _setting("info", _choice(LOG_LEVELS), "debug, info, warning or error")
+    log_format: str = _setting("text", _choice(LOG_FORMATS), "text for people or json for programs")
 
     def __post_init__(self) -> None:
         """Check what was given in code the way text is checked.
@@ -120,6 +172,35 @@ class BridgeConfig:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             field.metadata["parse"](field.name, ",".join(value) if isinstance(value, tuple) else str(value))
+        self._check_servers()
+        self._check_import()
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Where Triton is: ``backends``, or ``num_servers`` on this machine."""
+        if not self.num_servers:
+            return self.backends
+        return tuple(f"localhost:{self.start_port + i * self.port_step}" for i in range(self.num_servers))
+
+    def _check_import(self) -> None:
+        if self.packages_dir == IMPORT_OFF:
+            return
+        if not Path(self.packages_dir).is_dir():
+            raise ConfigError("packages_dir", "a folder, or off", self.packages_dir)
+        if not os.access(self.model_repository, os.W_OK):
+            raise ConfigError("model_repository", "a folder that can be written", self.model_repository)
+
+    def _check_servers(self) -> None:
+        if self.num_servers and self.backends != DEFAULT_BACKENDS:
+            raise ConfigError("num_servers", "either it or backends", self.num_servers)
+        if not self.num_servers and (self.start_port, self.port_step) != (
+            DEFAULT_START_PORT,
+            DEFAULT_PORT_STEP,
+        ):
+            raise ConfigError("num_servers", "1 to 20 beside start_port or port_step", self.num_servers)
+        last_port = self.start_port + (self.num_servers - 1) * self.port_step
+        if last_port > 65535:
+            raise ConfigError("start_port", f"ports up to 65535 for {self.num_servers} servers", last_port)
 
 
 def env_name(field_name: str) -> str:

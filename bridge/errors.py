@@ -3,6 +3,8 @@
     BridgeError
     ├── ConfigError        config             start-up only
     ├── ListenError        listen             start-up only
+    ├── UnresolvableBackend  unresolvable     start-up only
+    ├── NoneReadyInTime    none_ready         start-up only
     ├── BadRequest         bad_request
     ├── MessageTooLarge    message_too_large
     ├── InvalidFrameId     invalid_frame_id
@@ -10,6 +12,9 @@
     ├── NoBackendReady     unavailable
     ├── InferTimeout       timeout
     ├── BackendLost        backend_lost       between triton.py and balancer.py only
+    ├── Unimplemented      unimplemented      gRPC only
+    ├── PackageRefused     package_refused    gRPC only
+    ├── ImportFailed       import_failed      gRPC only
     └── InternalError      internal
 
 An exception holds facts; its ``str`` is a sentence that clients may read, its ``code`` is for programs.
@@ -17,18 +22,26 @@ An exception holds facts; its ``str`` is a sentence that clients may read, its `
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 __all__ = [
+    "START_ERRORS",
     "BackendLost",
     "BadRequest",
     "BridgeError",
     "ConfigError",
+    "ImportFailed",
     "InferTimeout",
     "InternalError",
     "InvalidFrameId",
     "ListenError",
     "MessageTooLarge",
     "NoBackendReady",
+    "NoneReadyInTime",
+    "PackageRefused",
+    "Unimplemented",
     "UnknownModel",
+    "UnresolvableBackend",
     "shown",
 ]
 
@@ -67,6 +80,42 @@ class ListenError(BridgeError):
 
     def __str__(self) -> str:
         return f"expected to listen on port {self.port} of {self.host}, got: {self.reason}"
+
+    @classmethod
+    def of(cls, host: str, port: int, error: OSError) -> ListenError:
+        """Return the error with the system's reason, which asyncio wraps into a sentence of its own."""
+        text = (error.strerror or str(error)).lower()
+        return cls(host, port, "address already in use" if "in use" in text else text)
+
+
+class UnresolvableBackend(BridgeError):
+    """Raised at start-up when DNS doesn't know a backend's host."""
+
+    code = "unresolvable"
+
+    def __init__(self, backend: str, reason: str) -> None:
+        self.backend = backend
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"expected to resolve the host of Triton at {self.backend}, got: {self.reason}"
+
+
+class NoneReadyInTime(BridgeError):
+    """Raised at start-up when a Triton is required to be ready and none is in time."""
+
+    code = "none_ready"
+
+    def __init__(self, timeout_s: float, addresses: Sequence[str]) -> None:
+        self.timeout_s = timeout_s
+        self.addresses = addresses
+
+    def __str__(self) -> str:
+        return f"expected a Triton to be ready within {self.timeout_s:g} s, got none at {', '.join(self.addresses)}"
+
+
+START_ERRORS = (ConfigError, ListenError, UnresolvableBackend, NoneReadyInTime)
+"""What ends a bridge before it serves; no client ever sees them."""
 
 
 class BadRequest(BridgeError):
@@ -157,6 +206,38 @@ class BackendLost(BridgeError):
 
     def __str__(self) -> str:
         return f"expected an answer of Triton at {self.address}, got: {self.detail}"
+
+
+class Unimplemented(BridgeError):
+    """Raised for a call that nothing behind the bridge can answer."""
+
+    code = "unimplemented"
+
+    def __init__(self, call: str, instead: str) -> None:
+        self.call = call
+        self.instead = instead
+
+    def __str__(self) -> str:
+        return f"expected a call that is implemented, such as {self.instead}, got {self.call}"
+
+
+class PackageRefused(BadRequest):
+    """Raised when a client may not import this package, or none at all."""
+
+    code = "package_refused"
+
+
+class ImportFailed(BridgeError):
+    """Raised when a package cannot be imported or loaded; ``sentence`` is the importer's or Triton's."""
+
+    code = "import_failed"
+
+    def __init__(self, name: str, sentence: str) -> None:
+        self.name = name
+        self.sentence = sentence
+
+    def __str__(self) -> str:
+        return f"expected to import {shown(self.name)}, got: {self.sentence}"
 
 
 class InternalError(BridgeError):

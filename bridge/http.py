@@ -20,6 +20,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
+from bridge import request_id
 from bridge.balancer import Balancer
 from bridge.errors import (
     BadRequest,
@@ -31,6 +32,7 @@ from bridge.errors import (
     UnknownModel,
     shown,
 )
+from bridge.logs import log_failure
 from bridge.metrics import CONTENT_TYPE, Metrics
 from bridge.service import Service
 
@@ -100,19 +102,25 @@ class Routes:
         method = getattr(request, "method", "GET")
         if path in WEBSOCKET_PATHS and "websocket" in request.headers.get("Upgrade", "").lower():
             return None
+        request_id.current.set(request_id.of_http(request.path, request.headers))
+        response = await self._respond(method, path)
+        response.headers[request_id.HEADER] = request_id.current.get()
+        logger.debug("%s %s: %d", method, shown(path), response.status_code)
+        if method == "HEAD":
+            response.body = b""
+        return response
+
+    async def _respond(self, method: str, path: str) -> Response:
         if method not in ("GET", "HEAD"):
             error = _error_body("method_not_allowed", f"method: expected GET or HEAD, got {shown(method)}")
             return _response(HTTPStatus.METHOD_NOT_ALLOWED, JSON_TYPE, error, Allow="GET, HEAD")
         try:
-            response = await self._route(path)
+            return await self._route(path)
         except BridgeError as exc:
-            response = _error_response(exc)
+            return _error_response(exc)
         except Exception:
             logger.exception("a bug: %s ended with a foreign exception", shown(path))
-            response = _error_response(InternalError("foreign exception"))
-        if method == "HEAD":
-            response.body = b""
-        return response
+            return _error_response(InternalError("foreign exception"))
 
     async def _route(self, path: str) -> Response:
         if path == "/health":
@@ -190,8 +198,7 @@ def _error_body(code: str, sentence: str) -> bytes:
 
 
 def _error_response(error: BridgeError) -> Response:
-    if isinstance(error, InternalError):
-        logger.error("%s", error.detail)
+    log_failure(error)
     status = STATUS_OF_ERROR.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR)
     return _response(status, JSON_TYPE, _error_body(error.code, str(error)))
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -10,11 +12,13 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-__all__ = ["CONTENT_TYPE", "OK", "BackendState", "Metrics"]
+__all__ = ["CANCELLED", "CONTENT_TYPE", "OK", "FrameTimes", "Metrics", "Watched"]
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 OK = "ok"
-"""The outcome code of an answered frame; the others are those of ``errors.py``, and ``cancelled``."""
+"""The outcome code of an answered frame; the others are those of ``errors.py``, and CANCELLED."""
+
+CANCELLED = "cancelled"
 
 DURATION_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12)
 
@@ -29,6 +33,35 @@ class BackendState(Protocol):
     error_count: int
 
 
+class Watched(Protocol):
+    """What has the backends, and follows their names in DNS."""
+
+    @property
+    def backends(self) -> Sequence[BackendState]:
+        """Its backends now."""
+
+    @property
+    def unresolved_count(self) -> int:
+        """How many names had a failed lookup last."""
+
+
+@dataclass
+class FrameTimes:
+    """The answered frames of one model, and how long they took."""
+
+    count: int = 0
+    total_s: float = 0.0
+    min_s: float = math.inf
+    max_s: float = 0.0
+
+    def add(self, duration_s: float) -> None:
+        """Count one frame."""
+        self.count += 1
+        self.total_s += duration_s
+        self.min_s = min(self.min_s, duration_s)
+        self.max_s = max(self.max_s, duration_s)
+
+
 class Metrics:
     """The metrics of one bridge, in a registry of its own.
 
@@ -36,6 +69,7 @@ class Metrics:
         connections: WebSocket connections that are open.
         requests_inflight: WebSocket requests read and not yet answered.
         sent_bytes: Bytes of WebSocket answers, without framing.
+        rpcs: Answers of the gRPC service, by method and outcome.
     """
 
     def __init__(self) -> None:
@@ -65,11 +99,21 @@ class Metrics:
             buckets=DURATION_BUCKETS_S,
             registry=self._registry,
         )
-        self._known_models: set[str] = set()
+        self.rpcs = Counter(
+            "lipsync_bridge_rpcs",
+            "Answers of the gRPC service, by method and outcome: ok, an error's code, or cancelled",
+            ["method", "code"],
+            registry=self._registry,
+        )
+        self._times: dict[str, FrameTimes] = {}
 
-    def watch(self, backends: Sequence[BackendState]) -> None:
-        """Report the state of ``backends``, as it is whenever the metrics are read."""
-        self._registry.register(_BackendCollector(backends))
+    def watch(self, balancer: Watched) -> None:
+        """Report the state of the backends, as it is whenever the metrics are read."""
+        self._registry.register(_BackendCollector(balancer))
+
+    def frame_times(self, model_name: str) -> FrameTimes:
+        """Return what was counted of a model's answered frames."""
+        return self._times.get(model_name, FrameTimes())
 
     def count_frame(self, model_name: str, code: str, duration_s: float) -> None:
         """Count one frame and its outcome.
@@ -77,9 +121,9 @@ class Metrics:
         Only a model that answered before becomes a label, else any client could make up labels without end.
         """
         if code == OK:
-            self._known_models.add(model_name)
+            self._times.setdefault(model_name, FrameTimes()).add(duration_s)
             self._duration.observe(duration_s)
-        label = model_name if model_name in self._known_models else ""
+        label = model_name if model_name in self._times else ""
         self._frames.labels(label, code).inc()
 
     def render(self) -> bytes:
@@ -90,8 +134,8 @@ class Metrics:
 class _BackendCollector(Collector):
     """Reads the backends' own counts, so that nothing is counted twice."""
 
-    def __init__(self, backends: Sequence[BackendState]) -> None:
-        self._backends = backends
+    def __init__(self, balancer: Watched) -> None:
+        self._balancer = balancer
 
     def collect(self) -> Iterable[Metric]:
         up = GaugeMetricFamily("lipsync_bridge_backend_up", "1 while a Triton is ready", labels=["backend"])
@@ -104,9 +148,14 @@ class _BackendCollector(Collector):
         errors = CounterMetricFamily(
             "lipsync_bridge_backend_errors", "Calls a Triton lost, left late or failed", labels=["backend"]
         )
-        for backend in self._backends:
+        for backend in self._balancer.backends:
             up.add_metric([backend.address], float(backend.ready))
             inflight.add_metric([backend.address], backend.inflight)
             requests.add_metric([backend.address], backend.total_requests)
             errors.add_metric([backend.address], backend.error_count)
-        return up, inflight, requests, errors
+        unresolved = GaugeMetricFamily(
+            "lipsync_bridge_dns_names_unresolved",
+            "dns:/// names whose last lookup failed",
+            value=self._balancer.unresolved_count,
+        )
+        return up, inflight, requests, errors, unresolved

@@ -11,8 +11,9 @@ import binascii
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
+from bridge import request_id
 from bridge.errors import BadRequest, BridgeError, InvalidFrameId, MessageTooLarge, shown
 
 __all__ = [
@@ -20,11 +21,14 @@ __all__ = [
     "VIDEO_TYPES",
     "FrameRequest",
     "InferenceRequest",
+    "JsonRequest",
     "ListModelsRequest",
     "MetadataRequest",
     "Request",
     "VideoFrameRequest",
     "check_frame_id",
+    "check_model_name",
+    "check_video_type",
     "encode_error",
     "encode_frame_request",
     "encode_json",
@@ -56,32 +60,44 @@ class FrameRequest:
 class InferenceRequest:
     """A JSON request for a frame: answer with the JPEG in base64, its shape and its bounds."""
 
+    type: ClassVar = "inference"
     model_name: str
     frame_id: int
+    request_id: str | None = None
 
 
 @dataclass(frozen=True)
 class ListModelsRequest:
     """A JSON request for the names of all avatars."""
 
+    type: ClassVar = "list_models"
+    request_id: str | None = None
+
 
 @dataclass(frozen=True)
 class MetadataRequest:
     """A JSON request for an avatar's frame count, rate, audio mode and first bounds."""
 
+    type: ClassVar = "get_metadata"
     model_name: str
+    request_id: str | None = None
 
 
 @dataclass(frozen=True)
 class VideoFrameRequest:
     """A JSON request for a source picture; ``video_type`` is ``full_body`` or ``rois_320``."""
 
+    type: ClassVar = "get_video_frame"
     model_name: str
     frame_id: int
     video_type: str
+    request_id: str | None = None
 
 
-Request = FrameRequest | InferenceRequest | ListModelsRequest | MetadataRequest | VideoFrameRequest
+JsonRequest = InferenceRequest | ListModelsRequest | MetadataRequest | VideoFrameRequest
+"""A text request; its ``request_id`` is the sender's own, if it gave one."""
+
+Request = FrameRequest | JsonRequest
 
 
 def parse(message: str | bytes, max_message_bytes: int) -> Request:
@@ -108,6 +124,32 @@ def check_frame_id(frame_id: int) -> int:
     return frame_id
 
 
+def check_model_name(name: object) -> str:
+    """Return ``name`` if some model may have it.
+
+    Raises:
+        BadRequest: If it isn't a string of 1 to 255 bytes of UTF-8.
+    """
+    try:
+        # JSON can spell half a surrogate pair, which no UTF-8 can carry on to Triton
+        if isinstance(name, str) and 1 <= len(name.encode()) <= 255:
+            return name
+    except UnicodeEncodeError:
+        pass
+    raise BadRequest("model_name", "a string of 1 to 255 bytes", shown(name))
+
+
+def check_video_type(video_type: object) -> str:
+    """Return what a spelling of a video type means.
+
+    Raises:
+        BadRequest: If it is none.
+    """
+    if not isinstance(video_type, str) or video_type not in VIDEO_TYPES:
+        raise BadRequest("video_type", _one_of(sorted(set(VIDEO_TYPES.values()))), shown(video_type))
+    return VIDEO_TYPES[video_type]
+
+
 def encode_frame_request(model_name: str, frame_id: int) -> bytes:
     """Write the binary request that ``parse`` reads: the other direction, for tests and load generators.
 
@@ -127,8 +169,8 @@ def encode_json(kind: str, **fields: object) -> str:
     return json.dumps({"type": kind, "success": True, **fields})
 
 
-def encode_error(error: BridgeError, request: Request | None) -> str:
-    """Write an error; ``request`` is None when the message wasn't one."""
+def encode_error(error: BridgeError, request: Request | None, number: str) -> str:
+    """Write an error; ``request`` is None when the message wasn't one, ``number`` is the request's id."""
     return json.dumps(
         {
             "type": "error",
@@ -137,6 +179,7 @@ def encode_error(error: BridgeError, request: Request | None) -> str:
             "error": str(error),
             "model_name": getattr(request, "model_name", None),
             "frame_id": getattr(request, "frame_id", None),
+            "request_id": number,
         }
     )
 
@@ -163,15 +206,15 @@ def _parse_binary(message: bytes) -> FrameRequest:
 
 def _parse_text(message: str) -> Request:
     fields = _parse_object(message)
-    kind = fields.get("type")
-    if kind == "inference":
-        return InferenceRequest(_model_name(fields), _frame_id(fields))
-    if kind == "list_models":
-        return ListModelsRequest()
-    if kind == "get_metadata":
-        return MetadataRequest(_model_name(fields))
-    if kind == "get_video_frame":
-        return VideoFrameRequest(_model_name(fields), _frame_id(fields), _video_type(fields))
+    kind, own_id = fields.get("type"), _request_id(fields)
+    if kind == InferenceRequest.type:
+        return InferenceRequest(_model_name(fields), _frame_id(fields), own_id)
+    if kind == ListModelsRequest.type:
+        return ListModelsRequest(own_id)
+    if kind == MetadataRequest.type:
+        return MetadataRequest(_model_name(fields), own_id)
+    if kind == VideoFrameRequest.type:
+        return VideoFrameRequest(_model_name(fields), _frame_id(fields), _video_type(fields), own_id)
     raise BadRequest(
         "type", _one_of(["inference", "list_models", "get_metadata", "get_video_frame"]), shown(kind)
     )
@@ -187,15 +230,15 @@ def _parse_object(message: str) -> dict[str, Any]:
     return fields
 
 
+def _request_id(fields: dict[str, Any]) -> str | None:
+    own_id = fields.get("request_id")
+    if own_id is None or (isinstance(own_id, str) and request_id.PATTERN.fullmatch(own_id)):
+        return own_id
+    raise BadRequest("request_id", f"a string of {request_id.PATTERN.pattern}", shown(own_id))
+
+
 def _model_name(fields: dict[str, Any]) -> str:
-    name = fields.get("model_name")
-    try:
-        # JSON can spell half a surrogate pair, which no UTF-8 can carry on to Triton
-        if isinstance(name, str) and 1 <= len(name.encode()) <= 255:
-            return name
-    except UnicodeEncodeError:
-        pass
-    raise BadRequest("model_name", "a string of 1 to 255 bytes", shown(name))
+    return check_model_name(fields.get("model_name"))
 
 
 def _frame_id(fields: dict[str, Any]) -> int:
@@ -206,10 +249,7 @@ def _frame_id(fields: dict[str, Any]) -> int:
 
 
 def _video_type(fields: dict[str, Any]) -> str:
-    video_type = fields.get("video_type")
-    if not isinstance(video_type, str) or video_type not in VIDEO_TYPES:
-        raise BadRequest("video_type", _one_of(sorted(set(VIDEO_TYPES.values()))), shown(video_type))
-    return VIDEO_TYPES[video_type]
+    return check_video_type(fields.get("video_type"))
 
 
 def _one_of(names: Sequence[str]) -> str:

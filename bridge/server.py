@@ -11,12 +11,15 @@ from collections.abc import AsyncIterator
 from websockets.asyncio.server import Server, ServerConnection
 from websockets.asyncio.server import serve as serve_websockets
 from websockets.frames import CloseCode
+from websockets.http11 import Request, Response
 
+from bridge import request_id
 from bridge.answer import Answerer
 from bridge.balancer import Balancer
-from bridge.config import BridgeConfig
+from bridge.config import GRPC_OFF, BridgeConfig
 from bridge.errors import ListenError
 from bridge.http import STATIC_FOLDER, Routes, load_static_files
+from bridge.lipsyncsrv.server import GrpcServer
 from bridge.metrics import Metrics
 from bridge.service import Service
 from bridge.session import Session
@@ -45,6 +48,8 @@ async def serve(config: BridgeConfig) -> AsyncIterator[Bridge]:
 
     Raises:
         ListenError: If the address cannot be listened on, for example because the port is in use.
+        UnresolvableBackend: If DNS doesn't know a backend's host.
+        NoneReadyInTime: If no backend is ready within ``require_ready_s``, where that is set.
     """
     async with Balancer(config) as balancer:
         bridge = Bridge(config, balancer)
@@ -68,8 +73,10 @@ class Bridge:
         self.port = config.port
         self._config = config
         self._metrics = Metrics()
-        self._metrics.watch(balancer.backends)
-        service = Service(config, balancer, self._metrics)
+        self._metrics.watch(balancer)
+        self._service = service = Service(config, balancer, self._metrics)
+        grpc_server = GrpcServer(config, balancer, service, self._metrics)
+        self._grpc = None if config.grpc_port == GRPC_OFF else grpc_server
         self._routes = Routes(service, balancer, self._metrics, load_static_files(STATIC_FOLDER))
         self._answerer = Answerer(service, config.max_message_bytes)
         self._sessions: set[Session] = set()
@@ -82,12 +89,30 @@ class Bridge:
         host = {"0.0.0.0": "localhost", "::": "localhost"}.get(self._config.host, self._config.host)
         return f"http://[{host}]:{self.port}/" if ":" in host else f"http://{host}:{self.port}/"
 
+    @property
+    def grpc_address(self) -> str | None:
+        """Where the gRPC service listens, None if it doesn't."""
+        if self._grpc is None:
+            return None
+        host = self._config.host
+        return f"[{host}]:{self._grpc.port}" if ":" in host else f"{host}:{self._grpc.port}"
+
     async def start(self) -> None:
         """Listen.
 
         Raises:
-            ListenError: If the address cannot be listened on.
+            ListenError: If one of the addresses cannot be listened on.
         """
+        await self._listen()
+        if self._grpc is not None:
+            try:
+                await self._grpc.start()
+            except BaseException:
+                self._server.close()
+                await self._server.wait_closed()
+                raise
+
+    async def _listen(self) -> None:
         config = self._config
         try:
             self._server = await serve_websockets(
@@ -95,6 +120,7 @@ class Bridge:
                 config.host,
                 config.port,
                 process_request=self._routes.process_request,
+                process_response=_name_connection,
                 server_header=None,
                 compression=None,  # a JPEG doesn't get any smaller
                 # a client under backpressure has its pong behind requests that aren't read yet: TCP tells who is gone
@@ -105,7 +131,7 @@ class Bridge:
                 close_timeout=CLOSE_TIMEOUT_S,
             )
         except OSError as exc:
-            raise ListenError(config.host, config.port, _reason(exc)) from exc
+            raise ListenError.of(config.host, config.port, exc) from exc
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
@@ -114,6 +140,12 @@ class Bridge:
         self._server.close(close_connections=False)
         for session in self._sessions:
             session.drain()
+        ending = [self._end_websockets()]
+        if self._grpc is not None:
+            ending.append(self._grpc.stop())
+        await asyncio.gather(*ending)
+
+    async def _end_websockets(self) -> None:
         try:
             await asyncio.wait_for(self._server.wait_closed(), self._config.shutdown_timeout_s)
         except asyncio.TimeoutError:
@@ -128,12 +160,24 @@ class Bridge:
             await websocket.close(CloseCode.GOING_AWAY)
             return
         _keep_alive(websocket)
-        session = Session(websocket, self._answerer, self._config, self._metrics)
+        assert websocket.response is not None
+        connection_id = websocket.response.headers[request_id.HEADER]
+        request_id.current.set(connection_id)
+        session = Session(websocket, self._answerer, self._config, self._metrics, connection_id)
         self._sessions.add(session)
+        logger.info("connection of %s opened", websocket.remote_address[0])
         try:
             await session.run()
         finally:
             self._sessions.remove(session)
+            logger.info("connection closed after %d requests", session.requests)
+
+
+def _name_connection(connection: ServerConnection, request: Request, response: Response) -> Response:
+    """Tell the client its connection's id, which its requests' ids begin with."""
+    if request_id.HEADER not in response.headers:  # plain HTTP comes by here, too
+        response.headers[request_id.HEADER] = request_id.of_http(request.path, request.headers)
+    return response
 
 
 def _keep_alive(websocket: ServerConnection) -> None:
@@ -141,9 +185,3 @@ def _keep_alive(websocket: ServerConnection) -> None:
     connection = websocket.transport.get_extra_info("socket")
     for level, option, value in KEEP_ALIVE:
         connection.setsockopt(level, option, value)
-
-
-def _reason(error: OSError) -> str:
-    # asyncio wraps the system's words into a sentence of its own
-    text = (error.strerror or str(error)).lower()
-    return "address already in use" if "in use" in text else text

@@ -10,11 +10,19 @@ from dataclasses import dataclass
 from bridge.balancer import Balancer
 from bridge.config import BridgeConfig
 from bridge.errors import BadRequest, BridgeError, InternalError, UnknownModel
-from bridge.metrics import OK, Metrics
+from bridge.metrics import CANCELLED, OK, Metrics
 from bridge.protocol import check_frame_id
-from bridge.triton import InferResponse, bytes_output, encode_request, frame_request, int32_output, raw_output
+from bridge.triton import (
+    InferResponse,
+    ModelConfig,
+    bytes_output,
+    encode_request,
+    frame_request,
+    int32_output,
+    raw_output,
+)
 
-__all__ = ["Metadata", "Picture", "Service"]
+__all__ = ["Metadata", "Picture", "Placement", "Service"]
 
 # Triton's response cache keeps the outputs that the first caller asked for, and answers every later caller with
 # them alone. So a frame is always asked for whole, also where only the JPEG is wanted.
@@ -41,6 +49,14 @@ class Picture:
 
     jpeg: memoryview
     bounds: list[int]
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where an avatar's network runs (``cpu`` or ``cuda``), and what makes it fast there."""
+
+    device: str
+    optimizations: list[str]
 
 
 class Service:
@@ -111,9 +127,19 @@ class Service:
         answer = await self._balancer.call(lambda triton: triton.infer(request, self._timeout_s))
         return bytes_output(answer, "jpeg")
 
+    async def placement(self, model_name: str) -> Placement:
+        """Return where an avatar's network runs, and how, by Triton's own account."""
+        try:
+            network, ensemble = await asyncio.gather(
+                self._model_config(f"{model_name}_unet"), self._model_config(model_name)
+            )
+        except UnknownModel as exc:
+            raise UnknownModel(model_name) from exc  # in the caller's words
+        return _read_placement(network, ensemble)
+
     async def _render(self, model_name: str, frame_id: int) -> InferResponse:
         start_s = time.perf_counter()
-        code = "cancelled"
+        code = CANCELLED
         try:
             response = await self._infer(model_name, check_frame_id(frame_id), FRAME_OUTPUTS)
             code = OK
@@ -122,7 +148,10 @@ class Service:
             code = exc.code
             raise
         finally:
-            self._metrics.count_frame(model_name, code, time.perf_counter() - start_s)
+            duration_s = time.perf_counter() - start_s
+            self._metrics.count_frame(model_name, code, duration_s)
+            if logger.isEnabledFor(logging.DEBUG):
+                logger.debug("%s/%d: %s in %.2f ms", model_name, frame_id, code, duration_s * 1000)
 
     async def _infer(self, model_name: str, frame_id: int, outputs: tuple[str, ...]) -> InferResponse:
         request = frame_request(model_name, frame_id, outputs)
@@ -131,13 +160,15 @@ class Service:
     async def _ask_for_metadata(self, model_name: str) -> Metadata:
         frames_name = f"{model_name}_frames"
         try:
-            parameters = await self._balancer.call(
-                lambda triton: triton.get_model_parameters(frames_name, self._timeout_s)
-            )
+            config = await self._model_config(frames_name)
             response = await self._infer(frames_name, 0, ("bounds",))
         except UnknownModel as exc:
             raise UnknownModel(model_name) from exc  # in the caller's words
+        parameters = {key: value.string_value for key, value in config.parameters.items()}
         return _read_metadata(model_name, parameters, int32_output(response, "bounds"))
+
+    async def _model_config(self, model_name: str) -> ModelConfig:
+        return await self._balancer.call(lambda triton: triton.get_model_config(model_name, self._timeout_s))
 
 
 def _read_metadata(model_name: str, parameters: dict[str, str], bounds: list[int]) -> Metadata:
@@ -153,3 +184,17 @@ def _read_metadata(model_name: str, parameters: dict[str, str], bounds: list[int
         raise InternalError(
             f"model '{model_name}_frames': expected frame_count, fps and audio_mode, got {parameters}"
         ) from exc
+
+
+def _read_placement(network: ModelConfig, ensemble: ModelConfig) -> Placement:
+    groups = network.instance_group
+    on_gpu = any(group.kind == group.KIND_GPU for group in groups)
+    instances = sum(group.count for group in groups)
+    optimizations = [network.backend]
+    if network.HasField("dynamic_batching"):
+        optimizations.append("dynamic_batching")
+    if instances > 1:
+        optimizations.append(f"{instances}_instances")
+    if ensemble.response_cache.enable:
+        optimizations.append("response_cache")
+    return Placement("cuda" if on_gpu else "cpu", optimizations)

@@ -29,14 +29,24 @@ class Session:
     """One connection: ``await Session(...).run()`` returns when it has ended.
 
     However it ends, its requests in flight are cancelled, and so give back their backends.
+
+    Attributes:
+        requests: How many were read so far; each one's id is the connection's with this number.
     """
 
     def __init__(
-        self, websocket: ServerConnection, answerer: Answerer, config: BridgeConfig, metrics: Metrics
+        self,
+        websocket: ServerConnection,
+        answerer: Answerer,
+        config: BridgeConfig,
+        metrics: Metrics,
+        connection_id: str,
     ) -> None:
         self._websocket = websocket
         self._answerer = answerer
         self._metrics = metrics
+        self._connection_id = connection_id
+        self.requests = 0
         self._send_timeout_s = config.send_timeout_s
         self._window = asyncio.Semaphore(config.max_inflight)
         self._answers: asyncio.Queue[asyncio.Task[Message]] = asyncio.Queue()  # bounded by the window
@@ -72,7 +82,9 @@ class Session:
                 # before recv: a message is never read without being answered
                 await self._window.acquire()
                 message = await self._websocket.recv()
-                self._answers.put_nowait(asyncio.create_task(self._answerer.answer(message)))
+                self.requests += 1
+                answering = self._answerer.answer(message, f"{self._connection_id}-{self.requests}")
+                self._answers.put_nowait(asyncio.create_task(answering))
                 self._metrics.requests_inflight.inc()
         except ConnectionClosed:
             return

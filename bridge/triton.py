@@ -13,12 +13,14 @@ from typing import TypeAlias
 
 import grpc
 import grpc.aio
-from tritonclient.grpc import service_pb2, service_pb2_grpc
+from tritonclient.grpc import model_config_pb2, service_pb2, service_pb2_grpc
 
+from bridge import request_id
 from bridge.errors import (
     BackendLost,
     BadRequest,
     BridgeError,
+    ImportFailed,
     InferTimeout,
     InternalError,
     InvalidFrameId,
@@ -29,6 +31,7 @@ __all__ = [
     "FACE_SHAPE",
     "InferRequest",
     "InferResponse",
+    "ModelConfig",
     "TritonClient",
     "bytes_output",
     "encode_request",
@@ -39,6 +42,7 @@ __all__ = [
 
 InferRequest: TypeAlias = service_pb2.ModelInferRequest
 InferResponse: TypeAlias = service_pb2.ModelInferResponse
+ModelConfig: TypeAlias = model_config_pb2.ModelConfig
 
 FACE_SHAPE = (1, 320, 320, 3)
 """A batch of one uint8 BGR face, as ``<avatar>_frames`` gives and ``jpeg_encode`` takes it."""
@@ -59,6 +63,7 @@ CHANNEL_OPTIONS = (
 
 LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
 UNKNOWN_MODEL = "Request for unknown model"
+LOADING_REFUSED = "explicit model load / unload is not allowed"
 FRAME_ID_REFUSED = re.compile(r"frame_id -?\d+ is outside")
 INT32 = struct.Struct("<i")
 LENGTH = struct.Struct("<I")
@@ -112,14 +117,29 @@ class TritonClient:
             raise self._translated(exc, "repository index", timeout_s) from exc
         return [model.name for model in response.models if model.state == "READY"]
 
-    async def get_model_parameters(self, model_name: str, timeout_s: float) -> dict[str, str]:
-        """Return the ``parameters`` of a model's configuration."""
+    async def get_model_config(self, model_name: str, timeout_s: float) -> ModelConfig:
+        """Return a model's configuration, as Triton completed it."""
         request = service_pb2.ModelConfigRequest(name=model_name)
         try:
             response = await self._stub.ModelConfig(request, timeout=timeout_s)
         except grpc.aio.AioRpcError as exc:
             raise self._translated(exc, model_name, timeout_s) from exc
-        return {key: value.string_value for key, value in response.config.parameters.items()}
+        return response.config
+
+    async def load_model(self, model_name: str, timeout_s: float) -> None:
+        """Load a model, or load it again, with the models it is made of.
+
+        Raises:
+            ImportFailed: If Triton cannot load it, or was not started to load models on demand.
+        """
+        request = service_pb2.RepositoryModelLoadRequest(model_name=model_name)
+        try:
+            await self._stub.RepositoryModelLoad(request, timeout=timeout_s)
+        except grpc.aio.AioRpcError as exc:
+            # on demand not allowed: UNAVAILABLE, too
+            if exc.code() in LOST and LOADING_REFUSED not in (exc.details() or ""):
+                raise BackendLost(self.address, exc.details() or "") from exc
+            raise ImportFailed(model_name, f"Triton at {self.address}: {exc.details()}") from exc
 
     def _translated(self, exc: grpc.aio.AioRpcError, model_name: str, timeout_s: float) -> BridgeError:
         code, detail = exc.code(), exc.details() or ""
@@ -138,7 +158,7 @@ class TritonClient:
 
 
 def frame_request(model_name: str, frame_id: int, outputs: tuple[str, ...]) -> InferRequest:
-    """Return the request for ``outputs`` of one frame, as a batch of one.
+    """Return the request for ``outputs`` of one frame, as a batch of one, with the current request's id.
 
     Args:
         model_name: An avatar or its ``_frames`` model.
@@ -147,13 +167,14 @@ def frame_request(model_name: str, frame_id: int, outputs: tuple[str, ...]) -> I
     """
     request = service_pb2.ModelInferRequest()
     request.CopyFrom(_frame_request_template(model_name, outputs))
+    request.id = request_id.current.get()
     request.raw_input_contents.append(INT32.pack(frame_id))
     return request
 
 
 def encode_request(image: bytes) -> InferRequest:
     """Return the request that has ``jpeg_encode`` make a JPEG of one face, of ``FACE_SHAPE``."""
-    request = service_pb2.ModelInferRequest(model_name="jpeg_encode")
+    request = service_pb2.ModelInferRequest(model_name="jpeg_encode", id=request_id.current.get())
     request.inputs.add(name="image", datatype="UINT8", shape=FACE_SHAPE)
     request.outputs.add(name="jpeg")
     request.raw_input_contents.append(image)

@@ -16,8 +16,8 @@ import uvloop
 
 import bridge.server
 import embedded
-from bridge.config import BridgeConfig
-from bridge.errors import ConfigError, ListenError
+from bridge.config import GRPC_OFF, BridgeConfig
+from bridge.errors import START_ERRORS
 from embedded import EmbeddedConfig, EmbeddedError
 
 __all__ = ["main"]
@@ -33,12 +33,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--triton-port", type=int, default=8000, help="first of Triton's three ports (default: 8000)"
     )
+    parser.add_argument(
+        "--grpc-port", type=int, default=GRPC_OFF, help="port of the bridge's gRPC service (default: off)"
+    )
     parser.add_argument("--verbose", action="store_true", help="show Triton's log")
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO if args.verbose else logging.ERROR, format="%(message)s")
     try:
-        uvloop.run(_serve(args, BridgeConfig(host=args.host, port=args.port)))
-    except (ConfigError, EmbeddedError, ListenError) as exc:
+        uvloop.run(_serve(args, BridgeConfig(host=args.host, port=args.port, grpc_port=args.grpc_port)))
+    except (*START_ERRORS, EmbeddedError) as exc:
         print(f"error: {exc}", file=sys.stderr)
         return 1
     return 0

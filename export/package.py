@@ -62,9 +62,12 @@ def _video(path: Path, info: dict[str, Any], name: str) -> tuple[Path, int, floa
     try:
         entry = info["videos"][name]
         file, frame_count, fps = path / entry["video_file"], int(entry["frame_count"]), float(entry["fps"])
+        named = str(entry["video_file"])
     except (KeyError, TypeError, ValueError, OverflowError) as exc:
         expected = f"videos.{name} with video_file, frame_count and fps"
         raise BadSource(info_path, expected, f"no usable {exc}") from exc
+    if not file.resolve().is_relative_to(path.resolve()):  # a package may come from anybody
+        raise BadSource(info_path, "a file within the package", named)
     if frame_count < 1 or not FPS_RANGE[0] <= fps <= FPS_RANGE[1]:
         expected = (
             f"videos.{name} of 1 frame or more at {FPS_RANGE[0]:g} to {FPS_RANGE[1]:g} frames per second"

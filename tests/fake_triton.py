@@ -24,7 +24,7 @@ from typing import Any
 
 import grpc
 import numpy as np
-from tritonclient.grpc import service_pb2, service_pb2_grpc
+from tritonclient.grpc import model_config_pb2, service_pb2, service_pb2_grpc
 
 __all__ = ["BOUNDS", "FakeTriton", "fake_face", "fake_jpeg", "fake_picture"]
 
@@ -69,8 +69,10 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         address: ``host:port``, once entered.
         calls: Inferences received so far, by model name.
         cancelled: Inferences cancelled by their caller so far, by model name.
+        request_ids: The id of each inference received, in order.
         requested_outputs: The output names of each inference received, in order.
         probes: Answers given to ServerReady so far.
+        unloadable: Models that cannot be loaded, with status and text of the refusal.
         release: Event that lets ``slow`` answer.
     """
 
@@ -86,9 +88,11 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         self.address = ""
         self.calls: Counter[str] = Counter()
         self.cancelled: Counter[str] = Counter()
+        self.request_ids: list[str] = []
         self.requested_outputs: list[list[str]] = []
         self.probes = 0
         self.release = asyncio.Event()
+        self.unloadable: dict[str, tuple[grpc.StatusCode, str]] = {}
         self._avatars = list(models)
         self._unloaded: set[str] = set()
         self._jpeg = jpeg
@@ -176,10 +180,14 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         return response
 
     async def ModelConfig(self, request: Any, context: Any) -> Any:
-        await self._check_loaded(request.name, context)
+        await self._check_loaded(request.name.removesuffix("_unet"), context)
         response = service_pb2.ModelConfigResponse()
         response.config.name = request.name
         response.config.max_batch_size = 16
+        if request.name.endswith("_unet"):
+            response.config.backend = "onnxruntime"
+            response.config.instance_group.add(kind=model_config_pb2.ModelInstanceGroup.KIND_CPU, count=2)
+            response.config.dynamic_batching.SetInParent()
         if request.name.endswith("_frames"):
             facts = {
                 "frame_count": self.frame_count,
@@ -191,10 +199,17 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
                 response.config.parameters[key].string_value = str(value)
         return response
 
+    async def RepositoryModelLoad(self, request: Any, context: Any) -> Any:
+        if request.model_name in self.unloadable:
+            await context.abort(*self.unloadable[request.model_name])
+        self.add_model(request.model_name)
+        return service_pb2.RepositoryModelLoadResponse()
+
     async def ModelInfer(self, request: Any, context: Any) -> Any:
         name = request.model_name
         with self._counting_cancellation(name):
             self.calls[name] += 1
+            self.request_ids.append(request.id)
             self.requested_outputs.append([output.name for output in request.outputs])
             await self._tell()
             await self._check_loaded(name, context)

@@ -17,18 +17,22 @@ from pathlib import Path
 import pytest
 import torch
 
+from bridge.balancer import Balancer
 from bridge.config import BridgeConfig, env_name, flag_name
-from bridge.errors import BackendLost, BridgeError, ConfigError, ListenError
+from bridge.errors import START_ERRORS, BackendLost, BridgeError
+from bridge.metrics import OK, Metrics
 from export.unet import UNet328
 from tests.conftest import Clip, Workspace
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-NEVER_SENT = {BackendLost.code, ConfigError.code, ListenError.code}
-SOURCES = ("bridge", "demo", "embedded", "export")
+OPERATIONS = ROOT / "docs" / "operations.md"
+NEVER_SENT = {error.code for error in (BackendLost, *START_ERRORS)}
+SOURCES = ("bridge", "bridge/lipsyncsrv", "demo", "docker", "embedded", "export")
 
 RUN_BY_CI = {
     "make test": "the run that this test is part of",
+    "make test-compose": "CI runs it",
     ".venv/bin/pip install --editable '.[export]'": "make test installs the extra",
     ".venv/bin/pip install --editable '.[tensorrt]'": "make test installs the extra",
     ".venv/bin/pip install --editable '.[export,video]'": "make test installs the extras",
@@ -59,6 +63,17 @@ RUN_ELSEWHERE = {
     ".venv/bin/python -m export avatar anna --video talk.mp4 --audio-encoder audio_encoder.pth --checkpoint anna.pth": (
         "tests/export/test_main.py"
     ),
+    "docker compose up --detach --scale triton=2": "tests/compose/test_stack.py",
+    "docker compose down": "tests/compose/conftest.py",
+    ".venv/bin/python -m export avatar anna --dataset dataset/anna --checkpoint checkpoint/anna "
+    "--avatars models/avatars --model-repository models/model_repository": "tests/export/test_main.py",
+    "LIPSYNC_MODELS=./models LIPSYNC_DEMO=no docker compose up --detach": "tests/compose/test_stack.py",
+}
+NEVER_RUN = {
+    "docker compose --profile gpu up --detach": "needs a GPU; tests/docker/test_compose_file.py resolves it",
+    "docker compose --profile cpu --profile monitoring up --detach": (
+        "its images need a registry; tests/docker/test_monitoring.py runs its files"
+    ),
 }
 SERVERS = (
     "make demo",
@@ -72,6 +87,7 @@ RUN_HERE = (
     ".venv/bin/python -m export avatar anna --dataset ~/SyncTalk_2D/dataset/anna "
     "--checkpoint ~/SyncTalk_2D/checkpoint/anna",
     "curl -X POST localhost:8000/v2/repository/models/anna/load",
+    ".venv/bin/python -m lipsync_client.multi --urls localhost:8001 localhost:8011 --requests 20",
 )
 SAME_IN_SHORT = {
     ".venv/bin/python -m export avatar anna --dataset dataset/anna --checkpoint checkpoint/anna": RUN_HERE[3]
@@ -85,8 +101,8 @@ def commands() -> list[str]:
 
 
 def test_every_command_is_run() -> None:
-    """Each console command of the documents is run by a test or by CI, and none is listed that they lack."""
-    known = {*RUN_BY_CI, *RUN_ELSEWHERE, *SERVERS, *RUN_HERE, *SAME_IN_SHORT}
+    """Each console command of the documents is run by a test or by CI, or has a reason why not; none else is listed."""
+    known = {*RUN_BY_CI, *RUN_ELSEWHERE, *NEVER_RUN, *SERVERS, *RUN_HERE, *SAME_IN_SHORT}
     assert set(commands()) == known
 
 
@@ -169,6 +185,7 @@ def test_the_servers_by_hand(site: Site) -> None:
     triton = [python, "-m", "embedded", "--strategy", "latency", "--processes", "2", "--quiet"]
     ports = ["--http-port", "28000", "--grpc-port", "28001", "--metrics-port", "28002"]
     bridge = [python, "-m", "bridge", "--backends", "localhost:28001,localhost:28011", "--port", "28086"]
+    bridge += ["--grpc-port", "28051"]
     with (
         server(site, [*triton, *ports], "gRPC 127.0.0.1:28011", site.folder),
         server(site, bridge, "http://127.0.0.1:28086/", site.folder),
@@ -176,6 +193,9 @@ def test_the_servers_by_hand(site: Site) -> None:
         site.run(RUN_HERE[4])
         with urllib.request.urlopen("http://127.0.0.1:28086/health") as answer:
             assert b'"healthy_count": 2' in answer.read()
+        compared = site.run(RUN_HERE[5])
+    assert compared.count("Requests: 20/20 successful") == 2
+    assert re.search(r"^Speedup: \d+\.\dx$", compared, re.MULTILINE)
 
 
 def test_every_setting_is_listed() -> None:
@@ -192,6 +212,31 @@ def test_every_error_code_is_listed() -> None:
     readme = (ROOT / "README.md").read_text()
     codes = {error.code for error in subclasses(BridgeError) if hasattr(error, "code")}
     assert {code for code in codes - NEVER_SENT if f"| `{code}` |" not in readme} == set()
+
+
+def test_every_metric_is_listed() -> None:
+    """The operations page has each metric of the bridge, and names none that it lacks."""
+    metrics = Metrics()
+    metrics.watch(Balancer(BridgeConfig()))
+    metrics.count_frame("demo", OK, 0.001)
+    metrics.rpcs.labels("ListModels", OK).inc()
+    kinds = re.findall(r"^# TYPE (\w+) ", metrics.render().decode(), re.MULTILINE)
+    names = {name for name in kinds if not name.endswith("_created")}
+    listed = re.findall(r"^\| `(lipsync_bridge_\w+)` \|", OPERATIONS.read_text(), re.MULTILINE)
+    assert set(listed) == names
+
+
+def test_every_alert_and_failure_is_explained() -> None:
+    """The operations page has a section for each alert and each failure that users of the seed met."""
+    sections = re.findall(r"^### (.+)$", OPERATIONS.read_text(), re.MULTILINE)
+    alerts = ["LipsyncNoReadyBackend", "LipsyncFrameLatencyHigh", "LipsyncQueueGrowing"]
+    failures = [
+        "Out of memory",
+        "Low speed-up from several processes",
+        "Connection refused",
+        "Models not loading",
+    ]
+    assert set(alerts + failures) <= set(sections)
 
 
 def subclasses(base: type[BridgeError]) -> set[type[BridgeError]]:

@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sysconfig
+import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -52,7 +54,9 @@ def expected_jpegs(workspace: Workspace) -> dict[int, bytes]:
 @pytest_asyncio.fixture
 async def running_bridge(triton: Server) -> AsyncIterator[Bridge]:
     """A bridge in front of the shared Triton."""
-    async with bridge.server.serve(BridgeConfig(backends=(triton.grpc_url,), port=0)) as running:
+    async with bridge.server.serve(
+        BridgeConfig(backends=(triton.grpc_url,), port=0, grpc_port=-1)
+    ) as running:
         yield running
 
 
@@ -223,7 +227,9 @@ async def test_replay_answers_every_form_of_request(
 ) -> None:
     """A cached frame, first asked for in binary, also answers JSON, with its bounds, and the clients."""
     async with (
-        bridge.server.serve(BridgeConfig(backends=(replaying_triton.grpc_url,), port=0)) as running,
+        bridge.server.serve(
+            BridgeConfig(backends=(replaying_triton.grpc_url,), port=0, grpc_port=-1)
+        ) as running,
         connect(websocket_url(running)) as websocket,
     ):
         for _ in range(2):
@@ -237,6 +243,14 @@ async def test_replay_answers_every_form_of_request(
         "demo"
     )
     assert statistics.model_stats[0].inference_stats.cache_hit.count >= 3
+
+
+def test_tritons_metrics_are_those_that_are_explained(replaying_triton: Server) -> None:
+    """Each of Triton's metrics on the operations page, but for those of a GPU, exists on a running Triton."""
+    with urllib.request.urlopen(f"http://{replaying_triton.metrics_url.removeprefix('http://')}") as answer:
+        running = set(re.findall(r"^# TYPE (\w+) ", answer.read().decode(), re.MULTILINE))
+    explained = set(re.findall(r"`(nv_\w+)`", Path("docs/operations.md").read_text()))
+    assert {name for name in explained if not name.startswith("nv_gpu_")} <= running
 
 
 async def test_a_new_import_shows_at_its_load(

@@ -73,6 +73,7 @@ function onPicture(newPicture, frameId) {
 function onFault(error) {
   if (error instanceof ConnectionLost) return; // the connection tells it itself
   tell("frame", error.message);
+  if (error.requestId) console.warn(`${error.message} [${error.requestId}]`); // as in the bridge's log
   clearTimeout(faultTimer);
   faultTimer = setTimeout(() => tell("frame", null), FAULT_MS);
   if (error.code === "unknown_model" || error.code === "invalid_frame_id") refreshModels();

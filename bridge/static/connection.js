@@ -5,6 +5,7 @@ import { decodeAnswer } from "./protocol.js";
 const FIRST_RETRY_MS = 1000;
 const MAX_RETRY_MS = 8000;
 const WATCHDOG_MS = 1000;
+const REQUEST_ID_KEY = "request_id"; // a browser cannot set headers of a WebSocket
 
 /** Raised for a request whose answer was lost with the connection. */
 export class ConnectionLost extends Error {
@@ -47,6 +48,7 @@ export class Connection extends EventTarget {
   connect() {
     if (this.#socket) return;
     clearTimeout(this.#retryTimer);
+    this.#url.searchParams.set(REQUEST_ID_KEY, newRequestId());
     const socket = new WebSocket(this.#url);
     socket.binaryType = "arraybuffer";
     socket.onopen = () => this.#opened();
@@ -108,4 +110,10 @@ export class Connection extends EventTarget {
     socket.close();
     this.#lost("no answer");
   }
+}
+
+/** Make the id that the bridge's and Triton's logs show; `crypto.randomUUID` needs HTTPS. */
+function newRequestId() {
+  const words = crypto.getRandomValues(new Uint32Array(2));
+  return Array.from(words, (word) => word.toString(16).padStart(8, "0")).join("");
 }

@@ -5,12 +5,13 @@ const FRAME_ID_BYTES = 4;
 
 /** An error message of the bridge, as the request's answer. */
 export class ProtocolError extends Error {
-  constructor({ code, error, model_name: modelName = null, frame_id: frameId = null }) {
+  constructor({ code, error, model_name: modelName = null, frame_id: frameId = null, request_id: requestId = null }) {
     super(`${code}: ${error}`);
     this.name = "ProtocolError";
     this.code = code;
     this.modelName = modelName;
     this.frameId = frameId;
+    this.requestId = requestId;
   }
 }
 

@@ -1,6 +1,7 @@
 """bridge/answer.py"""
 
 import base64
+import io
 import json
 import logging
 
@@ -8,6 +9,7 @@ import pytest
 
 from bridge.answer import Answerer
 from bridge.balancer import Balancer
+from bridge.logs import JsonFormatter
 from bridge.metrics import Metrics
 from bridge.protocol import encode_frame_request
 from bridge.service import Service
@@ -24,12 +26,12 @@ async def answerer(triton):
 
 async def ask(answerer, **fields):
     """Return the JSON answer to a JSON request."""
-    return json.loads(await answerer.answer(json.dumps(fields)))
+    return json.loads(await answerer.answer(json.dumps(fields), "id-1"))
 
 
 async def test_binary(answerer):
     """A binary request is answered with the JPEG, bare."""
-    assert await answerer.answer(encode_frame_request("echo", 7)) == fake_jpeg("echo", 7)
+    assert await answerer.answer(encode_frame_request("echo", 7), "id-1") == fake_jpeg("echo", 7)
 
 
 async def test_inference(answerer):
@@ -40,6 +42,7 @@ async def test_inference(answerer):
     assert answer == {
         "type": "inference",
         "success": True,
+        "request_id": "id-1",
         "model_name": "echo",
         "frame_id": 7,
         "prediction_shape": "256x256x3",
@@ -52,6 +55,7 @@ async def test_list_models(answerer):
     assert await ask(answerer, type="list_models") == {
         "type": "list_models",
         "success": True,
+        "request_id": "id-1",
         "models": ["broken", "echo", "slow"],
         "count": 3,
     }
@@ -62,6 +66,7 @@ async def test_get_metadata(answerer):
     assert await ask(answerer, type="get_metadata", model_name="echo") == {
         "type": "get_metadata",
         "success": True,
+        "request_id": "id-1",
         "model_name": "echo",
         "frame_count": 150,
         "fps": 25.0,
@@ -86,6 +91,7 @@ async def test_get_video_frame(answerer, asked, answered, picture):
     assert answer == {
         "type": "get_video_frame",
         "success": True,
+        "request_id": "id-1",
         "model_name": "echo",
         "frame_id": 7,
         "video_type": answered,
@@ -108,11 +114,12 @@ async def test_get_video_frame(answerer, asked, answered, picture):
 )
 async def test_errors(answerer, message, code, model_name, frame_id):
     """Every error is a JSON answer with its code and, where known, the request's model and frame."""
-    answer = json.loads(await answerer.answer(message))
+    answer = json.loads(await answerer.answer(message, "id-1"))
     assert answer.pop("error")
     assert answer == {
         "type": "error",
         "success": False,
+        "request_id": "id-1",
         "code": code,
         "model_name": model_name,
         "frame_id": frame_id,
@@ -122,14 +129,14 @@ async def test_errors(answerer, message, code, model_name, frame_id):
 async def test_no_backend(triton, answerer):
     """Without a Triton the code is ``unavailable``."""
     await triton.kill()
-    answer = json.loads(await answerer.answer(encode_frame_request("echo", 1)))
+    answer = json.loads(await answerer.answer(encode_frame_request("echo", 1), "id-1"))
     assert (answer["code"], answer["model_name"]) == ("unavailable", "echo")
 
 
 async def test_details_go_to_the_log(answerer, caplog):
     """What Triton said about an internal error is in the log, and not in the answer."""
     with caplog.at_level(logging.ERROR, "bridge"):
-        answer = await answerer.answer(encode_frame_request("broken", 1))
+        answer = await answerer.answer(encode_frame_request("broken", 1), "id-1")
     assert "secret" not in answer
     assert "the secret of model 'broken'" in caplog.text
 
@@ -141,7 +148,29 @@ async def test_a_bug_is_an_internal_error(answerer, caplog, monkeypatch):
         raise RuntimeError("a bug's secret")
 
     monkeypatch.setattr(answerer._service, "render", fail)
-    answer = await answerer.answer(encode_frame_request("echo", 1))
+    answer = await answerer.answer(encode_frame_request("echo", 1), "id-1")
     assert json.loads(answer)["code"] == "internal"
     assert "secret" not in answer
     assert "RuntimeError: a bug's secret" in caplog.text
+
+
+async def test_the_id_reaches_triton_and_comes_back(triton, answerer):
+    """Triton's request has the id of the binary request, or the one that a JSON request brought."""
+    await answerer.answer(encode_frame_request("echo", 1), "id-7")
+    answer = await ask(answerer, type="inference", model_name="echo", frame_id=2, request_id="mine")
+    assert triton.request_ids == ["id-7", "mine"]
+    assert answer["request_id"] == "mine"
+
+
+async def test_the_id_is_in_the_log(answerer):
+    """What is logged about a request is logged under its id."""
+    handler = logging.StreamHandler(text := io.StringIO())
+    handler.setFormatter(JsonFormatter())
+    logging.getLogger("bridge").addHandler(handler)
+    try:
+        await answerer.answer(encode_frame_request("broken", 1), "id-9")
+    finally:
+        logging.getLogger("bridge").removeHandler(handler)
+    line = json.loads(text.getvalue())
+    assert (line["level"], line["request_id"]) == ("error", "id-9")
+    assert "the secret of model 'broken'" in line["message"]

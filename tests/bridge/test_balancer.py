@@ -6,7 +6,14 @@ from collections import Counter
 import pytest
 
 from bridge.balancer import Balancer
-from bridge.errors import InternalError, InvalidFrameId, NoBackendReady, UnknownModel
+from bridge.errors import (
+    InternalError,
+    InvalidFrameId,
+    NoBackendReady,
+    NoneReadyInTime,
+    UnknownModel,
+    UnresolvableBackend,
+)
 from bridge.triton import bytes_output, frame_request
 from tests.bridge.helpers import config_for, triton_process
 from tests.fake_triton import FakeTriton, fake_jpeg
@@ -60,12 +67,13 @@ async def test_least_inflight(tritons):
     }
 
 
-async def test_ready_on_entry(tritons):
-    """On entry the state of every backend is known."""
+async def test_ready_on_entry(tritons, caplog):
+    """On entry the state of every backend is known, and the log names those that are waited for."""
     tritons[1].set_ready(False)
     async with Balancer(config_for(*tritons)) as balancer:
         assert [backend.ready for backend in balancer.backends] == [True, False, True]
         assert balancer.ready_count == 2
+    assert caplog.messages == [f"not ready yet, and waited for: Triton at {tritons[1].address}"]
 
 
 async def test_probes_follow_readiness(triton):
@@ -206,3 +214,88 @@ async def test_call_all():
         await second.kill()
         with pytest.raises(NoBackendReady):
             await balancer.call_all(index)
+
+
+class Replicas:
+    """DNS for one name, whose addresses a test changes."""
+
+    def __init__(self, *tritons):
+        self._addresses = [triton.address for triton in tritons]
+        self._lookups = 0
+        self._looked_up = asyncio.Condition()
+
+    async def resolve(self, host, port):
+        async with self._looked_up:
+            self._lookups += 1
+            self._looked_up.notify_all()
+        return self._addresses
+
+    async def change(self, *addresses):
+        """Have the name mean ``addresses``, and return once the balancer has acted on it."""
+        self._addresses = list(addresses)
+        async with self._looked_up:
+            later = self._lookups + 2
+            await asyncio.wait_for(self._looked_up.wait_for(lambda: self._lookups >= later), TIMEOUT_S)
+
+
+def found_by_dns(**settings):
+    return config_for("dns:///triton:8001", dns_interval_s=0.01, **settings)
+
+
+async def test_dns_changes_are_followed(tritons):
+    """An address that appears in DNS takes calls; one that vanishes takes none any more."""
+    first, second, third = tritons
+    replicas = Replicas(first, second)
+    async with Balancer(found_by_dns(), replicas.resolve) as balancer:
+        assert [backend.address for backend in balancer.backends] == [first.address, second.address]
+        await replicas.change(second.address, third.address)
+        await third.wait_for_probes(2)
+        for _ in range(4):
+            await render(balancer)
+    assert [triton.calls["echo"] for triton in tritons] == [0, 2, 2]
+
+
+async def test_a_vanished_backend_answers_what_it_has(tritons):
+    """A call in flight on a backend that vanishes from DNS is answered by it."""
+    first, second, _ = tritons
+    replicas = Replicas(first)
+    async with Balancer(found_by_dns(), replicas.resolve) as balancer:
+        call = asyncio.create_task(render(balancer, "slow", 5))
+        await first.wait_for_calls("slow", 1)
+        await replicas.change(second.address)
+        assert [backend.address for backend in balancer.backends] == [second.address]
+        first.release.set()
+        assert bytes_output(await call, "jpeg") == fake_jpeg("slow", 5)
+        assert second.calls["slow"] == 0
+
+
+async def test_twenty_of_a_name_at_most(triton, caplog):
+    """More than twenty addresses are cut to twenty, and those that were there stay."""
+    replicas = Replicas(triton)
+    async with Balancer(found_by_dns(), replicas.resolve) as balancer:
+        await replicas.change(*(f"127.0.0.1:{port}" for port in range(1, 25)), triton.address)
+        assert len(balancer.backends) == 20
+        await render(balancer)
+    assert triton.calls["echo"] == 1
+    assert caplog.messages.count("5 Tritons beyond 20 are left out") == 1
+
+
+async def test_one_is_required(triton):
+    """Where a ready Triton is required, entering waits for it, and fails after the time."""
+    triton.set_ready(False)
+    with pytest.raises(NoneReadyInTime):
+        async with Balancer(config_for(triton, require_ready_s=0.05)):
+            pass
+    entering = asyncio.create_task(Balancer(config_for(triton, require_ready_s=TIMEOUT_S)).__aenter__())
+    await triton.wait_for_probes(2)
+    triton.set_ready(True)
+    balancer = await entering
+    assert balancer.ready_count == 1
+    await balancer.__aexit__(None, None, None)
+
+
+async def test_an_unknown_host():
+    """A host that DNS doesn't know fails at once, before anything is left open."""
+    with pytest.raises(UnresolvableBackend):
+        async with Balancer(config_for("no-such-host.invalid:1", resolve_timeout_s=0)):
+            pass

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from bridge.config import BridgeConfig, env_name, flag_name, load_config
+from bridge.config import GRPC_OFF, BridgeConfig, env_name, flag_name, load_config
 from bridge.errors import ConfigError
 
 
@@ -46,10 +46,12 @@ def test_names_follow_from_the_field():
     ("key", "text", "sentence"),
     [
         ("BRIDGE_BACKENDS", " , ", "1 to 20 addresses host:port, separated by commas, got ' , '"),
-        ("BRIDGE_BACKENDS", "a", "addresses host:port, got 'a'"),
-        ("BRIDGE_BACKENDS", "a:0", "addresses host:port, got 'a:0'"),
-        ("BRIDGE_BACKENDS", "a:65536", "addresses host:port, got 'a:65536'"),
-        ("BRIDGE_BACKENDS", "http://a:1", "addresses host:port, got 'http://a:1'"),
+        ("BRIDGE_BACKENDS", "a", "addresses host:port or dns:///host:port, got 'a'"),
+        ("BRIDGE_BACKENDS", "a:0", "addresses host:port or dns:///host:port, got 'a:0'"),
+        ("BRIDGE_BACKENDS", "a:65536", "addresses host:port or dns:///host:port, got 'a:65536'"),
+        ("BRIDGE_BACKENDS", "http://a:1", "addresses host:port or dns:///host:port, got 'http://a:1'"),
+        ("BRIDGE_BACKENDS", "dns:///a", "addresses host:port or dns:///host:port, got 'dns:///a'"),
+        ("BRIDGE_BACKENDS", "dns://a:1", "addresses host:port or dns:///host:port, got 'dns://a:1'"),
         ("BRIDGE_BACKENDS", "a:1,b:1,a:1", "every address once, got 'a:1 2 times'"),
         ("BRIDGE_PORT", "x", "an integer from 0 to 65535, got 'x'"),
         ("BRIDGE_PORT", "-1", "an integer from 0 to 65535, got '-1'"),
@@ -75,6 +77,61 @@ def test_twenty_backends_and_no_more():
     assert load_config(["--backends", ",".join(addresses[:20])], {}).backends == tuple(addresses[:20])
     with pytest.raises(ConfigError, match=r"^--backends: expected 1 to 20 addresses"):
         load_config(["--backends", ",".join(addresses)], {})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "ports"),
+    [
+        (["--num-servers", "4"], [8001, 8011, 8021, 8031]),
+        (["--num-servers", "2", "--start-port", "50051", "--port-step", "1"], [50051, 50052]),
+    ],
+)
+def test_servers_of_this_machine(arguments, ports):
+    """A number of servers stands for their addresses, 10 ports apart unless said otherwise."""
+    assert load_config(arguments, {}).addresses == tuple(f"localhost:{port}" for port in ports)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--num-servers", "21"], "--num-servers: expected an integer from 0 to 20, got '21'"),
+        (["--num-servers", "2", "--backends", "a:1"], "num_servers: expected either it or backends, got 2"),
+        (["--start-port", "9001"], "num_servers: expected 1 to 20 beside start_port or port_step, got 0"),
+        (
+            ["--num-servers", "2", "--start-port", "65530"],
+            "start_port: expected ports up to 65535 for 2 servers, got 65540",
+        ),
+    ],
+)
+def test_servers_that_cannot_be(arguments, sentence):
+    """Settings of the servers that contradict each other are one sentence."""
+    with pytest.raises(ConfigError) as caught:
+        load_config(arguments, {})
+    assert str(caught.value) == sentence
+
+
+def test_a_name_that_stands_for_all_its_addresses():
+    """A dns:/// name is taken among the backends."""
+    assert load_config(["--backends", "dns:///triton:8001,a:1"], {}).addresses == (
+        "dns:///triton:8001",
+        "a:1",
+    )
+
+
+def test_import_folders(tmp_path):
+    """A folder to import from has to be there, and the model repository has to be writable."""
+    with pytest.raises(ConfigError, match="packages_dir: expected a folder, or off, got 'nowhere'"):
+        load_config(["--packages-dir", "nowhere"], {})
+    with pytest.raises(
+        ConfigError, match="model_repository: expected a folder that can be written, got 'none'"
+    ):
+        load_config(["--packages-dir", str(tmp_path), "--model-repository", "none"], {})
+    assert load_config(["--packages-dir", str(tmp_path), "--model-repository", str(tmp_path)], {})
+
+
+def test_grpc_can_be_switched_off():
+    """-1 switches the gRPC service off."""
+    assert load_config(["--grpc-port", "-1"], {}).grpc_port == GRPC_OFF
 
 
 def test_unknown_flag(capsys):

@@ -10,6 +10,8 @@ from bridge.errors import BridgeError
 EXAMPLES = [
     errors.ConfigError("BRIDGE_PORT", "an integer from 0 to 65535", "x"),
     errors.ListenError("127.0.0.1", 8086, "address already in use"),
+    errors.UnresolvableBackend("dns:///triton:8001", "name or service not known"),
+    errors.NoneReadyInTime(5.0, ["a:1", "b:2"]),
     errors.BadRequest("frame_id", "an integer", "'x'"),
     errors.MessageTooLarge(5000, 4096),
     errors.InvalidFrameId("frame_id 9 is outside [0, 8]"),
@@ -17,13 +19,17 @@ EXAMPLES = [
     errors.NoBackendReady(0, 2),
     errors.InferTimeout("demo", 2.0),
     errors.BackendLost("localhost:8001", "connection refused"),
+    errors.Unimplemented("GenerateBatchWithAudio", "GenerateBatchInference"),
+    errors.PackageRefused("package_dir", "a folder", "'x'"),
+    errors.ImportFailed("anna", "a broken video"),
     errors.InternalError("a secret"),
 ]
 
 
 def test_every_error_has_an_example_here():
     """The examples below cover every class of the module."""
-    classes = {cls for _, cls in inspect.getmembers(errors, inspect.isclass) if cls is not BridgeError}
+    members = inspect.getmembers(errors, inspect.isclass)
+    classes = {cls for _, cls in members if issubclass(cls, BridgeError)} - {BridgeError}
     assert {type(example) for example in EXAMPLES} == classes
 
 
@@ -46,12 +52,23 @@ def test_sentences(error):
     [
         (EXAMPLES[0], "BRIDGE_PORT: expected an integer from 0 to 65535, got 'x'"),
         (EXAMPLES[1], "expected to listen on port 8086 of 127.0.0.1, got: address already in use"),
-        (EXAMPLES[2], "frame_id: expected an integer, got 'x'"),
-        (EXAMPLES[3], "message: expected at most 4096 bytes, got 5000"),
-        (EXAMPLES[5], "expected the name of a loaded model, got 'nobody'"),
-        (EXAMPLES[6], "expected a Triton backend to answer, got none (0 of 2 ready)"),
-        (EXAMPLES[7], "expected an answer of model 'demo' within 2 s, got none"),
-        (EXAMPLES[8], "expected an answer of Triton at localhost:8001, got: connection refused"),
+        (
+            EXAMPLES[2],
+            "expected to resolve the host of Triton at dns:///triton:8001, got: name or service not known",
+        ),
+        (EXAMPLES[3], "expected a Triton to be ready within 5 s, got none at a:1, b:2"),
+        (EXAMPLES[4], "frame_id: expected an integer, got 'x'"),
+        (EXAMPLES[5], "message: expected at most 4096 bytes, got 5000"),
+        (EXAMPLES[7], "expected the name of a loaded model, got 'nobody'"),
+        (EXAMPLES[8], "expected a Triton backend to answer, got none (0 of 2 ready)"),
+        (EXAMPLES[9], "expected an answer of model 'demo' within 2 s, got none"),
+        (EXAMPLES[10], "expected an answer of Triton at localhost:8001, got: connection refused"),
+        (
+            EXAMPLES[11],
+            "expected a call that is implemented, such as GenerateBatchInference, got GenerateBatchWithAudio",
+        ),
+        (EXAMPLES[12], "package_dir: expected a folder, got 'x'"),
+        (EXAMPLES[13], "expected to import 'anna', got: a broken video"),
     ],
     ids=lambda value: getattr(value, "code", ""),
 )

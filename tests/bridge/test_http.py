@@ -149,6 +149,15 @@ async def test_head(bridge):
     assert int(headers["content-length"]) == len(fake_jpeg("echo", 7))
 
 
+async def test_request_id(triton, bridge):
+    """A request's id comes back with the answer and goes to Triton; one that nobody gave is made."""
+    _, headers, _ = await http(bridge.port, "/frames/echo/7.jpg?request_id=mine")
+    assert headers["x-request-id"] == "mine"
+    _, headers, _ = await http(bridge.port, "/frames/echo/7.jpg")
+    assert triton.request_ids == ["mine", headers["x-request-id"]]
+    assert len(headers["x-request-id"]) == 16
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
 async def test_other_methods(bridge, method):
     """Any other method is 405, and the answer says which are allowed."""

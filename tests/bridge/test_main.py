@@ -21,7 +21,7 @@ async def bridge_process(*arguments, **environment):
         *(sys.executable, "-m", "bridge", *arguments),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, **environment},
+        env={**os.environ, "BRIDGE_GRPC_PORT": "0", **environment},
         cwd=ROOT,
     )
     try:
@@ -35,7 +35,9 @@ async def bridge_process(*arguments, **environment):
 async def port_of(process):
     """Return the port in the line that the process prints when it listens."""
     line = (await asyncio.wait_for(process.stdout.readline(), WAIT_S)).decode()
-    match = re.fullmatch(r"bridge: http://127\.0\.0\.1:(\d+)/ \(1 of 1 Triton backends ready\)\n", line)
+    match = re.fullmatch(
+        r"bridge: http://127\.0\.0\.1:(\d+)/, gRPC 127\.0\.0\.1:\d+ \(1 of 1 Triton backends ready\)\n", line
+    )
     assert match, line
     return int(match.group(1))
 
@@ -106,6 +108,27 @@ async def test_port_in_use(triton, bridge):
     async with bridge_process(*arguments) as process:
         sentence = f"expected to listen on port {bridge.port} of 127.0.0.1, got: address already in use"
         assert await ended(process) == (1, "", f"bridge: {sentence}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (
+            ["--backends", "no-such-host.invalid:8001", "--resolve-timeout-s", "0"],
+            r"expected to resolve the host of Triton at no-such-host\.invalid:8001, got: .+",
+        ),
+        (
+            ["--backends", "127.0.0.1:1", "--require-ready-s", "0.1"],
+            r"expected a Triton to be ready within 0\.1 s, got none at 127\.0\.0\.1:1",
+        ),
+    ],
+)
+async def test_tritons_that_are_not_there(arguments, sentence):
+    """A host that DNS doesn't know, and a required Triton that isn't ready, are one sentence and exit code 1."""
+    async with bridge_process(*arguments, "--port", "0", "--log-level", "error") as process:
+        code, output, errors = await ended(process)
+    assert (code, output) == (1, "")
+    assert re.fullmatch(f"bridge: {sentence}\n", errors)
 
 
 async def wait_until_refused(port):

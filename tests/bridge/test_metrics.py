@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from bridge.metrics import OK, Metrics
+from bridge.metrics import OK, FrameTimes, Metrics
 
 
 def samples(metrics):
@@ -45,12 +45,13 @@ def test_backends_are_read_when_asked():
     """The backends' samples are their state at the time of reading."""
     metrics = Metrics()
     backend = SimpleNamespace(address="a:1", ready=True, inflight=2, total_requests=7, error_count=1)
-    metrics.watch([backend])
+    metrics.watch(SimpleNamespace(backends=[backend], unresolved_count=1))
     read = samples(metrics)
     assert read["lipsync_bridge_backend_up", "a:1"] == 1
     assert read["lipsync_bridge_backend_inflight", "a:1"] == 2
     assert read["lipsync_bridge_backend_requests_total", "a:1"] == 7
     assert read["lipsync_bridge_backend_errors_total", "a:1"] == 1
+    assert read["lipsync_bridge_dns_names_unresolved",] == 1
     backend.ready = False
     assert samples(metrics)["lipsync_bridge_backend_up", "a:1"] == 0
 
@@ -68,3 +69,13 @@ def test_names():
     for name, *_ in samples(Metrics()):
         assert name.startswith("lipsync_bridge_")
         assert name == name.lower()
+
+
+def test_frame_times():
+    """Of each model the answered frames are summed up, and of nobody's nothing."""
+    metrics = Metrics()
+    for duration_s in (0.25, 0.5):
+        metrics.count_frame("demo", OK, duration_s)
+    metrics.count_frame("demo", "timeout", 5.0)
+    assert metrics.frame_times("demo") == FrameTimes(count=2, total_s=0.75, min_s=0.25, max_s=0.5)
+    assert metrics.frame_times("nobody").count == 0

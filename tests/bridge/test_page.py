@@ -74,7 +74,9 @@ def content_of(path: Path) -> bytes:
 
 
 def config_for(triton: FakeTriton, *, port: int = 0) -> BridgeConfig:
-    return BridgeConfig(backends=(triton.address,), port=port, probe_interval_s=0.05, metadata_ttl_s=0.0)
+    return BridgeConfig(
+        backends=(triton.address,), port=port, grpc_port=-1, probe_interval_s=0.05, metadata_ttl_s=0.0
+    )
 
 
 async def refresh_models(page):

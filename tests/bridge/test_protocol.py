@@ -15,6 +15,8 @@ from bridge.protocol import (
     MetadataRequest,
     VideoFrameRequest,
     check_frame_id,
+    check_model_name,
+    check_video_type,
     encode_error,
     encode_frame_request,
     encode_json,
@@ -64,7 +66,7 @@ def test_any_text_is_a_request_or_a_bad_request(message):
         request = parse(message, 4096)
     except (BadRequest, MessageTooLarge):
         return
-    assert json.loads(encode_error(UnknownModel("x"), request))["code"] == "unknown_model"
+    assert json.loads(encode_error(UnknownModel("x"), request, "id-1"))["code"] == "unknown_model"
 
 
 @pytest.mark.parametrize(
@@ -183,20 +185,45 @@ def test_answers():
 
 
 def test_errors():
-    """An error has all six fields, with null for what isn't known."""
-    assert json.loads(encode_error(UnknownModel("a"), FrameRequest("a", 3))) == {
+    """An error has all seven fields, with null for what isn't known."""
+    assert json.loads(encode_error(UnknownModel("a"), FrameRequest("a", 3), "id-1")) == {
         "type": "error",
         "success": False,
         "code": "unknown_model",
         "error": "expected the name of a loaded model, got 'a'",
         "model_name": "a",
         "frame_id": 3,
+        "request_id": "id-1",
     }
-    assert json.loads(encode_error(BadRequest("a", "b", "c"), None)) == {
+    assert json.loads(encode_error(BadRequest("a", "b", "c"), None, "id-1")) == {
         "type": "error",
         "success": False,
         "code": "bad_request",
         "error": "a: expected b, got c",
         "model_name": None,
         "frame_id": None,
+        "request_id": "id-1",
     }
+
+
+def test_own_request_ids():
+    """A JSON request may bring its id; one that could not be written to a log is refused."""
+    assert parse('{"type": "list_models", "request_id": "a-1"}', 4096) == ListModelsRequest("a-1")
+    for bad in ('"a b"', '""', "1", '"' + "x" * 65 + '"', '"a\\n"'):
+        with pytest.raises(BadRequest, match=r"^request_id: expected a string of "):
+            parse(f'{{"type": "list_models", "request_id": {bad}}}', 4096)
+
+
+@pytest.mark.parametrize("name", ["", "x" * 256, "é" * 128, None, "\ud800"])
+def test_model_names(name):
+    """A model's name has 1 to 255 bytes of UTF-8, whichever way it comes."""
+    assert check_model_name("é" * 127) == "é" * 127
+    with pytest.raises(BadRequest, match=r"^model_name: expected a string of 1 to 255 bytes"):
+        check_model_name(name)
+
+
+def test_video_types():
+    """A video type has two spellings; anything else is refused."""
+    assert check_video_type("full_body_video") == check_video_type("full_body") == "full_body"
+    with pytest.raises(BadRequest, match="video_type: expected one of full_body, rois_320, got 'x'"):
+        check_video_type("x")

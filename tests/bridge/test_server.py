@@ -40,6 +40,22 @@ async def test_websocket_paths(bridge, path):
         assert await receive(websocket) == fake_jpeg("echo", 1)
 
 
+async def test_request_ids(triton, bridge):
+    """A connection's id is its header's, its query's or new; its requests are numbered below it."""
+    url = f"ws://127.0.0.1:{bridge.port}/ws"
+    ids = []
+    for address, headers in ((url, {"X-Request-ID": "mine"}), (f"{url}?request_id=page", {}), (url, {})):
+        async with connect(address, additional_headers=headers) as websocket:
+            ids.append(websocket.response.headers["X-Request-ID"])
+            for _ in range(2):
+                await websocket.send(encode_frame_request("echo", 1))
+                await receive(websocket)
+            await websocket.send(b"")
+            assert (await receive(websocket))["request_id"] == f"{ids[-1]}-3"
+    assert ids[:2] == ["mine", "page"]
+    assert triton.request_ids == [f"{connection}-{number}" for connection in ids for number in (1, 2)]
+
+
 async def test_other_websocket_paths(bridge):
     """A handshake anywhere else is 404."""
     with pytest.raises(InvalidStatus, match="404"):

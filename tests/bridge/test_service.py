@@ -1,11 +1,12 @@
 """bridge/service.py"""
 
 import pytest
+from tritonclient.grpc import model_config_pb2
 
 from bridge.balancer import Balancer
 from bridge.errors import InferTimeout, InternalError, InvalidFrameId, UnknownModel
 from bridge.metrics import Metrics
-from bridge.service import Metadata, Service
+from bridge.service import Metadata, Placement, Service
 from bridge.triton import TritonClient
 from tests.bridge.helpers import config_for
 from tests.fake_triton import BOUNDS, FakeTriton, fake_jpeg, fake_picture
@@ -103,9 +104,9 @@ async def test_metadata_that_is_not_there(monkeypatch, service):
     """A frames model without its parameters is an internal error that says which were expected."""
 
     async def no_parameters(client, model_name, timeout_s):
-        return {}
+        return model_config_pb2.ModelConfig()
 
-    monkeypatch.setattr(TritonClient, "get_model_parameters", no_parameters)
+    monkeypatch.setattr(TritonClient, "get_model_config", no_parameters)
     with pytest.raises(InternalError) as caught:
         await service.metadata("echo")
     assert caught.value.detail == "model 'echo_frames': expected frame_count, fps and audio_mode, got {}"
@@ -124,3 +125,12 @@ async def test_two_avatars_at_once():
         service = Service(config_for(triton), balancer, Metrics())
         assert await service.render("anna", 1) == fake_jpeg("anna", 1)
         assert await service.render("bert", 1) == fake_jpeg("bert", 1)
+
+
+async def test_placement(service):
+    """Where a network runs, and how, is read from Triton's configurations."""
+    assert await service.placement("echo") == Placement(
+        "cpu", ["onnxruntime", "dynamic_batching", "2_instances"]
+    )
+    with pytest.raises(UnknownModel, match=r"got 'nobody'$"):
+        await service.placement("nobody")

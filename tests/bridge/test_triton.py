@@ -6,7 +6,15 @@ import grpc
 import pytest
 from tritonclient.grpc import service_pb2
 
-from bridge.errors import BackendLost, BadRequest, InferTimeout, InternalError, InvalidFrameId, UnknownModel
+from bridge.errors import (
+    BackendLost,
+    BadRequest,
+    ImportFailed,
+    InferTimeout,
+    InternalError,
+    InvalidFrameId,
+    UnknownModel,
+)
 from bridge.triton import TritonClient, bytes_output, encode_request, frame_request, int32_output, raw_output
 from tests.fake_triton import BOUNDS, FakeTriton, fake_face, fake_jpeg
 
@@ -143,15 +151,42 @@ async def test_readiness(triton, client):
     assert not await client.is_server_ready(TIMEOUT_S)
 
 
-async def test_index_and_parameters(triton, client):
-    """The index holds ready models only, and a model's parameters are strings."""
+async def test_index_and_config(triton, client):
+    """The index holds ready models only, and a model's configuration has its parameters."""
     triton.unload_model("slow")
     index = await client.get_model_repository_index(TIMEOUT_S)
     assert index == ["echo", "echo_frames", "broken", "broken_frames", "jpeg_encode"]
-    parameters = await client.get_model_parameters("echo_frames", TIMEOUT_S)
-    assert (parameters["frame_count"], parameters["fps"], parameters["audio_mode"]) == ("150", "25.0", "ave")
+    config = await client.get_model_config("echo_frames", TIMEOUT_S)
+    assert {key: value.string_value for key, value in config.parameters.items()}["frame_count"] == "150"
     with pytest.raises(UnknownModel):
-        await client.get_model_parameters("slow_frames", TIMEOUT_S)
+        await client.get_model_config("slow_frames", TIMEOUT_S)
+
+
+async def test_load_model(triton, client):
+    """A model is loaded on demand."""
+    await client.load_model("anna", TIMEOUT_S)
+    assert "anna" in await client.get_model_repository_index(TIMEOUT_S)
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        (grpc.StatusCode.INVALID_ARGUMENT, "failed to load 'anna', no version is available"),
+        (
+            grpc.StatusCode.UNAVAILABLE,
+            "explicit model load / unload is not allowed if polling is enabled",
+        ),
+    ],
+)
+async def test_a_model_that_cannot_be_loaded(triton, client, status, text):
+    """A refused load is Triton's sentence, and no lost backend, whatever Triton's status for it is."""
+    triton.unloadable["anna"] = (status, text)
+    with pytest.raises(ImportFailed) as caught:
+        await client.load_model("anna", TIMEOUT_S)
+    assert str(caught.value) == f"expected to import 'anna', got: Triton at {triton.address}: {text}"
+    await triton.kill()
+    with pytest.raises(BackendLost):
+        await client.load_model("anna", TIMEOUT_S)
 
 
 def response_with(name, content):

@@ -168,3 +168,10 @@ def test_a_video_that_ends_early(package, video):
     with pytest.raises(BadSource) as caught:
         list(frames)
     assert str(caught.value) == f"{path}: expected a video of at least 6 frames, got 4 that can be decoded"
+
+
+@pytest.mark.parametrize("file", ["../other.avi", "/etc/hosts"])
+def test_a_video_outside_of_the_package(package, file):
+    """A package, which may come from anybody, cannot have a file outside of itself read."""
+    edit_json(package.folder / INFO, "videos", "full_body_video", "video_file", value=file)
+    assert refusal(package) == f"{INFO}: expected a file within the package, got {file}"

@@ -10,13 +10,13 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from .async_client import AsyncLipsyncClient
 from .errors import InvalidSetting, InvalidUrl, LipsyncError
 from .summary import Summary
-from .tester import Run, choose_model, run
+from .tester import Run, at_least, choose_model, run
 
 __all__ = ["main"]
 
@@ -70,23 +70,13 @@ def _build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--url", default="grpc://localhost:8001", help="grpc(s):// or http(s)://host:port")
     parser.add_argument("--model", help="avatar to ask for (default: the server's first)")
-    parser.add_argument("--count", type=_at_least(1), default=100, help="requests in all (default: 100)")
-    parser.add_argument("--concurrency", type=_at_least(1), default=1, help="requests at a time (default: 1)")
-    parser.add_argument("--start", type=_at_least(0), default=0, help="first frame id (default: 0)")
+    parser.add_argument("--count", type=at_least(1), default=100, help="requests in all (default: 100)")
+    parser.add_argument("--concurrency", type=at_least(1), default=1, help="requests at a time (default: 1)")
+    parser.add_argument("--start", type=at_least(0), default=0, help="first frame id (default: 0)")
     parser.add_argument("--infer-timeout-s", type=float, default=5.0, help="deadline of one, in seconds")
     parser.add_argument("--save", type=Path, metavar="DIR", help="write <model>_<id>.jpg there")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
     return parser
-
-
-def _at_least(least: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        number = int(text) if text.lstrip("-").isdecimal() else None
-        if number is None or number < least:
-            raise argparse.ArgumentTypeError(f"expected an integer of at least {least}, got {text!r}")
-        return number
-
-    return parse
 
 
 if __name__ == "__main__":

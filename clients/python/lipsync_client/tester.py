@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from .async_client import AsyncLipsyncClient
 from .errors import LipsyncError, ServerError
 from .summary import Summary
 
-__all__ = ["Run", "choose_model", "run"]
+__all__ = ["Run", "at_least", "choose_model", "run"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,18 @@ class Run:
     save_dir: Path | None = None
 
 
+def at_least(least: int) -> Callable[[str], int]:
+    """Return a parser of command-line integers of ``least`` or more; it raises ArgumentTypeError."""
+
+    def parse(text: str) -> int:
+        number = int(text) if text.lstrip("-").isdecimal() else None
+        if number is None or number < least:
+            raise argparse.ArgumentTypeError(f"expected an integer of at least {least}, got {text!r}")
+        return number
+
+    return parse
+
+
 async def choose_model(client: AsyncLipsyncClient) -> str:
     """Return the first avatar of the server.
 
@@ -45,10 +58,10 @@ async def choose_model(client: AsyncLipsyncClient) -> str:
     return names[0]
 
 
-async def run(client: AsyncLipsyncClient, plan: Run, summary: Summary) -> None:
+async def run(client: AsyncLipsyncClient, plan: Run, summary: Summary, *, quiet: bool = False) -> None:
     """Send the requests of ``plan``, and keep ``summary`` up to date: it holds when this is cancelled.
 
-    A request that fails is counted, and the next one sent.
+    A request that fails is counted, and the next one sent. On a terminal a line of progress is shown, unless ``quiet``.
 
     Raises:
         LipsyncError: If the avatar's metadata can't be had.
@@ -58,7 +71,7 @@ async def run(client: AsyncLipsyncClient, plan: Run, summary: Summary) -> None:
     frame_ids = ((plan.start + offset) % metadata.frame_count for offset in range(plan.count))
     started = time.perf_counter()
     workers = [
-        asyncio.create_task(_work(client, frame_ids, plan, summary, started))
+        asyncio.create_task(_work(client, frame_ids, plan, summary, started, quiet))
         for _ in range(min(plan.concurrency, plan.count))
     ]
     try:
@@ -70,7 +83,12 @@ async def run(client: AsyncLipsyncClient, plan: Run, summary: Summary) -> None:
 
 
 async def _work(
-    client: AsyncLipsyncClient, frame_ids: Iterator[int], plan: Run, summary: Summary, started: float
+    client: AsyncLipsyncClient,
+    frame_ids: Iterator[int],
+    plan: Run,
+    summary: Summary,
+    started: float,
+    quiet: bool,
 ) -> None:
     for frame_id in frame_ids:  # shared: each worker takes the next id that nobody has taken
         sent = time.perf_counter()
@@ -82,7 +100,8 @@ async def _work(
             summary.add_success((time.perf_counter() - sent) * 1000)
             await _save(plan.save_dir, f"{summary.model_name}_{frame_id}.jpg", jpeg)
         summary.elapsed_s = time.perf_counter() - started
-        _show_progress(plan, summary)
+        if not quiet:
+            _show_progress(plan, summary)
 
 
 async def _save(save_dir: Path | None, file_name: str, jpeg: bytes) -> None:

@@ -1,0 +1,91 @@
+"""Put the demo avatar into the models volume, where it is missing or of another build, and say what is there.
+
+The volume is laid out as a checkout is: ``avatars/`` and ``model_repository/``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import filecmp
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from export.errors import ExportError
+from export.files import replacing_folder
+from export.repository import write_entries
+
+__all__ = ["main"]
+
+
+class VolumeError(Exception):
+    """Raised when the volume cannot be served from."""
+
+    def __init__(self, volume: Path, expected: str, got: str) -> None:
+        super().__init__(volume, expected, got)
+        self.volume, self.expected, self.got = volume, expected, got
+
+    def __str__(self) -> str:
+        return f"models volume {self.volume}: expected {self.expected}, got {self.got}"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Fill the volume; return 0, or 1 after one sentence of error."""
+    parser = argparse.ArgumentParser(prog="fill_models.py", description=__doc__)
+    parser.add_argument("--volume", type=Path, default=Path("/models"), metavar="DIR")
+    parser.add_argument("--demo-avatar", type=Path, default=Path("/opt/avatars/demo"), metavar="DIR")
+    parser.add_argument("--demo", choices=("yes", "no"), default="yes", help="put the demo avatar there")
+    args = parser.parse_args(argv)
+    try:
+        if args.demo == "yes":
+            _put_avatar(args.demo_avatar, args.volume)
+        print(f"{args.volume}: {', '.join(_avatars(args.volume))}", flush=True)
+    except (ExportError, VolumeError) as exc:
+        print(f"error: {exc}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _put_avatar(source: Path, volume: Path) -> None:
+    """Copy an avatar and write its models, unless the very same one is there.
+
+    Raises:
+        VolumeError: If this user cannot write there.
+    """
+    folder, model_repository = volume / "avatars" / source.name, volume / "model_repository"
+    if _same_files(source, folder) and (model_repository / source.name / "config.pbtxt").is_file():
+        return
+    try:
+        with replacing_folder(folder) as new:
+            shutil.copytree(source, new, dirs_exist_ok=True)
+        write_entries(folder, model_repository)
+    except OSError as exc:
+        user = f"user {os.getuid()}"
+        raise VolumeError(
+            volume, f"one that {user} can write to", (exc.strerror or str(exc)).lower()
+        ) from exc
+
+
+def _same_files(source: Path, folder: Path) -> bool:
+    """Compare by size and time of change, which copies keep; where those differ, by content."""
+    names = [path.name for path in source.iterdir()]
+    return len(filecmp.cmpfiles(source, folder, names)[0]) == len(names)
+
+
+def _avatars(volume: Path) -> list[str]:
+    """Return the names of the avatars that can be served.
+
+    Raises:
+        VolumeError: If there are none.
+    """
+    configs = (volume / "model_repository").glob("*_frames/config.pbtxt")
+    names = sorted(path.parent.name.removesuffix("_frames") for path in configs)
+    if not names:
+        raise VolumeError(volume, "an imported avatar in it (LIPSYNC_DEMO=yes puts the demo there)", "none")
+    return names
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,29 @@
+# Two thin layers on NVIDIA's containers, of one release, since a plan belongs to the TensorRT that built it:
+#   triton-gpu  the official server with our two Python-based backends
+#   engines     TensorRT with the export tools: builds the plans on the GPU they will run on
+
+ARG TRITON_RELEASE
+
+FROM nvcr.io/nvidia/tritonserver:${TRITON_RELEASE}-py3 AS triton-gpu
+COPY pyproject.toml /app/
+COPY docker/requirements.py /app/docker/
+RUN python3 /app/docker/requirements.py triton-gpu > /tmp/requirements.txt \
+    && python3 -m pip install --quiet --no-cache-dir --break-system-packages --requirement /tmp/requirements.txt
+COPY LICENSE /app/
+COPY backends /opt/tritonserver/backends
+ENV HOME=/tmp PYTHONDONTWRITEBYTECODE=1
+USER 10001:10001
+CMD ["tritonserver", "--help"]
+
+FROM nvcr.io/nvidia/tensorrt:${TRITON_RELEASE}-py3 AS engines
+WORKDIR /app
+COPY pyproject.toml ./
+COPY docker/requirements.py docker/
+RUN python3 docker/requirements.py engines > /tmp/requirements.txt \
+    && python3 -m pip install --quiet --no-cache-dir --break-system-packages --requirement /tmp/requirements.txt
+COPY LICENSE ./
+COPY export export
+COPY docker/build_engines.py docker/
+ENV HOME=/tmp PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+USER 10001:10001
+CMD ["python3", "docker/build_engines.py"]
