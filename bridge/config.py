@@ -48,7 +48,9 @@ Parse = Callable[[str, str], Any]
 def _parse_backends(key: str, text: str) -> tuple[str, ...]:
     addresses = tuple(part.strip() for part in text.split(",") if part.strip())
     if not 1 <= len(addresses) <= MAX_BACKENDS:
-        raise ConfigError(key, f"1 to {MAX_BACKENDS} addresses host:port, separated by commas", text)
+        raise ConfigError(
+            key, f"1 to {MAX_BACKENDS} addresses host:port, separated by commas", len(addresses) or text
+        )
     for address in addresses:
         match = ADDRESS.fullmatch(address)
         if match is None or not 1 <= int(match.group(1)) <= 65535:

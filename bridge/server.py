@@ -75,8 +75,9 @@ class Bridge:
         self._metrics = Metrics()
         self._metrics.watch(balancer)
         self._service = service = Service(config, balancer, self._metrics)
-        grpc_server = GrpcServer(config, balancer, service, self._metrics)
-        self._grpc = None if config.grpc_port == GRPC_OFF else grpc_server
+        self._grpc: GrpcServer | None = None
+        if config.grpc_port != GRPC_OFF:
+            self._grpc = GrpcServer(config, balancer, service, self._metrics)
         self._routes = Routes(service, balancer, self._metrics, load_static_files(STATIC_FOLDER))
         self._answerer = Answerer(service, config.max_message_bytes)
         self._sessions: set[Session] = set()

@@ -102,6 +102,10 @@ class Service:
         self._remembered[model_name] = (now, metadata)
         return metadata
 
+    def forget(self, model_name: str) -> None:
+        """Ask for an avatar's metadata again, next time: it was loaded anew."""
+        self._remembered.pop(model_name, None)
+
     async def all_metadata(self) -> list[Metadata]:
         """Return the metadata of all avatars, sorted by name.
 

@@ -138,6 +138,7 @@ class DeployedCalls(_Calls):
         start_s = time.perf_counter()
         features_shape = await self._packages.load(request.package_name, request.package_dir)
         name = request.package_name
+        self._service.forget(name)
         metadata = await self._service.metadata(name)
         return self._message(
             "LoadPackageResponse",

@@ -76,7 +76,7 @@ class GrpcServer:
         self._metrics = metrics
         self._health = health.aio.HealthServicer()
         self._health_keeper: asyncio.Task[None] | None = None
-        self._rpcs = 0
+        self._unanswered = 0
         self._idle = asyncio.Event()
         self._idle.set()
         packages = PackageLoader(config, balancer)
@@ -105,7 +105,7 @@ class GrpcServer:
     async def stop(self) -> None:
         """Accept no more, answer what is in flight within ``shutdown_timeout_s``, close all connections.
 
-        Whoever only watches health isn't waited for.
+        A stream that asks for nothing at the moment isn't waited for, nor whoever watches health.
         """
         if self._health_keeper is not None:
             self._health_keeper.cancel()
@@ -163,6 +163,8 @@ class GrpcServer:
 
     def _unary(self, method: schema.Method, call: Call) -> Callable[[Any, Any], Awaitable[Message]]:
         async def handle(request: Any, context: grpc.aio.ServicerContext) -> Message:
+            self._count(1)
+            context.add_done_callback(lambda _: self._count(-1))  # once its answer was sent
             await self._accept(context)
             return await self._answer(method, call, request, context)
 
@@ -171,32 +173,40 @@ class GrpcServer:
     def _stream(self, method: schema.Method, call: Call) -> Callable[[Any, Any], Awaitable[None]]:
         async def handle(requests: AsyncIterator[Any], context: grpc.aio.ServicerContext) -> None:
             connection_id = await self._accept(context)
+            unanswered = 0
 
             async def answer(numbered: tuple[int, Any]) -> Message:
+                nonlocal unanswered
+                unanswered += 1
+                self._count(1)
                 request_id.current.set(f"{connection_id}-{numbered[0]}")
                 return await self._answer(method, call, numbered[1], context)
 
             answers = in_order(_numbered(requests), answer, self._config.max_inflight)
-            async with contextlib.aclosing(answers):
-                async for response in answers:
-                    await context.write(response)
+            try:
+                async with contextlib.aclosing(answers):
+                    async for response in answers:
+                        await context.write(response)
+                        unanswered -= 1
+                        self._count(-1)
+            finally:
+                self._count(-unanswered)
 
         return handle
 
     async def _accept(self, context: grpc.aio.ServicerContext) -> str:
-        """Count a call until it is done, and settle its id."""
-        self._rpcs += 1
-        self._idle.clear()
-        context.add_done_callback(self._release)
+        """Settle a call's id, and tell it to the client."""
         offered = [value for key, value in context.invocation_metadata() if key == request_id.METADATA_KEY]
         taken = request_id.taken_or_new(offered[0] if len(offered) == 1 else None)
         request_id.current.set(taken)
         await context.send_initial_metadata(((request_id.METADATA_KEY, taken),))
         return taken
 
-    def _release(self, context: object) -> None:
-        self._rpcs -= 1
-        if not self._rpcs:
+    def _count(self, change: int) -> None:
+        self._unanswered += change
+        if self._unanswered:
+            self._idle.clear()
+        else:
             self._idle.set()
 
     async def _answer(

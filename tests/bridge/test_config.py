@@ -75,7 +75,9 @@ def test_twenty_backends_and_no_more():
     """Twenty backends are taken, twenty-one refused."""
     addresses = [f"host:{port}" for port in range(1, 22)]
     assert load_config(["--backends", ",".join(addresses[:20])], {}).backends == tuple(addresses[:20])
-    with pytest.raises(ConfigError, match=r"^--backends: expected 1 to 20 addresses"):
+    with pytest.raises(
+        ConfigError, match=r"^--backends: expected 1 to 20 addresses host:port, separated by commas, got 21$"
+    ):
         load_config(["--backends", ",".join(addresses)], {})
 
 

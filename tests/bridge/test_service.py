@@ -73,11 +73,14 @@ async def test_metadata(service):
 
 
 async def test_metadata_is_remembered(triton, make_service):
-    """Metadata is asked for once within metadata_ttl_s, and every time where that is 0."""
+    """Metadata is asked for once within metadata_ttl_s, unless forgotten, and every time where that is 0."""
     service = make_service(metadata_ttl_s=3600)
     await service.metadata("echo")
     await service.metadata("echo")
     assert triton.calls["echo_frames"] == 1
+    service.forget("echo")
+    await service.metadata("echo")
+    assert triton.calls["echo_frames"] == 2
     forgetful = make_service(metadata_ttl_s=0)
     await forgetful.metadata("echo")
     triton.unload_model("echo")

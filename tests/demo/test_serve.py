@@ -128,6 +128,7 @@ def test_triton_port_in_use(model_repository: Path, capsys: pytest.CaptureFixtur
             ["--strategy", "fastest"],
             "strategy: expected one of batching, hybrid, latency, multi_instance, replay, got fastest",
         ),
+        (["--grpc-port", "99999"], "grpc_port: expected an integer from -1 to 65535, got '99999'"),
         (["--model-repository", "/nowhere"], "model_repository: expected a folder, got /nowhere"),
         (
             ["--triton-port", "70000"],

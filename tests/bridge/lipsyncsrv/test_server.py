@@ -119,20 +119,25 @@ async def test_a_cancelled_call_is_cancelled_in_triton(triton, pb, deployed):
 
 
 async def test_shutdown_answers_what_is_in_flight(triton, stubs, pb):
-    """On shutdown a call in flight is answered, and who only watches health isn't waited for."""
+    """On shutdown calls in flight are answered; an idle stream and who watches health aren't waited for."""
     context = serve(config_for(triton, grpc_port=0, shutdown_timeout_s=60))
     bridge = await context.__aenter__()
     async with grpc.aio.insecure_channel(bridge.grpc_address) as channel:
         stub = stubs["optimized_lipsyncsrv_pb2_grpc"].OptimizedLipSyncServiceStub(channel)
         watching = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
         await watching.read()
+        stream = stub.StreamInference()
+        await stream.write(pb.OptimizedInferenceRequest(model_name="echo", frame_id=1))
+        await stream.read()
+        await stream.write(pb.OptimizedInferenceRequest(model_name="slow", frame_id=2))
         call = stub.GenerateInference(pb.OptimizedInferenceRequest(model_name="slow", frame_id=3))
         answer = asyncio.ensure_future(call)
-        await triton.wait_for_calls("slow", 1)
+        await triton.wait_for_calls("slow", 2)
         stopping = asyncio.create_task(context.__aexit__(None, None, None))
         assert (await asyncio.wait_for(watching.read(), WAIT_S)).status == 2  # NOT_SERVING
         triton.release.set()
         assert (await asyncio.wait_for(answer, WAIT_S)).prediction_data == fake_jpeg("slow", 3)
+        assert (await asyncio.wait_for(stream.read(), WAIT_S)).prediction_data == fake_jpeg("slow", 2)
         await asyncio.wait_for(stopping, WAIT_S)
 
 
