@@ -5,11 +5,12 @@ EmbeddedError
 ├── NotInstalled     the server binary, or the Python library its backend needs, is missing
 ├── PortInUse        something else listens on one of the ports
 └── StartFailed      Triton itself gave up, or was not ready in time
+    └── StartCrashed a signal ended it
 """
 
 from __future__ import annotations
 
-__all__ = ["BadSetting", "EmbeddedError", "NotInstalled", "PortInUse", "StartFailed"]
+__all__ = ["BadSetting", "EmbeddedError", "NotInstalled", "PortInUse", "StartCrashed", "StartFailed"]
 
 
 class EmbeddedError(Exception):
@@ -62,3 +63,7 @@ class StartFailed(EmbeddedError):
 
     def __str__(self) -> str:
         return f"Triton {self.reason}"
+
+
+class StartCrashed(StartFailed):
+    """Raised when a signal ended Triton as it started."""

@@ -17,7 +17,7 @@ import grpc
 
 from embedded.command import Server, assign_ports, build_command
 from embedded.config import EmbeddedConfig
-from embedded.errors import StartFailed
+from embedded.errors import StartCrashed, StartFailed
 from embedded.guard import kill_leftovers, remove_shared_memory
 from embedded.installation import Installation, find_installation, lay_out_backends
 from embedded.log import LogTail
@@ -28,6 +28,7 @@ __all__ = ["Server", "serve"]
 GUARD = Path(__file__).with_name("guard.py")
 SIGNALLED = 128  # exit codes above tell a signal
 KILL_MARGIN_S = 10.0
+FIRST_START_ATTEMPTS = 3
 RESTART_DELAY_S, MAX_RESTART_DELAY_S = 0.25, 10.0
 
 logger = logging.getLogger(__name__)
@@ -93,15 +94,17 @@ class _Keeper:
         """Run until cancelled.
 
         Raises:
-            StartFailed: If the first start fails; later ones are tried again.
+            StartFailed: If the first start fails; later ones are tried again. A crash is tried again twice, as on a
+                busy machine Triton's Python backend aborts now and then, with boost's ``lock_exception``.
         """
-        delay_s = RESTART_DELAY_S
+        delay_s, crashes_left = RESTART_DELAY_S, FIRST_START_ATTEMPTS - 1
         while True:
             try:
                 await self._run_once()
                 delay_s = RESTART_DELAY_S
             except (StartFailed, OSError) as exc:  # OSError: this machine is out of processes or file handles
-                if not self.ready.is_set():
+                crashes_left -= isinstance(exc, StartCrashed)
+                if not self.ready.is_set() and (not isinstance(exc, StartCrashed) or crashes_left < 0):
                     raise
                 logger.error("%s", exc)
             logger.error("Triton on port %d is started again in %g s", self.server.grpc_port, delay_s)
@@ -198,6 +201,7 @@ async def _wait_ready(process: _Process, server: Server, config: EmbeddedConfig)
 
     Raises:
         StartFailed: If it ends before, or takes longer than ``start_timeout_s``.
+        StartCrashed: If a signal ends it.
     """
     limit_s = config.start_timeout_s
     ready = asyncio.create_task(asyncio.wait_for(answers(server, config.extra_args), limit_s))
@@ -205,7 +209,8 @@ async def _wait_ready(process: _Process, server: Server, config: EmbeddedConfig)
     try:
         await asyncio.wait({ready, ended}, return_when=asyncio.FIRST_COMPLETED)
         if ended.done():
-            raise StartFailed(_describe_exit(ended.result(), process.tail))
+            failure = StartCrashed if _is_signalled(ended.result()) else StartFailed
+            raise failure(_describe_exit(ended.result(), process.tail))
         await ready
     except (asyncio.TimeoutError, grpc.aio.AioRpcError) as exc:
         raise StartFailed(f"was not ready within {limit_s:g} s: {process.tail.reason()}") from exc
@@ -215,7 +220,11 @@ async def _wait_ready(process: _Process, server: Server, config: EmbeddedConfig)
         await asyncio.gather(ready, ended, return_exceptions=True)
 
 
+def _is_signalled(code: int) -> bool:
+    return code < 0 or code > SIGNALLED
+
+
 def _describe_exit(code: int, tail: LogTail) -> str:
-    if code < 0 or code > SIGNALLED:
+    if _is_signalled(code):
         return f"was ended by {signal.Signals(-code if code < 0 else code - SIGNALLED).name}"
     return f"exited with code {code}: {tail.reason()}"

@@ -109,11 +109,12 @@ def test_the_files_are_where_grafana_looks() -> None:
 @contextlib.contextmanager
 def running_bridge(backend: str) -> Iterator[str]:
     """Run a bridge; yields its URL."""
-    command = [sys.executable, "-m", "bridge", "--backends", backend, "--port", "0", "--log-level", "error"]
+    settings = ["--backends", backend, "--port=0", "--grpc-port=-1", "--log-level=error"]
+    command = [sys.executable, "-m", "bridge", *settings]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
-            found = re.search(r"http://\S+", process.stdout.readline())
+            found = re.search(r"http://[\w.:]+/", process.stdout.readline())
             assert found
             yield found[0]
         finally:

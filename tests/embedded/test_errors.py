@@ -15,6 +15,7 @@ EXAMPLES = {
         ("127.0.0.1", 8000),
         "expected 127.0.0.1:8000 to be free for Triton, but something listens there already",
     ),
+    "StartCrashed": (("was ended by SIGABRT",), "Triton was ended by SIGABRT"),
     "StartFailed": (("exited with code 1: no luck",), "Triton exited with code 1: no luck"),
 }
 

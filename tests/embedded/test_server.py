@@ -91,6 +91,16 @@ async def test_cancelled_while_loading(waiting_repository: Path) -> None:
     assert not family.shared_memory()
 
 
+async def test_crashes_while_loading(waiting_repository: Path) -> None:
+    """A Triton that crashes as it starts is started again; the third crash is a failure that names the signal."""
+    start = asyncio.create_task(start_and_fail(waiting_repository, stop_timeout_s=300.0))
+    for _ in range(3):
+        family = await asyncio.to_thread(find_family, str(waiting_repository), with_part=STUB)
+        family.member("tritonserver").kill(signal.SIGABRT)
+        await asyncio.to_thread(family.wait_gone)
+    assert await start == "Triton was ended by SIGABRT"
+
+
 async def test_start_timeout(waiting_repository: Path) -> None:
     """Models that do not load in time are a failure with the last thing Triton said."""
     sentence = await start_and_fail(waiting_repository, start_timeout_s=1.0, stop_timeout_s=300.0)
