@@ -2,13 +2,14 @@
 #   make demo    the speaking face in the browser: environment, demo avatar, Triton, bridge
 #   make test    all tests, with the real Triton in them
 #   make check   formatting, lint, strict types
+#   make bench   measure this machine; ARGS=--quick to see that it runs
 
 PYTHON ?= $(shell for v in 3.12 3.11 3.10; do python$$v -c "" 2>/dev/null && echo python$$v && exit; done; echo python3)
 VENV := .venv
 BIN := $(VENV)/bin
 CLIP := build/demo_clip
 
-.PHONY: demo test check clean
+.PHONY: demo test check bench clean
 .DELETE_ON_ERROR:
 
 demo: avatars/demo/avatar.json
@@ -21,6 +22,9 @@ check: $(VENV)/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+bench: $(VENV)/.bench build/perf_analyzer/perf_analyzer
+	$(BIN)/python -m benchmarks $(ARGS)
 
 clean:
 	rm -rf $(VENV) build avatars
@@ -37,6 +41,16 @@ $(VENV)/.test: $(VENV)/.serve requirements/detect.txt
 	$(BIN)/pip install --quiet --editable '.[test]' --editable 'clients/python[http]'
 	$(BIN)/pip install --quiet --no-deps --requirement requirements/detect.txt
 	@touch $@
+
+$(VENV)/.bench: $(VENV)/.serve
+	$(BIN)/pip install --quiet --editable '.[bench]'
+	@touch $@
+
+# LitServe and Ray Serve, for comparison, and OpenVINO: apart, as their dependencies are not ours.
+build/baselines/bin/python: requirements/baselines.txt $(VENV)/.serve
+	$(PYTHON) -m venv build/baselines
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$(build/baselines/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/project.pth"
+	build/baselines/bin/pip install --quiet --requirement $<
 
 avatars/demo/avatar.json: $(VENV)/.serve demo/unet.onnx $(wildcard demo/*.py)
 	@rm -rf $(CLIP) && mkdir -p build

@@ -51,7 +51,8 @@ class FrameStore:
 
     def gather_audio(self, frame_ids: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return (B, *audio_shape) float32 for (B,) ids that are in range."""
-        return self.features[self.windows[frame_ids]].reshape(len(frame_ids), *self.audio_shape)
+        windows: NDArray[np.float32] = self.features[self.windows[frame_ids]]
+        return windows.reshape(len(frame_ids), *self.audio_shape)
 
     def gather_bounds(self, frame_ids: NDArray[np.int32]) -> NDArray[np.int32]:
         """Return (B, 4) int32 x1, y1, x2, y2 for (B,) ids that are in range."""

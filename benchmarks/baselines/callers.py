@@ -50,7 +50,9 @@ def other_server(module: str, avatar_folder: Path, network: Path) -> Iterator[Ca
         NotAvailable: If its packages are not installed, or it does not start.
     """
     if not OTHER_SERVERS_PYTHON.is_file():
-        raise NotAvailable(module, f"expected {OTHER_SERVERS_PYTHON}, got no such file: make build/baselines")
+        raise NotAvailable(
+            module, f"expected {OTHER_SERVERS_PYTHON}, got no such file: make {OTHER_SERVERS_PYTHON}"
+        )
     port = _free_port()
     arguments = ["-m", f"benchmarks.baselines.{module}", str(avatar_folder), str(network), str(port)]
     with running(module, arguments, OTHER_SERVERS_PYTHON):

@@ -19,7 +19,7 @@ READY = "ready on port "
 START_LIMIT_S = 120.0
 STOP_LIMIT_S = 20.0
 OTHER_SERVERS_PYTHON = Path("build/baselines/bin/python")
-"""Where ``make build/baselines`` installs LitServe and Ray Serve, apart from the project's own packages."""
+"""Where ``make`` installs LitServe and Ray Serve, apart from the project's own packages."""
 
 
 @contextlib.contextmanager

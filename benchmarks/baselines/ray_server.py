@@ -18,8 +18,9 @@ from starlette.responses import Response
 from benchmarks.baselines.pipeline import Pipeline
 from benchmarks.baselines.process import READY
 
+MAX_ONGOING = 16
 
-@serve.deployment(num_replicas=1, max_ongoing_requests=16)  # type: ignore[misc]  # ray is installed apart
+
 class Frames:
     """Frame id in, JPEG out."""
 
@@ -37,7 +38,9 @@ def main() -> None:
     cores = len(os.sched_getaffinity(0))
     ray.init(num_cpus=cores, include_dashboard=False, log_to_driver=False, logging_level="error")
     serve.start(http_options={"host": "127.0.0.1", "port": int(sys.argv[3])})
-    deployment = Frames.options(ray_actor_options={"num_cpus": cores})
+    deployment = serve.deployment(
+        Frames, num_replicas=1, max_ongoing_requests=MAX_ONGOING, ray_actor_options={"num_cpus": cores}
+    )
     serve.run(deployment.bind(sys.argv[1], sys.argv[2]), route_prefix="/predict")
     print(f"{READY}{sys.argv[3]}", flush=True)
     threading.Event().wait()
