@@ -24,7 +24,7 @@ MARGIN_S = 120.0
 WINDOWS = 6
 """At most so many; it ends earlier when three in a row agree."""
 
-STABLE_PERCENT = 25
+STABLE_PERCENT = 100
 REPORT_CHARACTERS = 500
 
 

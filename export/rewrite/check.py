@@ -13,7 +13,7 @@ from export.borders import SCALE_OUT, tensor_shapes
 from export.contract import FACE_SIZE
 from export.errors import VerificationFailed
 
-__all__ = ["Probe", "check_same"]
+__all__ = ["Probe", "check_same", "example_frame"]
 
 TOLERANCE = 1e-4
 """Greatest allowed difference of the network's output, on a scale of 0.0 to 1.0."""
@@ -51,19 +51,24 @@ class Probe:
         return image, output.astype(np.float32)
 
 
+def example_frame(model: ModelProto) -> dict[str, NDArray[Any]]:
+    """Return inputs for one frame, by tensor name: ``face`` and ``audio``, seeded."""
+    rng = np.random.default_rng(1)
+    audio_shape = tensor_shapes(list(model.graph.input))["audio"][1:]
+    return {
+        "face": rng.integers(0, 256, (1, FACE_SIZE, FACE_SIZE, 3), dtype=np.uint8),
+        "audio": rng.normal(0.0, 1.5, (1, *map(int, audio_shape))).astype(np.float32),
+    }
+
+
 def check_same(model: ModelProto, rewritten: ModelProto) -> None:
     """Compare a rewritten graph with the one it was made of, through ONNX Runtime, on one frame.
 
     Raises:
         VerificationFailed: If their outputs differ by more than 1e-4.
     """
-    rng = np.random.default_rng(1)
-    audio_shape = tensor_shapes(list(model.graph.input))["audio"][1:]
-    inputs: dict[str, NDArray[Any]] = {
-        "face": rng.integers(0, 256, (1, FACE_SIZE, FACE_SIZE, 3), dtype=np.uint8),
-        "audio": rng.normal(0.0, 1.5, (1, *map(int, audio_shape))).astype(np.float32),
-    }
-    outputs = [Probe(graph).run(inputs)[1] for graph in (model, rewritten)]
+    frame = example_frame(model)
+    outputs = [Probe(graph).run(frame)[1] for graph in (model, rewritten)]
     difference = float(np.abs(outputs[0] - outputs[1]).max())
     if not difference <= TOLERANCE:  # "not" refuses NaN, too
         raise VerificationFailed(
