@@ -52,7 +52,8 @@ def random_network(width: float = 1.0) -> UNet328:
             if key.endswith("running_var"):
                 value.uniform_(0.6, 1.4, generator=generator)
             elif value.ndim == 4:
-                value.normal_(0.0, (1.6 / value[0].numel()) ** 0.5, generator=generator)
+                gain = 0.02 if key.startswith("outc.") else 1.6  # keeps the sigmoid out of saturation
+                value.normal_(0.0, (gain / value[0].numel()) ** 0.5, generator=generator)
             elif key.endswith("weight"):
                 value.uniform_(0.7, 1.3, generator=generator)
             elif value.is_floating_point():

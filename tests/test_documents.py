@@ -26,7 +26,7 @@ from tests.conftest import Clip, Workspace
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 NEVER_SENT = {BackendLost.code, ConfigError.code, ListenError.code}
-SOURCES = ("bridge", "demo", "embedded", "export")
+SOURCES = ("benchmarks", "bridge", "demo", "embedded", "export", "export/rewrite")
 
 RUN_BY_CI = {
     "make test": "the run that this test is part of",
