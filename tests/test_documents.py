@@ -40,6 +40,12 @@ RUN_ELSEWHERE = {
     ".venv/bin/python -m export avatar anna --video anna.mp4 --landmarks landmarks --audio-features aud_ave.npy "
     "--checkpoint anna.pth": "tests/conftest.py imports every avatar so",
     ".venv/bin/python -m export tensorrt anna": "tests/export/test_main.py",
+    ".venv/bin/python -m export strategies anna --instances 4 --batch-sizes 4,8 --queue-delay-us 500": (
+        "tests/export/test_main.py"
+    ),
+    "make bench": "tests/benchmarks/test_main.py runs every part",
+    "make build/baselines/bin/python": "tests/benchmarks/baselines/test_servers.py, where it was run",
+    ".venv/bin/python -m benchmarks.gpu": "tests/benchmarks/gpu/test_main.py",
     ".venv/bin/python -m export avatar anna --video talk.mp4 --audio-encoder audio_encoder.pth --checkpoint anna.pth": (
         "tests/export/test_main.py"
     ),
