@@ -22,7 +22,7 @@ __all__ = ["eager", "other_server"]
 Call = Callable[[], None]
 JPEG_START = b"\xff\xd8"
 DEADLINE_S = 60.0
-START_LIMIT_S = 60.0
+START_LIMIT_S = 120.0
 POLL_S = 0.2
 
 

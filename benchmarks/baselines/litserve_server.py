@@ -3,8 +3,7 @@
 ``python -m benchmarks.baselines.litserve_server AVATAR_FOLDER NETWORK PORT``; POST /predict ``{"frame_id": 7}``.
 """
 
-from __future__ import annotations
-
+# No "from __future__ import annotations" here: LitServe reads the types of decode_request and encode_response.
 import sys
 from pathlib import Path
 from typing import Any
