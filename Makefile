@@ -3,13 +3,14 @@
 #   make test    all tests, with the real Triton in them
 #   make test-compose  the containers: build, serve, crash, recover; needs docker, or root to start an engine
 #   make check   formatting, lint, strict types
+#   make bench   measure this machine; ARGS=--quick to see that it runs
 
 PYTHON ?= $(shell for v in 3.12 3.11 3.10; do python$$v -c "" 2>/dev/null && echo python$$v && exit; done; echo python3)
 VENV := .venv
 BIN := $(VENV)/bin
 TAKES := build/demo
 
-.PHONY: demo test test-compose check clean
+.PHONY: demo test test-compose check bench clean
 .DELETE_ON_ERROR:
 
 demo: avatars/demo/avatar.json
@@ -27,6 +28,9 @@ check: $(VENV)/.test
 	$(BIN)/mypy
 	$(BIN)/mypy docker/*.py
 
+bench: $(VENV)/.bench build/perf_analyzer/perf_analyzer
+	$(BIN)/python -m benchmarks $(ARGS)
+
 clean:
 	rm -rf $(VENV) build avatars
 
@@ -43,10 +47,18 @@ $(VENV)/.test: $(VENV)/.serve requirements/detect.txt
 	$(BIN)/pip install --quiet --no-deps --requirement requirements/detect.txt
 	@touch $@
 
+$(VENV)/.bench: $(VENV)/.serve
+	$(BIN)/pip install --quiet --editable '.[bench]'
+	@touch $@
+
+# LitServe and Ray Serve, for comparison, and OpenVINO: apart, as their dependencies are not ours.
+build/baselines/bin/python: requirements/baselines.txt $(VENV)/.serve
+	$(PYTHON) -m venv build/baselines
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$(build/baselines/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/project.pth"
+	build/baselines/bin/pip install --quiet --requirement $<
+
 avatars/demo/avatar.json: $(VENV)/.serve demo/unet.onnx demo/audio_encoder.onnx $(wildcard demo/*.py demo/recordings/*)
-	$(BIN)/python -m demo.dataset $(TAKES) --take served
-	$(BIN)/python -m export features $(TAKES)/served/aud.wav --encoder demo/audio_encoder.onnx \
-		--output $(TAKES)/served/aud_ave.npy
+	$(BIN)/python -m demo.dataset $(TAKES) --take served --audio-encoder demo/audio_encoder.onnx
 	$(BIN)/python -m export avatar demo --dataset $(TAKES)/served --checkpoint demo/unet.onnx
 
 # The last tritonclient wheel whose perf_analyzer runs on glibc 2.36; the PyPI package perf-analyzer is empty.

@@ -1,1 +1,1 @@
-"""What the project is measured by, each figure by one command."""
+"""Benchmarks that anyone can repeat: ``make bench``."""

@@ -22,7 +22,7 @@ from demo.dataset import write_take
 from demo.quality import Network, Quality, Take, measure_quality, open_take, paint
 from demo.recording import read_recording
 from demo.weights import AUDIO_ENCODER_PATH, UNET_PATH
-from export.speech import Encoder, extract_features, open_encoder
+from export.speech import Encoder, open_encoder
 
 __all__ = ["TARGETS", "Target", "draw_heldout", "main", "open_network", "write_contact_sheet"]
 
@@ -79,18 +79,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0 if all(met) else 1
 
 
-def draw_heldout(folder: Path, encoder: Encoder, frames: int | None = None) -> Take:
-    """Draw the held-out take and hear it.
-
-    Args:
-        folder: Where the dataset folder goes.
-        encoder: What hears.
-        frames: How many of its frames to keep, from the first on; default: all.
-    """
-    write_take(folder, read_recording("heldout"), seed=SEED)
-    np.save(folder / "aud_ave.npy", extract_features(folder / "aud.wav", encoder))
-    take = open_take(folder)
-    return Take(*(array[:frames] for array in (take.faces, take.audio, take.opening, take.width)))
+def draw_heldout(folder: Path, encoder: Encoder) -> Take:
+    """Draw the held-out take into a dataset folder, and hear it."""
+    write_take(folder, read_recording("heldout"), seed=SEED, encoder=encoder)
+    return open_take(folder)
 
 
 def open_network(path: Path) -> Network:

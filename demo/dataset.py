@@ -1,7 +1,7 @@
 """``python -m demo.dataset OUT_DIR``: draw the demo character's dataset folders, for training and for serving.
 
 Each folder is one take, in the shape that training repositories use, and ``mouth.npy``, the truth that only
-measurements read.
+measurements read. With an audio encoder, it can be imported as an avatar.
 """
 
 from __future__ import annotations
@@ -31,7 +31,10 @@ from demo.pose import Pose
 from demo.recording import NAMES, read_recording, write_wav
 from demo.speech import SAMPLE_RATE_HZ, Speech
 from demo.visemes import mouth_poses
+from export.audio_features import FILE_NAMES
+from export.errors import ExportError
 from export.files import replacing_folder
+from export.speech import Encoder, extract_features, open_encoder
 
 __all__ = ["main", "write_take"]
 
@@ -66,22 +69,37 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="DIR",
         help="training takes of python -m demo.recording, already spoken",
     )
+    parser.add_argument(
+        "--audio-encoder", type=Path, metavar="FILE", help=".onnx or .pth: write aud_ave.npy, too"
+    )
     arguments = parser.parse_args(argv)
     try:
+        encoder = open_encoder(arguments.audio_encoder) if arguments.audio_encoder else None
         for name, speech in _chosen(arguments):
             seed = zlib.crc32(name.encode())
-            write_take(arguments.out_dir / name, speech, seed=seed, processes=arguments.processes)
-    except (DemoError, OSError) as exc:
+            write_take(
+                arguments.out_dir / name, speech, seed=seed, processes=arguments.processes, encoder=encoder
+            )
+    except (DemoError, ExportError, OSError) as exc:
         print(f"python -m demo.dataset: {exc}", file=sys.stderr)
         return 1
     return 0
 
 
-def write_take(folder: Path, speech: Speech, *, seed: int, processes: int = 1, quiet: bool = False) -> None:
+def write_take(
+    folder: Path,
+    speech: Speech,
+    *,
+    seed: int,
+    processes: int = 1,
+    quiet: bool = False,
+    encoder: Encoder | None = None,
+) -> None:
     """Draw a take and write its dataset folder, which replaces an older one when complete.
 
     Files: ``full_body_img/<i>.jpg``, 512x512; ``landmarks/<i>.lms``, 110 lines ``x y``; ``aud.wav``, 16 kHz mono;
-    ``mouth.npy``, (frames, 3) float32: opening, width and rounding (``demo.geometry.mouth_size``).
+    ``mouth.npy``, (frames, 3) float32: opening, width and rounding (``demo.geometry.mouth_size``); with an encoder
+    ``aud_ave.npy``, float32 vectors of 512, one a frame or one or two more.
 
     Args:
         folder: The folder.
@@ -89,6 +107,7 @@ def write_take(folder: Path, speech: Speech, *, seed: int, processes: int = 1, q
         seed: Which blinks and head movements to make.
         processes: How many draw at the same time.
         quiet: Whether to show no progress bar.
+        encoder: What hears the sound; without one there are no features.
 
     Raises:
         UnknownPhoneme: If the speech holds a phoneme that has no mouth shape.
@@ -100,6 +119,8 @@ def write_take(folder: Path, speech: Speech, *, seed: int, processes: int = 1, q
         (draft / "full_body_img").mkdir()
         (draft / "landmarks").mkdir()
         write_wav(draft / "aud.wav", speech)
+        if encoder:
+            np.save(draft / FILE_NAMES["ave"], extract_features(draft / "aud.wav", encoder))
         np.save(draft / "mouth.npy", np.array([mouth_size(pose.mouth) for pose in sequence], np.float32))
         done = _drawn(draft, sequence, processes)
         for _ in tqdm(done, f"drawing {folder.name}", len(sequence), unit="frame", disable=quiet or None):

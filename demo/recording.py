@@ -19,7 +19,7 @@ from demo import takes
 from demo.errors import BadRecording, DemoError
 from demo.speech import SAMPLE_RATE_HZ, Phoneme, Speech
 
-__all__ = ["FOLDER", "NAMES", "main", "read_recording", "write_recording", "write_wav"]
+__all__ = ["FOLDER", "NAMES", "excerpt", "main", "read_recording", "write_recording", "write_wav"]
 
 FOLDER = Path(__file__).parent / "recordings"
 NAMES = ("served", "heldout")
@@ -43,6 +43,13 @@ def read_recording(name: str, folder: Path = FOLDER) -> Speech:
         return Speech(sound, tuple(Phoneme(str(n), float(start), float(end)) for n, start, end in rows))
     except (OSError, EOFError, wave.Error, ValueError, KeyError, TypeError) as exc:
         raise BadRecording(path, f"{type(exc).__name__}: {exc}") from exc
+
+
+def excerpt(speech: Speech, duration_s: float) -> Speech:
+    """Return the beginning of what was said."""
+    heard = (phoneme for phoneme in speech.phonemes if phoneme.start_s < duration_s)
+    phonemes = tuple(Phoneme(p.name, p.start_s, min(p.end_s, duration_s)) for p in heard)
+    return Speech(speech.sound[: round(duration_s * SAMPLE_RATE_HZ)], phonemes)
 
 
 def write_recording(name: str, speech: Speech, folder: Path = FOLDER) -> None:

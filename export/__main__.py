@@ -9,20 +9,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
-import onnx
 
-from export.avatar import WEIGHTS_FILE, Avatar, check_name, read_avatar, write_avatar
+from export.avatar import Avatar, check_name, write_avatar
 from export.compact import write_model
-from export.configs import BACKENDS, ServingOptions
 from export.contact_sheet import CONTACT_SHEET
-from export.contract import AUDIO_SHAPES, EDGE_PADDINGS, MAX_BATCH_SIZE, PRECISIONS
+from export.contract import AUDIO_SHAPES, EDGE_PADDINGS, PRECISIONS
 from export.detect import MediaPipeFaceFinder
-from export.engine import BatchProfile, build_engine
 from export.errors import BadSource, ExportError
-from export.files import replacing_file
 from export.footage import Footage, open_dataset, open_video_with_landmarks
 from export.package import open_package
-from export.repository import write_entries, write_unet_configs
+from export.repository import write_entries
+from export.serving_cli import add_serving_options, add_strategies, add_tensorrt, serving_options
 from export.talking import features_reader, open_talking_video
 from export.training_cli import add_audio_encoder, add_compact, add_features, add_train
 from export.weights import find_checkpoint, load_served_model
@@ -51,7 +48,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_onnx(
         commands.add_parser("onnx", help="export a checkpoint to the ONNX file that is served, and verify it")
     )
-    _add_tensorrt(commands.add_parser("tensorrt", help="build an avatar's TensorRT engine and serve from it"))
+    add_strategies(commands.add_parser("strategies", help="write an avatar's deployment strategies anew"))
+    add_tensorrt(
+        commands.add_parser("tensorrt", help="build an avatar's TensorRT engines and serve from them")
+    )
     add_train(commands.add_parser("train", help="train an audio encoder and a U-Net on dataset folders"))
     add_features(commands.add_parser("features", help="compute the speech features of a WAV file"))
     add_audio_encoder(
@@ -83,9 +83,7 @@ def _add_avatar(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--edge-padding", choices=EDGE_PADDINGS, default="zeros", help="features past the clip's ends"
     )
-    parser.add_argument(
-        "--instances", type=_positive, default=2, help="copies of the network where a strategy has several"
-    )
+    add_serving_options(parser)
     parser.add_argument(
         "--avatars", type=Path, default=Path("avatars"), metavar="DIR", help="default: avatars"
     )
@@ -100,21 +98,6 @@ def _add_onnx(parser: argparse.ArgumentParser) -> None:
     add_compact(parser)
     _add_network_options(parser)
     parser.set_defaults(run=_export_onnx)
-
-
-def _add_tensorrt(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", help="an imported avatar")
-    parser.add_argument(
-        "--avatars", type=Path, default=Path("avatars"), metavar="DIR", help="default: avatars"
-    )
-    parser.add_argument(
-        "--optimum-batch", type=_positive, default=8, help="the batch size to optimise for (default: 8)"
-    )
-    parser.add_argument(
-        "--instances", type=_positive, default=2, help="copies of the network where a strategy has several"
-    )
-    _add_model_repository(parser)
-    parser.set_defaults(run=_build_tensorrt)
 
 
 def _add_network_options(parser: argparse.ArgumentParser) -> None:
@@ -139,12 +122,6 @@ def _add_model_repository(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected an integer of 1 or more, got {text}")
-    return int(text)
-
-
 def _import_avatar(args: argparse.Namespace) -> None:
     check_name(args.name)
     footage = _open_footage(args)
@@ -162,7 +139,7 @@ def _import_avatar(args: argparse.Namespace) -> None:
     )
     folder = args.avatars / args.name
     write_avatar(folder, avatar, footage, model)
-    models = write_entries(folder, args.model_repository, ServingOptions(instances=args.instances))
+    models = write_entries(folder, args.model_repository, serving_options(args))
     print(f"{folder}: {avatar.frame_count} frames at {avatar.fps:g} fps, {avatar.audio_mode} features")
     print(f"{args.model_repository}: {', '.join(models)}")
     print(f"{folder / CONTACT_SHEET}: are the crops right?")
@@ -193,20 +170,6 @@ def _export_onnx(args: argparse.Namespace) -> None:
     write_model(
         load_served_model(args.checkpoint, args.audio_mode, args.precision), args.output, args.compact
     )
-
-
-def _build_tensorrt(args: argparse.Namespace) -> None:
-    avatar_folder = args.avatars / args.name
-    avatar = read_avatar(avatar_folder)
-    target = args.model_repository / f"{avatar.name}_unet" / "1" / BACKENDS["tensorrt"]
-    if not target.parent.is_dir():
-        raise BadSource(target.parent, "the avatar's models in the model repository", "nothing there")
-    profile = BatchProfile(optimum=min(args.optimum_batch, MAX_BATCH_SIZE))
-    plan = build_engine(onnx.load(avatar_folder / WEIGHTS_FILE), profile)
-    with replacing_file(target) as path:
-        path.write_bytes(plan)
-    write_unet_configs(avatar, args.model_repository, ServingOptions("tensorrt", args.instances))
-    print(f"{target}: {len(plan) / 1e6:.1f} MB, batch {profile.minimum} to {profile.maximum}")
 
 
 if __name__ == "__main__":

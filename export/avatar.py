@@ -17,10 +17,21 @@ from export.contract import AUDIO_SHAPES, EDGE_PADDINGS, FACE_SIZE, MASK_COLUMNS
 from export.errors import BadName, BadSource
 from export.files import replacing_folder
 from export.footage import Footage
+from export.rewrite import rewrite_for_cpu
+from export.rewrite.check import check_same
 
-__all__ = ["FRAME_FILES", "WEIGHTS_FILE", "Avatar", "check_name", "read_avatar", "write_avatar"]
+__all__ = [
+    "CPU_WEIGHTS_FILE",
+    "FRAME_FILES",
+    "WEIGHTS_FILE",
+    "Avatar",
+    "check_name",
+    "read_avatar",
+    "write_avatar",
+]
 
 WEIGHTS_FILE = "unet.onnx"
+CPU_WEIGHTS_FILE = "unet_cpu.onnx"
 FRAME_FILES = ("faces.npy", "audio_features.npy", "bounds.npy", "full_frames.bin", "full_frame_offsets.npy")
 MANIFEST = "avatar.json"
 
@@ -70,17 +81,19 @@ def write_avatar(folder: Path, avatar: Avatar, footage: Footage, model: ModelPro
 
     Files: ``avatar.json``; ``faces.npy`` (N, 320, 320, 3) uint8 BGR; ``audio_features.npy`` (T, D) float32;
     ``bounds.npy`` (N, 4) int32; ``full_frames.bin``, the full pictures as JPEGs one after another, frame i at bytes
-    ``full_frame_offsets.npy``[i] to [i+1], so that any of them is one read away; ``unet.onnx``;
+    ``full_frame_offsets.npy``[i] to [i+1], so that any of them is one read away; ``unet.onnx``, which TensorRT
+    engines are built of; ``unet_cpu.onnx``, the same function rewritten for ONNX Runtime on a CPU;
     ``contact_sheet.jpg``, to see whether the crops are right.
 
     Raises:
         BadSource: If a frame of the clip cannot be read.
+        VerificationFailed: If the rewritten network is not the same function.
     """
     with replacing_folder(folder) as new:
         _write_frames(new, footage, avatar.name)
         write_contact_sheet(new)
         np.save(new / "audio_features.npy", footage.audio_features)
-        onnx.save(model, new / WEIGHTS_FILE)
+        _write_networks(new, model)
         (new / MANIFEST).write_text(json.dumps(asdict(avatar), indent=2) + "\n", encoding="utf-8")
 
 
@@ -98,6 +111,14 @@ def read_avatar(folder: Path) -> Avatar:
         raise BadSource(
             path, "an avatar's description", f"none that is whole ({type(exc).__name__}: {exc})"
         ) from exc
+
+
+def _write_networks(folder: Path, model: ModelProto) -> None:
+    onnx.save(model, folder / WEIGHTS_FILE)
+    rewritten = rewrite_for_cpu(model)
+    if rewritten is not model:
+        check_same(model, rewritten)
+    onnx.save(rewritten, folder / CPU_WEIGHTS_FILE)
 
 
 def _write_frames(folder: Path, footage: Footage, name: str) -> None:

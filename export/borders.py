@@ -17,13 +17,23 @@ from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto, helper, nu
 from export.contract import FACE_SIZE, MASK_COLUMNS, MASK_ROWS
 from export.errors import BadModel
 
-__all__ = ["NETWORK_INPUTS", "NETWORK_OUTPUT", "add_borders", "has_borders", "mouth_mask", "tensor_shapes"]
+__all__ = [
+    "NETWORK_INPUTS",
+    "NETWORK_OUTPUT",
+    "SCALE_OUT",
+    "add_borders",
+    "has_borders",
+    "mouth_mask",
+    "tensor_shapes",
+]
 
 NETWORK_INPUTS = ("input", "audio")
 NETWORK_OUTPUT = "output"
 SERVED_INPUTS = ("face", "audio")
 SERVED_OUTPUT = "image"
 INNER_AUDIO = "audio_features"
+SCALE_OUT = "border_scale_out"
+"""The node that takes the network's output, 0.0 to 1.0, to levels."""
 
 
 def mouth_mask() -> NDArray[np.float32]:
@@ -128,7 +138,7 @@ def _entrance(graph: GraphProto, dtype: int) -> list[onnx.NodeProto]:
 
 def _exit(graph: GraphProto, dtype: int) -> list[onnx.NodeProto]:
     return [
-        helper.make_node("Mul", [NETWORK_OUTPUT, "border_255"], ["border_scaled"], "border_scale_out"),
+        helper.make_node("Mul", [NETWORK_OUTPUT, "border_255"], ["border_scaled"], SCALE_OUT),
         helper.make_node(
             "Transpose", ["border_scaled"], ["border_nhwc"], "border_to_nhwc", perm=[0, 2, 3, 1]
         ),

@@ -12,10 +12,24 @@ from export.avatar import Avatar
 from export.contract import AUDIO_SHAPES, FACE_SIZE, MAX_BATCH_SIZE
 from export.strategies import DEFAULT_STRATEGY, STRATEGIES, Strategy
 
-__all__ = ["BACKENDS", "ServingOptions", "ensemble_configs", "frames_config", "jpeg_config", "unet_configs"]
+__all__ = [
+    "BACKENDS",
+    "PLAN_FILES",
+    "ServingOptions",
+    "ensemble_configs",
+    "frames_config",
+    "jpeg_config",
+    "unet_configs",
+]
 
 BACKENDS = {"onnxruntime": "model.onnx", "tensorrt": "model.plan"}
 """The backends a U-Net can run on, and the file each loads."""
+
+PLAN_FILES = ("model.plan", "single.plan")
+"""TensorRT's engines: optimised for batches, and for single frames, which strategies without batching load."""
+
+GRAPH_BATCH_SIZES = (1, 2, 4, 8, 16)
+"""Batches for which TensorRT's backend records CUDA graphs: one launch instead of two hundred."""
 
 PICTURE = "320x320x3, BGR, 0 to 255"
 PICTURE_DIMS = (FACE_SIZE, FACE_SIZE, 3)
@@ -55,11 +69,19 @@ class ServingOptions:
 
     Attributes:
         backend: ``onnxruntime`` or ``tensorrt``.
-        instances: Copies of the network in the strategies that run several.
+        instances: Copies of the network in the strategies that run several; on each GPU, where there are.
+        batch_sizes: Preferred batches of the strategies that batch; none: whatever waits.
+        queue_delay_us: How long a request may wait for others to join its batch, in microseconds.
+        threads: ONNX Runtime's threads per instance on a CPU; 0: cores divided by instances.
+        gpus: Which GPUs the instances are placed on; none: Triton's choice, every GPU.
     """
 
     backend: str = "onnxruntime"
     instances: int = 2
+    batch_sizes: tuple[int, ...] = ()
+    queue_delay_us: int = 0
+    threads: int = 0
+    gpus: tuple[int, ...] = ()
 
 
 def ensemble_configs(avatar: Avatar) -> dict[str, str]:
@@ -131,10 +153,27 @@ def _ensemble(avatar: Avatar, strategy: Strategy) -> schema.ModelConfig:
 def _unet(avatar: Avatar, strategy: Strategy, options: ServingOptions) -> schema.ModelConfig:
     config = _model(f"{avatar.name}_unet", options.backend, ["face", "audio"], ["image"], avatar)
     config.default_model_filename = BACKENDS[options.backend]
-    config.instance_group.add(count=options.instances if strategy.many_instances else 1)
+    group = config.instance_group.add(count=options.instances if strategy.many_instances else 1)
+    if options.gpus:
+        group.kind = schema.ModelInstanceGroup.KIND_GPU
+        group.gpus.extend(options.gpus)
+    if options.threads:
+        config.parameters["intra_op_thread_count"].string_value = str(options.threads)
     if strategy.dynamic_batching:
         config.dynamic_batching.SetInParent()
+        config.dynamic_batching.preferred_batch_size.extend(options.batch_sizes)
+        config.dynamic_batching.max_queue_delay_microseconds = options.queue_delay_us
+    if options.backend == "tensorrt":
+        _prepare_for_tensorrt(config, strategy)
     return config
+
+
+def _prepare_for_tensorrt(config: schema.ModelConfig, strategy: Strategy) -> None:
+    """Name the engine that suits the strategy, and have CUDA graphs recorded for the batches it will meet."""
+    config.default_model_filename = PLAN_FILES[0 if strategy.dynamic_batching else 1]
+    config.optimization.cuda.graphs = True
+    for batch_size in GRAPH_BATCH_SIZES if strategy.dynamic_batching else (1,):
+        config.optimization.cuda.graph_spec.add(batch_size=batch_size)
 
 
 def _model(

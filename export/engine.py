@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -16,6 +17,7 @@ from onnx import ModelProto
 from export.borders import tensor_shapes
 from export.contract import MAX_BATCH_SIZE
 from export.errors import EngineFailed, MissingExtra
+from export.files import replacing_file
 
 __all__ = ["BatchProfile", "build_engine", "load_tensorrt"]
 
@@ -43,12 +45,16 @@ def load_tensorrt() -> ModuleType:
     raise MissingExtra("tensorrt or tensorrt_rtx", "tensorrt")
 
 
-def build_engine(model: ModelProto, profile: BatchProfile, trt: ModuleType | None = None) -> bytes:
+def build_engine(
+    model: ModelProto, profile: BatchProfile, timing_cache: Path | None = None, trt: ModuleType | None = None
+) -> bytes:
     """Build a strongly typed engine: it computes in the precision that the ONNX file was exported with.
 
     Args:
         model: A served graph (uint8 borders).
         profile: Batch sizes of the one optimisation profile.
+        timing_cache: A file that keeps what TensorRT measured of kernels, so that the next build on the same GPU takes
+            a fraction of the time; made if it is not there. TensorRT for RTX measures on the user's GPU and has none.
         trt: ``tensorrt`` or ``tensorrt_rtx``; found by itself when absent.
 
     Raises:
@@ -65,12 +71,30 @@ def build_engine(model: ModelProto, profile: BatchProfile, trt: ModuleType | Non
         raise EngineFailed(f"TensorRT cannot parse the network: {' '.join(errors.split())}")
     config = builder.create_builder_config()
     config.add_optimization_profile(_optimisation_profile(builder, model, profile))
+    if timing_cache is not None:
+        _read_timings(config, timing_cache)
     plan = builder.build_serialized_network(network, config)
     if plan is None:
         raise EngineFailed(
             f"TensorRT cannot build the engine: {log.messages[-1] if log.messages else 'no reason given'}"
         )
+    if timing_cache is not None:
+        _write_timings(config, timing_cache)
     return bytes(plan)
+
+
+def _read_timings(config: Any, path: Path) -> None:
+    cache = config.create_timing_cache(path.read_bytes() if path.is_file() else b"")
+    if cache is not None:
+        config.set_timing_cache(cache, ignore_mismatch=False)
+
+
+def _write_timings(config: Any, path: Path) -> None:
+    cache = config.get_timing_cache()
+    content = bytes(cache.serialize()) if cache is not None else b""
+    if content:
+        with replacing_file(path) as new:
+            new.write_bytes(content)
 
 
 def _optimisation_profile(builder: Any, model: ModelProto, profile: BatchProfile) -> Any:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from export.avatar import FRAME_FILES, WEIGHTS_FILE, Avatar, read_avatar
+from export.avatar import CPU_WEIGHTS_FILE, FRAME_FILES, Avatar, read_avatar
 from export.configs import (
     BACKENDS,
     ServingOptions,
@@ -41,7 +41,7 @@ def write_entries(
     if not (model_repository / "jpeg_encode").exists():
         _write_model(model_repository / "jpeg_encode", {"config.pbtxt": jpeg_config()}, {"1": {KEEP: None}})
     frame_files = {name: avatar_folder / name for name in FRAME_FILES}
-    weights = {BACKENDS["onnxruntime"]: avatar_folder / WEIGHTS_FILE}
+    weights = {BACKENDS["onnxruntime"]: avatar_folder / CPU_WEIGHTS_FILE}
     names = [f"{avatar.name}_frames", f"{avatar.name}_unet", avatar.name]
     # A response cache outlives a reload, and knows an answer by model, version and inputs: new pictures, new version.
     version = _next_version(model_repository / names[2], served=(model_repository / names[0] / "1").exists())

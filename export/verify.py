@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import onnx
-import onnxruntime
 import torch
 from numpy.typing import NDArray
-from onnx import ModelProto, helper
+from onnx import ModelProto
 
-from export.borders import NETWORK_OUTPUT, mouth_mask, tensor_shapes
+from export.borders import mouth_mask, tensor_shapes
 from export.contract import AUDIO_SHAPES, FACE_SIZE, MAX_BATCH_SIZE
 from export.errors import VerificationFailed
+from export.rewrite import rewrite_for_cpu
+from export.rewrite.check import Probe
 from export.unet import UNet328
 
 __all__ = ["TOLERANCES", "Comparison", "example_inputs", "reference", "verify"]
@@ -74,16 +74,21 @@ def reference(network: UNet328, face: NDArray[np.uint8], audio: NDArray[np.float
 
 
 def verify(model: ModelProto, network: UNet328, precision: str = "fp32") -> list[Comparison]:
-    """Compare names, then shapes, then values, at batch 1 and at the maximum.
+    """Compare names, then shapes, then values, at batch 1 and at the maximum: of the graph and of its CPU rewriting.
+
+    Returns:
+        Per batch size, that of the two which is further from PyTorch.
 
     Raises:
         VerificationFailed: If anything differs by more than the tolerance.
     """
-    _check_signature(model, network)
-    session = _probe(model)
+    graphs = [model, rewrite_for_cpu(model)]
+    for graph in graphs:
+        _check_signature(graph, network)
+    probes = [Probe(graph) for graph in graphs]
     comparisons = []
     for batch_size in (1, MAX_BATCH_SIZE):
-        comparison = _compare(session, network, batch_size, TOLERANCES[precision])
+        comparison = _compare(probes, network, batch_size, TOLERANCES[precision])
         if not comparison.difference <= comparison.tolerance:  # "not" refuses NaN, too
             raise VerificationFailed(f"the export differs from PyTorch: {comparison}")
         comparisons.append(comparison)
@@ -98,26 +103,14 @@ def _check_signature(model: ModelProto, network: UNet328) -> None:
         raise VerificationFailed(f"expected the tensors {expected}, got {got}")
 
 
-def _probe(model: ModelProto) -> onnxruntime.InferenceSession:
-    """Open a session that also gives the network's output before it becomes a picture."""
-    probed = onnx.ModelProto()
-    probed.CopyFrom(model)
-    dtype = next(node for node in probed.graph.node if node.name == "border_cast_in").attribute[0].i
-    shape: list[str | int | None] = ["batch", 3, FACE_SIZE, FACE_SIZE]
-    probed.graph.output.append(helper.make_tensor_value_info(NETWORK_OUTPUT, dtype, shape))
-    return onnxruntime.InferenceSession(probed.SerializeToString(), providers=["CPUExecutionProvider"])
-
-
-def _compare(
-    session: onnxruntime.InferenceSession, network: UNet328, batch_size: int, tolerance: float
-) -> Comparison:
+def _compare(probes: list[Probe], network: UNet328, batch_size: int, tolerance: float) -> Comparison:
     inputs = example_inputs(network.audio_mode, batch_size)
-    image, output = session.run(["image", NETWORK_OUTPUT], inputs)
     expected = reference(network, inputs["face"], inputs["audio"])  # type: ignore[arg-type]
     picture = (expected * 255).astype(np.uint8).transpose(0, 2, 3, 1)
+    answers = [probe.run(inputs) for probe in probes]
     return Comparison(
         batch_size=batch_size,
-        difference=float(np.abs(output.astype(np.float32) - expected).max()),
+        difference=float(np.max([np.abs(output - expected).max() for _, output in answers])),
         tolerance=tolerance,
-        levels=int(np.abs(image.astype(int) - picture.astype(int)).max()),
+        levels=max(int(np.abs(image.astype(int) - picture.astype(int)).max()) for image, _ in answers),
     )

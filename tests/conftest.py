@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 import embedded
@@ -17,8 +16,8 @@ from demo.dataset import write_take
 from demo.weights import AUDIO_ENCODER_PATH, UNET_PATH
 from embedded import EmbeddedConfig, Server
 from export.__main__ import main as export
-from export.speech import extract_features, open_encoder
-from tests.character import excerpt
+from export.speech import open_encoder
+from tests.character import spoken
 
 CLIP_FRAMES = 60
 """Enough for every test, and quick to draw."""
@@ -39,9 +38,7 @@ class Clip:
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
     """The first 60 frames of what the demo's character says, as a dataset folder."""
     folder = tmp_path_factory.mktemp("clip") / "clip"
-    write_take(folder, excerpt(CLIP_FRAMES), seed=0)
-    features = extract_features(folder / "aud.wav", open_encoder(AUDIO_ENCODER_PATH))
-    np.save(folder / "aud_ave.npy", features)
+    write_take(folder, spoken(CLIP_FRAMES), seed=0, encoder=open_encoder(AUDIO_ENCODER_PATH))
     return Clip(folder)
 
 

@@ -28,7 +28,10 @@ ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 OPERATIONS = ROOT / "docs" / "operations.md"
 NEVER_SENT = {error.code for error in (BackendLost, *START_ERRORS)}
-SOURCES = ("bridge", "bridge/lipsyncsrv", "demo", "docker", "embedded", "export")
+SOURCES = (
+    *("benchmarks", "bridge", "bridge/lipsyncsrv", "demo", "docker", "embedded", "export"),
+    *("export/rewrite", "export/train"),
+)
 
 RUN_BY_CI = {
     "make test": "the run that this test is part of",
@@ -60,6 +63,12 @@ RUN_ELSEWHERE = {
     ".venv/bin/python -m benchmarks.lip_sync --contact-sheet docs/images/heldout.jpg": (
         "tests/benchmarks/test_lip_sync.py"
     ),
+    ".venv/bin/python -m export strategies anna --instances 4 --batch-sizes 4,8 --queue-delay-us 500": (
+        "tests/export/test_main.py"
+    ),
+    "make bench": "tests/benchmarks/test_main.py runs every part",
+    "make build/baselines/bin/python": "tests/benchmarks/baselines/test_servers.py, where it was run",
+    ".venv/bin/python -m benchmarks.gpu": "tests/benchmarks/gpu/test_main.py",
     ".venv/bin/python -m export avatar anna --video talk.mp4 --audio-encoder audio_encoder.pth --checkpoint anna.pth": (
         "tests/export/test_main.py"
     ),

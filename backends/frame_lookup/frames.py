@@ -46,7 +46,9 @@ class FrameStore:
         return len(self.faces)
 
     def gather_faces(self, frame_ids: NDArray[np.int32]) -> NDArray[np.uint8]:
-        """Return (B, 320, 320, 3) uint8 BGR for (B,) ids that are in range."""
+        """Return (B, 320, 320, 3) uint8 BGR for (B,) ids that are in range; one frame is not copied here."""
+        if len(frame_ids) == 1:
+            return self.faces[frame_ids[0] : frame_ids[0] + 1]
         return self.faces[frame_ids]
 
     def gather_audio(self, frame_ids: NDArray[np.int32]) -> NDArray[np.float32]:

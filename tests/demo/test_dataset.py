@@ -13,6 +13,7 @@ from demo.landmarks import LANDMARKS
 from demo.recording import write_recording
 from demo.speech import Phoneme, Speech
 from demo.visemes import mouth_poses
+from demo.weights import AUDIO_ENCODER_PATH
 
 FRAMES = 25
 PHONEMES = (Phoneme("_", 0, 0.3), Phoneme("A:", 0.3, 0.6), Phoneme("m", 0.6, 0.7), Phoneme("_", 0.7, 1.0))
@@ -102,6 +103,22 @@ def test_command_writes_the_takes_asked_for(tmp_path, monkeypatch, undrawn, take
     monkeypatch.setattr(dataset_module.takes, "training", lambda _seconds: [SPEECH, SPEECH])
     assert main([str(tmp_path / "out"), "--take", take_name, "--processes", "1"]) == 0
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == folders
+
+
+def test_a_take_that_is_heard(tmp_path, monkeypatch, undrawn):
+    """With an audio encoder, a take has the feature vectors an import asks for: one a frame and up to two more."""
+    monkeypatch.setattr(dataset_module, "read_recording", lambda _name: SPEECH)
+    options = ["--take", "served", "--processes", "1", "--audio-encoder", str(AUDIO_ENCODER_PATH)]
+    assert main([str(tmp_path / "out"), *options]) == 0
+    vectors = np.load(tmp_path / "out" / "served" / "aud_ave.npy")
+    assert vectors.dtype == np.float32
+    assert FRAMES <= len(vectors) <= FRAMES + 2
+
+
+def test_an_encoder_that_is_none_is_one_sentence(tmp_path, capsys):
+    """A file that is not there ends with status 1 and is named."""
+    assert main([str(tmp_path / "out"), "--audio-encoder", str(tmp_path / "none.onnx")]) == 1
+    assert f"{tmp_path / 'none.onnx'}: expected an ONNX audio encoder" in capsys.readouterr().err
 
 
 def test_takes_move_their_heads_differently(tmp_path, monkeypatch):

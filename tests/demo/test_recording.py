@@ -6,7 +6,7 @@ import pytest
 
 from demo import recording as recording_module
 from demo.errors import BadRecording, SpeechUnavailable
-from demo.recording import NAMES, main, read_recording, write_recording
+from demo.recording import NAMES, excerpt, main, read_recording, write_recording
 from demo.speech import Phoneme, Speech
 from demo.visemes import KNOWN, mouth_poses
 
@@ -31,6 +31,13 @@ def test_recordings_that_ship_are_whole(name):
 def test_served_recording_has_the_length_of_the_clip():
     """The served clip has 523 frames or more."""
     assert len(read_recording("served").sound) // 640 >= 523
+
+
+def test_an_excerpt_is_the_beginning():
+    """Sound and phonemes end together, the last phoneme cut where the sound is."""
+    begun = excerpt(SPEECH, 0.05)
+    np.testing.assert_array_equal(begun.sound, SPEECH.sound[:800])
+    assert begun.phonemes == (Phoneme("_", 0, 0.04), Phoneme("a", 0.04, 0.05))
 
 
 def test_recordings_are_small():

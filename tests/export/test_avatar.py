@@ -6,7 +6,15 @@ import numpy as np
 import onnx
 import pytest
 
-from export.avatar import FRAME_FILES, WEIGHTS_FILE, Avatar, check_name, read_avatar, write_avatar
+from export.avatar import (
+    CPU_WEIGHTS_FILE,
+    FRAME_FILES,
+    WEIGHTS_FILE,
+    Avatar,
+    check_name,
+    read_avatar,
+    write_avatar,
+)
 from export.errors import BadName, BadSource
 from export.footage import open_dataset
 from tests.export.sources import FRAMES, tree
@@ -37,10 +45,10 @@ def written(dataset, bare_onnx, tmp_path):
 
 def test_folder_is_complete(written):
     """The folder holds the description, the weights and every frame file, and nothing else."""
-    names = {"avatar.json", "unet.onnx", "faces.npy", "audio_features.npy", "bounds.npy"}
+    names = {"avatar.json", "unet.onnx", "unet_cpu.onnx", "faces.npy", "audio_features.npy", "bounds.npy"}
     names |= {"full_frames.bin", "full_frame_offsets.npy", "contact_sheet.jpg"}
     assert {path.name for path in written.iterdir()} == names
-    assert set(FRAME_FILES) | {WEIGHTS_FILE, "avatar.json", "contact_sheet.jpg"} == names
+    assert set(FRAME_FILES) | {WEIGHTS_FILE, CPU_WEIGHTS_FILE, "avatar.json", "contact_sheet.jpg"} == names
     assert [path.name for path in written.parent.iterdir()] == [written.name]
 
 

@@ -161,10 +161,33 @@ def test_plain_config_is_the_latency_variant():
     assert configs["config.pbtxt"] == configs["configs/latency.pbtxt"]
 
 
-@pytest.mark.parametrize(("backend", "file"), [("onnxruntime", "model.onnx"), ("tensorrt", "model.plan")])
-def test_backends(backend, file):
-    """Every variant of the network names the chosen backend and the file it loads."""
-    assert BACKENDS[backend] == file
-    for text in unet_configs(avatar(), ServingOptions(backend)).values():
+def test_onnxruntime_backend():
+    """Every variant names ONNX Runtime and its file."""
+    assert BACKENDS == {"onnxruntime": "model.onnx", "tensorrt": "model.plan"}
+    for text in unet_configs(avatar(), ServingOptions()).values():
         config = parse(text)
-        assert (config.backend, config.default_model_filename) == (backend, file)
+        assert (config.backend, config.default_model_filename) == ("onnxruntime", "model.onnx")
+        assert not config.HasField("optimization")
+
+
+@pytest.mark.parametrize(
+    ("variant", "file", "graphs"),
+    [
+        ("latency", "single.plan", [1]),
+        ("multi_instance", "single.plan", [1]),
+        ("hybrid", "model.plan", [1, 2, 4, 8, 16]),
+    ],
+)
+def test_tensorrt_backend(variant, file, graphs):
+    """Strategies that batch load the engine for batches, the others that for single frames; both with CUDA graphs."""
+    config = parse(unet_configs(avatar(), ServingOptions("tensorrt"))[f"configs/{variant}.pbtxt"])
+    assert (config.backend, config.default_model_filename) == ("tensorrt", file)
+    assert config.optimization.cuda.graphs
+    assert [spec.batch_size for spec in config.optimization.cuda.graph_spec] == graphs
+
+
+def test_placement():
+    """Instances are placed on the GPUs that are named, so many on each."""
+    config = parse(unet_configs(avatar(), ServingOptions(instances=3, gpus=(0, 2)))["configs/hybrid.pbtxt"])
+    (group,) = config.instance_group
+    assert (group.count, group.kind, list(group.gpus)) == (3, schema.ModelInstanceGroup.KIND_GPU, [0, 2])

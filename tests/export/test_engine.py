@@ -30,7 +30,7 @@ def test_engine_of_a_real_network(served):
             return self.profile
 
     plan = build_engine(
-        served(), BatchProfile(), SimpleNamespace(**{**vars(tensorrt_rtx), "Builder": Builder})
+        served(), BatchProfile(), trt=SimpleNamespace(**{**vars(tensorrt_rtx), "Builder": Builder})
     )
     assert len(plan) > 4 * 3.0e6  # every weight in float32
     shapes = {

@@ -424,15 +424,50 @@ def test_tensorrt(dataset, import_avatar, out, capsys):
     capsys.readouterr()
     assert main(["tensorrt", "may", *folders(out), "--instances", "3", "--optimum-batch", "4"]) == 0
     folder = out / "models" / "may_unet"
-    plan = folder / "1" / "model.plan"
-    assert {path.name for path in plan.parent.iterdir()} == {"model.onnx", "model.plan"}
-    assert plan.stat().st_size > 4 * 3.0e6
-    assert capsys.readouterr().out == f"{plan}: {plan.stat().st_size / 1e6:.1f} MB, batch 1 to 16\n"
+    plans = [folder / "1" / "model.plan", folder / "1" / "single.plan"]
+    assert {path.name for path in (folder / "1").iterdir()} == {"model.onnx", "model.plan", "single.plan"}
+    assert all(2 * 3.0e6 < plan.stat().st_size < 4 * 3.0e6 for plan in plans)
+    assert capsys.readouterr().out == "".join(
+        f"{plan}: {plan.stat().st_size / 1e6:.1f} MB, fp16, batch 1 to 16\n" for plan in plans
+    )
     configs = [folder / "config.pbtxt", *(folder / "configs").iterdir()]
     assert len(configs) == 6
     for config in map(parse, configs):
-        assert (config.backend, config.default_model_filename) == ("tensorrt", "model.plan")
+        plan = "model.plan" if config.HasField("dynamic_batching") else "single.plan"
+        assert (config.backend, config.default_model_filename) == ("tensorrt", plan)
     assert parse(folder / "configs" / "hybrid.pbtxt").instance_group[0].count == 3
+
+
+def test_strategies(dataset, import_avatar, out, capsys):
+    """An avatar's variants are written anew with other counts and batches, on the backend it is served from."""
+    assert import_avatar(dataset) == 0
+    capsys.readouterr()
+    options = ["--instances", "3", "--batch-sizes", "2,4", "--queue-delay-us", "500", "--threads", "1"]
+    assert main(["strategies", "may", *folders(out), *options, "--gpus", "0,1"]) == 0
+    folder = out / "models" / "may_unet"
+    assert capsys.readouterr().out == f"{folder}: 3 instances, onnxruntime\n"
+    hybrid = parse(folder / "configs" / "hybrid.pbtxt")
+    assert (hybrid.instance_group[0].count, list(hybrid.instance_group[0].gpus)) == (3, [0, 1])
+    assert list(hybrid.dynamic_batching.preferred_batch_size) == [2, 4]
+    assert hybrid.dynamic_batching.max_queue_delay_microseconds == 500
+    assert hybrid.parameters["intra_op_thread_count"].string_value == "1"
+    latency = parse(folder / "config.pbtxt")
+    assert (latency.instance_group[0].count, latency.HasField("dynamic_batching")) == (1, False)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--batch-sizes", "4,32", "expected batches of at most 16, got 32"),
+        ("--batch-sizes", "0", "expected an integer of 1 or more, got 0"),
+        ("--gpus", "first", "expected GPU numbers separated by commas, got first"),
+    ],
+)
+def test_serving_options_that_cannot_be(capsys, option, value, said):
+    """A batch that no config allows and a GPU that is no number are refused with what was expected."""
+    with pytest.raises(SystemExit):
+        main(["strategies", "may", option, value])
+    assert said in capsys.readouterr().err
 
 
 def test_tensorrt_failures(dataset, import_avatar, out, capsys, monkeypatch):

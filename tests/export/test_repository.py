@@ -18,7 +18,7 @@ def folder(tmp_path):
     """An avatar's folder, its data being its files' names."""
     folder = tmp_path / "avatars" / "demo"
     folder.mkdir(parents=True)
-    for name in (*FRAME_FILES, "unet.onnx"):
+    for name in (*FRAME_FILES, "unet_cpu.onnx"):
         (folder / name).write_text(name)
     described = avatar()
     content = {key: getattr(described, key) for key in described.__dataclass_fields__}
@@ -46,7 +46,7 @@ def test_whole_repository(folder, repository):
         "demo/1/.gitkeep",
         "jpeg_encode/1/.gitkeep",
     }
-    assert (repository / "demo_unet/1/model.onnx").read_text() == "unet.onnx"
+    assert (repository / "demo_unet/1/model.onnx").read_text() == "unet_cpu.onnx"
     assert {path.name for path in repository.iterdir()} == {"demo", "demo_frames", "demo_unet", "jpeg_encode"}
 
 
@@ -77,7 +77,7 @@ def test_entries_are_replaced_whole(folder, repository):
 
 def test_no_ensemble_without_its_parts(folder, repository):
     """When a part cannot be written, the ensemble, which comes last, is not there."""
-    (folder / "unet.onnx").unlink()
+    (folder / "unet_cpu.onnx").unlink()
     with pytest.raises(FileNotFoundError):
         write_entries(folder, repository)
     assert {path.name for path in repository.iterdir()} == {"demo_frames", "jpeg_encode"}

@@ -2,7 +2,7 @@
 
 It reads the same config, so one model repository serves here and in the official container: the model's file name
 (``default_model_filename``), and the parameters ``intra_op_thread_count``, ``inter_op_thread_count``,
-``execution_mode`` (0 sequential, 1 parallel) and ``enable_mem_arena``.
+``execution_mode`` (0 sequential, 1 parallel) and ``enable_mem_arena``. It runs on the CPU only.
 """
 
 from __future__ import annotations
@@ -50,35 +50,24 @@ class TritonPythonModel:
             raise pb_utils.TritonModelException(f"ONNX Runtime cannot load {path}: {exc}") from exc
 
     def execute(self, requests: list[Any]) -> list[Any]:
-        """Run all waiting requests as one batch, and return one response per request."""
-        batches = [self._feed(request) for request in requests]
-        if len(batches) == 1:
-            return [self._run_alone(batches[0])]
-        sizes = [len(batch[self.inputs[0]]) for batch in batches]
-        try:
-            results = self.session.run(self.outputs, _concatenate(batches))
-        except Exception:  # the values of one request may be at fault: its neighbours get their answers
-            return [self._run_alone(batch) for batch in batches]
-        ends = np.cumsum(sizes)
-        return [self._respond(results, end - size, end) for size, end in zip(sizes, ends, strict=True)]
+        """Return one response per request; values that the network fails on are one request's error."""
+        return [self._respond(request) for request in requests]
 
-    def _run_alone(self, batch: dict[str, Any]) -> Any:
+    def _respond(self, request: Any) -> Any:
+        feed = {name: pb_utils.get_input_tensor_by_name(request, name).as_numpy() for name in self.inputs}
         try:
-            results = self.session.run(self.outputs, batch)
+            results = self._run(feed)
         except Exception as exc:
             return pb_utils.InferenceResponse(error=pb_utils.TritonError(f"ONNX Runtime: {exc}"))
-        return self._respond(results, 0, len(results[0]))
-
-    def _feed(self, request: Any) -> dict[str, Any]:
-        return {name: pb_utils.get_input_tensor_by_name(request, name).as_numpy() for name in self.inputs}
-
-    def _respond(self, results: list[Any], start: int, end: int) -> Any:
         named = zip(self.outputs, results, strict=True)
-        return pb_utils.InferenceResponse([pb_utils.Tensor(name, value[start:end]) for name, value in named])
+        return pb_utils.InferenceResponse([pb_utils.Tensor(name, value) for name, value in named])
 
-
-def _concatenate(batches: list[dict[str, Any]]) -> dict[str, Any]:
-    return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+    def _run(self, feed: dict[str, Any]) -> list[Any]:
+        """Run the rows of a request one at a time: a CPU gains nothing by a batch, and a batch leaves its cache."""
+        count = len(feed[self.inputs[0]])
+        rows = [{name: value[row : row + 1] for name, value in feed.items()} for row in range(count)]
+        results = [self.session.run(self.outputs, row) for row in rows]
+        return results[0] if count == 1 else [np.concatenate(column) for column in zip(*results, strict=True)]
 
 
 def _session_options(config: dict[str, Any]) -> onnxruntime.SessionOptions:

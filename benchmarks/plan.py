@@ -1,0 +1,160 @@
+"""The parts of a benchmark run, how long each takes, and which goals its figures are held to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from benchmarks.compare import BARE, PLAIN, SEED, SERVED, compare
+from benchmarks.overhead import measure_overhead
+from benchmarks.perf_analyzer import Load
+from benchmarks.plot import plot_sweep
+from benchmarks.recommend import recommend
+from benchmarks.replay import measure_replay
+from benchmarks.report import Report
+from benchmarks.scaling import measure_scaling
+from benchmarks.site import FRAMES, Site
+from benchmarks.soak import run_soak
+from benchmarks.sweep import CONCURRENCIES, steadiness, sweep, to_rows
+
+__all__ = ["FULL", "PARTS", "QUICK", "Plan", "goal", "run_part"]
+
+STRATEGIES = ("latency", "batching", "multi_instance", "hybrid", "replay")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much to measure.
+
+    Attributes:
+        avatar: Whose network is computed.
+        width: Of that network.
+        avatars: All that have to be there.
+        rounds: Turns of each side where sides alternate.
+        frames: Frames a turn.
+        window_s: One perf_analyzer window.
+        concurrencies: Callers at a time.
+        strategies: Which to sweep.
+        replay_s: Load on the response cache.
+        soak_s: The full house.
+        clients: Idle and playing ones of it.
+        others: Whether to compare LitServe and Ray Serve.
+    """
+
+    avatar: str = "wide"
+    width: float = 1.0
+    avatars: tuple[str, ...] = ("wide", "half", "demo")
+    rounds: int = 15
+    frames: int = 10
+    window_s: float = 5.0
+    concurrencies: tuple[int, ...] = CONCURRENCIES
+    strategies: tuple[str, ...] = STRATEGIES
+    replay_s: float = 12.0
+    soak_s: float = 60.0
+    clients: tuple[int, int] = (200, 50)
+    others: bool = True
+
+
+FULL = Plan()
+QUICK = Plan(
+    avatar="half",
+    width=0.5,
+    avatars=("half", "demo"),
+    rounds=2,
+    frames=2,
+    window_s=1.0,
+    concurrencies=(1, 8),
+    strategies=("latency",),
+    replay_s=1.5,
+    soak_s=1.0,
+    clients=(4, 2),
+    others=False,
+)
+
+
+def goal(name: str, value: float, limit: float, at_most: bool = False) -> str:
+    """Return a sentence on one figure and what it is held to."""
+    met = value <= limit if at_most else value >= limit
+    bound = "at most" if at_most else "at least"
+    return f"{name}: {value:.2f} (goal: {bound} {limit:g}): {'met' if met else 'missed'}"
+
+
+async def run_part(part: str, site: Site, plan: Plan, report: Report) -> None:
+    """Measure one of ``PARTS`` and add its tables.
+
+    Raises:
+        BenchmarkError: If it cannot be measured.
+    """
+    await PARTS[part](site, plan, report)
+
+
+async def _compare(site: Site, plan: Plan, report: Report) -> None:
+    found = await compare(site, plan.avatar, plan.width, plan.rounds, plan.frames, plan.others)
+    notes = [
+        goal("served by the bare loop on the same file", found.ratio(SERVED, BARE), 0.95),
+        goal("rewritten by the plain export", found.ratio(BARE, PLAIN), 1.05),
+        goal("served by the seed's server", found.ratio(SERVED, SEED), 6),
+        *found.skipped,
+    ]
+    report.add("compare", "One caller, sides taking turns", found.rows(), notes)
+
+
+async def _overhead(site: Site, plan: Plan, report: Report) -> None:
+    found = await measure_overhead(site, plan.avatar, plan.rounds * plan.frames)
+    note = goal("everything but the U-Net, ms a frame", found.besides_network_ms, 2.0, at_most=True)
+    report.add("overhead", "Where a frame's time goes, one caller", found.rows(), [note])
+
+
+async def _sweep(site: Site, plan: Plan, report: Report) -> None:
+    load = Load(plan.avatar, 1, plan.window_s, FRAMES)
+    points = [
+        point
+        async for point in sweep(
+            site.model_repository, plan.avatar, plan.strategies, load, plan.concurrencies
+        )
+    ]
+    steady = [
+        goal(f"{found.strategy}, 8 callers by its best", found.share_at_8, 0.95)
+        for found in steadiness(points)
+    ]
+    plot = plot_sweep(points, report.folder)
+    report.add(
+        "sweep", "Strategy by callers (perf_analyzer)", to_rows(points), [*steady, recommend(points), plot]
+    )
+
+
+async def _replay(site: Site, plan: Plan, report: Report) -> None:
+    found = await measure_replay(site, plan.replay_s, plan.rounds, 10 * plan.frames)
+    rates = {(row["path"], row["callers"]): row for row in found.rows()}
+    one = float(rates["gRPC", 1]["p50_ms"])
+    notes = [
+        goal("frames/s over gRPC, 16 callers", found.grpc.frames_per_s, 2500),
+        goal("frames/s through the bridge, 16 clients", found.bridge.frames_per_s, 2500),
+        goal("p50 at one caller, ms", one, 1.2, at_most=True),
+        goal("the bridge adds at p50, ms", found.bridge_adds_ms, 0.4, at_most=True),
+    ]
+    report.add("replay", "From the response cache", found.rows(), notes)
+
+
+async def _soak(site: Site, plan: Plan, report: Report) -> None:
+    found = await run_soak(site, plan.soak_s, *plan.clients)
+    growth = (found.after_bytes - found.before_bytes) / (1 << 20)
+    notes = [
+        goal("missed deadlines", found.missed, 0, at_most=True),
+        f"the bridge's memory changed by {growth:+.1f} MiB",
+    ]
+    report.add("soak", f"A full house for {plan.soak_s:g} s", found.rows(), notes)
+
+
+async def _scaling(site: Site, plan: Plan, report: Report) -> None:
+    rows = await measure_scaling(site, plan.avatars, plan.window_s)
+    report.add("scaling", "Instances, avatars and width", rows)
+
+
+PARTS = {
+    "compare": _compare,
+    "overhead": _overhead,
+    "sweep": _sweep,
+    "replay": _replay,
+    "soak": _soak,
+    "scaling": _scaling,
+}

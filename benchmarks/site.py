@@ -1,0 +1,93 @@
+"""The avatars that benchmarks run on, under ``build/bench``: made once, from code alone.
+
+``wide`` has the full-width network with seeded random weights, whose speed is that of trained ones; ``half`` the same
+at half width. ``demo`` is the demo character with its own weights, whose JPEGs are realistic.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+import torch
+
+from demo.dataset import write_take
+from demo.recording import excerpt, read_recording
+from demo.weights import AUDIO_ENCODER_PATH, UNET_PATH
+from export.avatar import Avatar, write_avatar
+from export.configs import ServingOptions
+from export.contract import FPS
+from export.footage import open_dataset
+from export.onnx_model import export_network
+from export.repository import write_entries
+from export.speech import open_encoder
+from export.unet import UNet328
+
+__all__ = ["FRAMES", "Site", "prepare_site", "random_network"]
+
+FRAMES = 50
+"""Frames of each avatar: two seconds."""
+
+SEED = 328
+WIDTHS = {"wide": 1.0, "half": 0.5}
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a benchmark's avatars are.
+
+    Attributes:
+        avatars: Avatar folders.
+        model_repository: What Triton loads.
+    """
+
+    avatars: Path
+    model_repository: Path
+
+
+def random_network(width: float = 1.0) -> UNet328:
+    """Return a network with seeded random weights and batch-norm statistics, in evaluation mode."""
+    generator = torch.Generator().manual_seed(SEED)
+    network = UNet328("ave", width).eval()
+    with torch.no_grad():
+        for key, value in network.state_dict().items():
+            if key.endswith("running_var"):
+                value.uniform_(0.6, 1.4, generator=generator)
+            elif value.ndim == 4:
+                gain = 0.02 if key.startswith("outc.") else 1.6  # keeps the sigmoid out of saturation
+                value.normal_(0.0, (gain / value[0].numel()) ** 0.5, generator=generator)
+            elif key.endswith("weight"):
+                value.uniform_(0.7, 1.3, generator=generator)
+            elif value.is_floating_point():
+                value.normal_(0.0, 0.05, generator=generator)
+    return network
+
+
+def prepare_site(folder: Path, names: tuple[str, ...] = ("wide", "half", "demo")) -> Site:
+    """Make the avatars and their models, those that are not there yet."""
+    site = Site(folder / "avatars", folder / "model_repository")
+    clip = folder / "clip"
+    for name in names:
+        if (site.avatars / name / "avatar.json").is_file() and (site.model_repository / name).is_dir():
+            continue
+        if not clip.is_dir():
+            said = excerpt(read_recording("served"), FRAMES / FPS)
+            write_take(clip, said, seed=0, encoder=open_encoder(AUDIO_ENCODER_PATH))
+        _import(site, name, clip)
+    return site
+
+
+def _import(site: Site, name: str, clip: Path) -> None:
+    footage = open_dataset(clip, "ave")
+    model = export_network(random_network(WIDTHS[name])) if name in WIDTHS else onnx.load(UNET_PATH)
+    avatar = Avatar(
+        name=name,
+        fps=footage.fps,
+        frame_count=footage.frame_count,
+        audio_mode="ave",
+        edge_padding="zeros",
+        source="benchmark",
+    )
+    write_avatar(site.avatars / name, avatar, footage, model)
+    write_entries(site.avatars / name, site.model_repository, ServingOptions())

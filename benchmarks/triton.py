@@ -1,0 +1,116 @@
+"""Triton and the bridge as measured servers, and a caller that asks for one frame after another."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import grpc
+from tritonclient.grpc import service_pb2, service_pb2_grpc
+
+import embedded
+from benchmarks.errors import LoadFailed
+from bridge.triton import bytes_output, frame_request
+from embedded import EmbeddedConfig, Server
+
+__all__ = ["OUTPUTS", "BridgeProcess", "GrpcCaller", "running_bridge", "running_triton"]
+
+OUTPUTS = ("jpeg", "bounds")
+DEADLINE_S = 60.0
+MESSAGE_BYTES = 64 << 20
+JPEG_START = b"\xff\xd8"
+
+
+@contextlib.asynccontextmanager
+async def running_triton(model_repository: Path, strategy: str) -> AsyncIterator[Server]:
+    """Run a Triton of its own, on free ports."""
+    config = EmbeddedConfig(
+        model_repository=model_repository, strategy=strategy, http_port=0, stop_timeout_s=3.0
+    )
+    async with embedded.serve(config) as servers:
+        yield servers[0]
+
+
+class BridgeProcess:
+    """A bridge in a process of its own.
+
+    Attributes:
+        port: Where it listens, on the loopback.
+        pid: Its process.
+    """
+
+    def __init__(self, port: int, pid: int) -> None:
+        self.port, self.pid = port, pid
+
+    def resident_bytes(self) -> int:
+        """Return how much memory it holds now."""
+        pages = int(Path(f"/proc/{self.pid}/statm").read_text(encoding="utf-8").split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+@contextlib.asynccontextmanager
+async def running_bridge(triton: Server) -> AsyncIterator[BridgeProcess]:
+    """Run ``python -m bridge`` in front of a Triton, on a free port.
+
+    Raises:
+        LoadFailed: If it does not say where it listens.
+    """
+    arguments = ["-m", "bridge", "--backends", triton.grpc_url, "--port", "0", "--log-level", "error"]
+    process = await asyncio.create_subprocess_exec(sys.executable, *arguments, stdout=asyncio.subprocess.PIPE)
+    assert process.stdout is not None
+    try:
+        line = (await asyncio.wait_for(process.stdout.readline(), DEADLINE_S)).decode()
+        found = re.search(r":(\d+)/", line)
+        if found is None:
+            raise LoadFailed("the bridge", repr(line))
+        yield BridgeProcess(int(found[1]), process.pid)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        await process.wait()
+
+
+class GrpcCaller:
+    """One caller over gRPC, as cheap as Python can be: the raw stub, a frame at a time.
+
+    Args:
+        url: ``host:port``.
+        model_name: An avatar.
+        frame_ids: Asked for in turn, without end.
+    """
+
+    def __init__(self, url: str, model_name: str, frame_ids: Iterator[int]) -> None:
+        options = [("grpc.max_receive_message_length", MESSAGE_BYTES), ("grpc.use_local_subchannel_pool", 1)]
+        self._channel = grpc.insecure_channel(url, options=options)
+        self._stub = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
+        self._model_name, self._frame_ids = model_name, frame_ids
+
+    def __enter__(self) -> GrpcCaller:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._channel.close()
+
+    def call(self) -> None:
+        """Fetch one frame.
+
+        Raises:
+            LoadFailed: If anything but a JPEG comes.
+        """
+        request = frame_request(self._model_name, next(self._frame_ids), OUTPUTS)
+        try:
+            jpeg = bytes_output(self._stub.ModelInfer(request, timeout=DEADLINE_S), "jpeg")
+        except grpc.RpcError as exc:
+            raise LoadFailed(f"'{self._model_name}' over gRPC", str(exc)) from exc
+        if bytes(jpeg[:2]) != JPEG_START:
+            raise LoadFailed(f"'{self._model_name}' over gRPC", repr(bytes(jpeg[:16])))
+
+    def statistics(self, model_name: str) -> service_pb2.ModelStatistics:
+        """Return what Triton counted for a model since it was loaded."""
+        answer = self._stub.ModelStatistics(service_pb2.ModelStatisticsRequest(name=model_name))
+        return answer.model_stats[-1]

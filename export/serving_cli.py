@@ -1,0 +1,156 @@
+"""How a network is served: the options every writer of configs takes, and the commands ``strategies``, ``tensorrt``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import onnx
+from google.protobuf import text_format
+from tritonclient.grpc import model_config_pb2 as schema
+
+from export.avatar import WEIGHTS_FILE, Avatar, read_avatar
+from export.configs import PLAN_FILES, ServingOptions
+from export.contract import MAX_BATCH_SIZE, PRECISIONS
+from export.engine import BatchProfile, build_engine
+from export.errors import BadSource
+from export.files import replacing_file
+from export.half import to_half
+from export.repository import write_unet_configs
+
+__all__ = ["add_serving_options", "add_strategies", "add_tensorrt", "positive", "serving_options"]
+
+TIMING_CACHE = "timing.cache"
+
+
+def positive(text: str) -> int:
+    """Read an integer of 1 or more.
+
+    Raises:
+        argparse.ArgumentTypeError: If it is none.
+    """
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected an integer of 1 or more, got {text}")
+    return int(text)
+
+
+def add_serving_options(parser: argparse.ArgumentParser) -> None:
+    """Add what a deployment chooses about its strategies."""
+    parser.add_argument(
+        "--instances", type=positive, default=2, help="copies of the network where a strategy has several"
+    )
+    parser.add_argument(
+        "--batch-sizes",
+        type=_batch_sizes,
+        default=(),
+        metavar="N[,N…]",
+        help="preferred batches where a strategy batches (default: whatever waits)",
+    )
+    parser.add_argument(
+        "--queue-delay-us",
+        type=int,
+        default=0,
+        metavar="US",
+        help="how long a request may wait for others to join its batch (default: 0)",
+    )
+    parser.add_argument(
+        "--threads",
+        type=int,
+        default=0,
+        metavar="N",
+        help="per instance on a CPU (default: cores by instances)",
+    )
+    parser.add_argument(
+        "--gpus",
+        type=_gpus,
+        default=(),
+        metavar="N[,N…]",
+        help="so many instances on each (default: every GPU)",
+    )
+
+
+def serving_options(args: argparse.Namespace, backend: str = "onnxruntime") -> ServingOptions:
+    """Return what was chosen."""
+    return ServingOptions(
+        backend=backend,
+        instances=args.instances,
+        batch_sizes=args.batch_sizes,
+        queue_delay_us=args.queue_delay_us,
+        threads=args.threads,
+        gpus=args.gpus,
+    )
+
+
+def add_strategies(parser: argparse.ArgumentParser) -> None:
+    """Describe ``strategies``: an avatar's config variants, written anew."""
+    _add_avatar(parser)
+    add_serving_options(parser)
+    parser.set_defaults(run=_write_strategies)
+
+
+def add_tensorrt(parser: argparse.ArgumentParser) -> None:
+    """Describe ``tensorrt``: an avatar's engines."""
+    _add_avatar(parser)
+    parser.add_argument(
+        "--optimum-batch", type=positive, default=8, help="the batch size to optimise for (default: 8)"
+    )
+    parser.add_argument(
+        "--precision", choices=PRECISIONS, default="fp16", help="of the engines (default: fp16)"
+    )
+    add_serving_options(parser)
+    parser.set_defaults(run=_build_tensorrt)
+
+
+def _add_avatar(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", help="an imported avatar")
+    for option, folder in (("--avatars", "avatars"), ("--model-repository", "model_repository")):
+        parser.add_argument(option, type=Path, default=Path(folder), metavar="DIR", help=f"default: {folder}")
+
+
+def _write_strategies(args: argparse.Namespace) -> None:
+    avatar, folder = _open(args)
+    config = text_format.Parse((folder / "config.pbtxt").read_text(encoding="utf-8"), schema.ModelConfig())
+    write_unet_configs(avatar, args.model_repository, serving_options(args, config.backend))
+    print(f"{folder}: {args.instances} instances, {config.backend}")
+
+
+def _build_tensorrt(args: argparse.Namespace) -> None:
+    avatar, folder = _open(args)
+    model = onnx.load(args.avatars / args.name / WEIGHTS_FILE)
+    if args.precision == "fp16":
+        model = to_half(model)
+    cache = args.avatars / TIMING_CACHE
+    plans = {}
+    for file, optimum in zip(PLAN_FILES, (min(args.optimum_batch, MAX_BATCH_SIZE), 1), strict=True):
+        plans[file] = build_engine(model, BatchProfile(optimum=optimum), cache)
+    for file, plan in plans.items():
+        with replacing_file(folder / "1" / file) as path:
+            path.write_bytes(plan)
+    write_unet_configs(avatar, args.model_repository, serving_options(args, "tensorrt"))
+    for file, plan in plans.items():
+        print(
+            f"{folder / '1' / file}: {len(plan) / 1e6:.1f} MB, {args.precision}, batch 1 to {MAX_BATCH_SIZE}"
+        )
+
+
+def _open(args: argparse.Namespace) -> tuple[Avatar, Path]:
+    """Return the avatar and its network's folder in the model repository."""
+    avatar = read_avatar(args.avatars / args.name)
+    folder: Path = args.model_repository / f"{avatar.name}_unet"
+    if not (folder / "1").is_dir():
+        raise BadSource(folder / "1", "the avatar's models in the model repository", "nothing there")
+    return avatar, folder
+
+
+def _batch_sizes(text: str) -> tuple[int, ...]:
+    sizes = tuple(map(positive, text.split(",")))
+    if max(sizes) > MAX_BATCH_SIZE:
+        raise argparse.ArgumentTypeError(f"expected batches of at most {MAX_BATCH_SIZE}, got {max(sizes)}")
+    return sizes
+
+
+def _gpus(text: str) -> tuple[int, ...]:
+    parts = text.split(",")
+    if not all(part.isdecimal() for part in parts):
+        raise argparse.ArgumentTypeError(f"expected GPU numbers separated by commas, got {text}")
+    return tuple(map(int, parts))

@@ -1,0 +1,18 @@
+"""benchmarks/compare.py; the whole of it runs in test_main.py"""
+
+from benchmarks.compare import BARE, PLAIN, SEED, SERVED, Comparison
+from benchmarks.statistics import Round
+
+
+def test_ratios():
+    """A row has its side's median rate, percentiles, and ratios to the limit and to the seed's server."""
+    rounds = {SERVED: 19.0, BARE: 20.0, PLAIN: 16.0, SEED: 2.0}
+    found = Comparison({side: [Round(rate, (1000 / rate,))] * 3 for side, rate in rounds.items()}, ())
+    assert found.ratio(BARE, PLAIN) == 1.25
+    row = found.rows()[0]
+    assert (row["server"], row["frames/s"], row["of the limit"], row["times the seed's"]) == (
+        SERVED,
+        19.0,
+        0.95,
+        9.5,
+    )

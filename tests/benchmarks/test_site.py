@@ -1,0 +1,28 @@
+"""benchmarks/site.py"""
+
+import numpy as np
+import torch
+
+from benchmarks import site
+from benchmarks.site import prepare_site, random_network
+from export.avatar import read_avatar
+
+
+def test_weights_are_seeded():
+    """The network's random weights are the same at every call, and its output is a picture, not a saturated one."""
+    first, second = random_network(0.5).state_dict(), random_network(0.5).state_dict()
+    assert all(torch.equal(value, second[key]) for key, value in first.items())
+    with torch.inference_mode():
+        output = random_network(0.5)(torch.rand(1, 6, 320, 320), torch.rand(1, 32, 16, 16)).numpy()
+    assert 0.02 < np.std(output) < 0.4
+
+
+def test_avatars_are_made_once(tmp_path, monkeypatch):
+    """A missing avatar is made with its models; one that is there is left alone."""
+    monkeypatch.setattr(site, "FRAMES", 25)
+    made = prepare_site(tmp_path, ("demo",))
+    assert read_avatar(made.avatars / "demo").frame_count == 25
+    assert (made.model_repository / "demo_unet" / "1" / "model.onnx").is_file()
+    changed = (made.avatars / "demo" / "avatar.json").stat().st_mtime_ns
+    assert prepare_site(tmp_path, ("demo",)) == made
+    assert (made.avatars / "demo" / "avatar.json").stat().st_mtime_ns == changed

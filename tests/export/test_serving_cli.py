@@ -1,0 +1,45 @@
+"""export/serving_cli.py; its commands run in test_main.py"""
+
+import argparse
+
+import pytest
+
+from export.configs import ServingOptions
+from export.serving_cli import add_serving_options, positive, serving_options
+
+
+def parsed(*arguments):
+    parser = argparse.ArgumentParser()
+    add_serving_options(parser)
+    return serving_options(parser.parse_args(arguments))
+
+
+def test_defaults_are_the_configs():
+    """Without options the configs are those that are checked in."""
+    assert parsed() == ServingOptions()
+
+
+def test_every_option():
+    """Each option lands in its field."""
+    arguments = [
+        "--instances",
+        "3",
+        "--batch-sizes",
+        "2,4",
+        "--queue-delay-us",
+        "5",
+        "--threads",
+        "1",
+        "--gpus",
+        "0,1",
+    ]
+    assert parsed(*arguments) == ServingOptions(
+        instances=3, batch_sizes=(2, 4), queue_delay_us=5, threads=1, gpus=(0, 1)
+    )
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "two", ""])
+def test_positive_refuses(text):
+    """Only integers of 1 or more are taken."""
+    with pytest.raises(argparse.ArgumentTypeError, match=f"got {text}"):
+        positive(text)
