@@ -99,7 +99,7 @@ def write_take(
 
     Files: ``full_body_img/<i>.jpg``, 512x512; ``landmarks/<i>.lms``, 110 lines ``x y``; ``aud.wav``, 16 kHz mono;
     ``mouth.npy``, (frames, 3) float32: opening, width and rounding (``demo.geometry.mouth_size``); with an encoder
-    ``aud_ave.npy``, float32 vectors of 512, one a frame or one or two more.
+    ``aud_ave.npy``, float32 vectors of 512, one a frame, give or take two.
 
     Args:
         folder: The folder.
