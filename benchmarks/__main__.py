@@ -19,7 +19,7 @@ WORKPLACE = Path("build/bench")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the parts; return 0, or 1 if one of them failed, after one sentence of error; exit with 2 for bad arguments."""
+    """Run the parts; return 0, or 1 after one sentence per part that failed; exit with 2 for bad arguments."""
     parser = _parser()
     args = parser.parse_args(argv)
     unknown = [part for part in args.parts if part not in PARTS]
