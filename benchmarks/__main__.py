@@ -19,8 +19,12 @@ WORKPLACE = Path("build/bench")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the parts; return 0, or 1 if one of them failed, after one sentence of error."""
-    args = _parser().parse_args(argv)
+    """Run the parts; return 0, or 1 after one sentence per part that failed; exit with 2 for bad arguments."""
+    parser = _parser()
+    args = parser.parse_args(argv)
+    unknown = [part for part in args.parts if part not in PARTS]
+    if unknown:
+        parser.error(f"expected parts of {', '.join(PARTS)}, got {unknown[0]}")
     plan = QUICK if args.quick else FULL
     report = Report(
         args.output, "python -m benchmarks" + "".join(f" {word}" for word in argv or sys.argv[1:])

@@ -72,3 +72,13 @@ def test_a_part_that_cannot_be_measured(
     assert command.main(["sweep", "--quick", "--output", str(tmp_path)]) == 1
     assert capsys.readouterr().err == "error: perf_analyzer is skipped: not here\n"
     assert (tmp_path / "results.md").is_file()
+
+
+def test_unknown_part(capsys: pytest.CaptureFixture[str]) -> None:
+    """A part that does not exist is refused before anything is made."""
+    with pytest.raises(SystemExit):
+        command.main(["dance"])
+    assert (
+        "expected parts of compare, overhead, sweep, replay, soak, scaling, got dance"
+        in capsys.readouterr().err
+    )
