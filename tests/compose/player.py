@@ -17,7 +17,7 @@ __all__ = ["Player", "playing"]
 MODEL = b"demo"
 FRAME_COUNT = 150
 IN_FLIGHT = 4
-ANSWER_TIMEOUT_S = 30.0
+ANSWER_TIMEOUT_S = 70.0
 JPEG = b"\xff\xd8"
 
 

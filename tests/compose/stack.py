@@ -19,6 +19,10 @@ __all__ = ["Stack", "compose_command", "free_port", "wait_until"]
 
 ROOT = Path(__file__).parents[2]
 POLL_S = 0.05
+FOR_TESTS = {
+    "LIPSYNC_TAG": "test",
+    "BRIDGE_INFER_TIMEOUT_S": "30",  # a busy machine is slow, which is no failure of a frame here
+}
 BUILD_ON_HOST_NETWORK = """\
 services:
   avatars: {build: {network: host}}
@@ -77,7 +81,7 @@ class Stack:
         files = [f"--file={path}" for path in (ROOT / "docker-compose.yml", *self.files)]
         command = [*compose_command(), f"--project-name={self.project}", *files, *args]
         ports = {"LIPSYNC_PORT": str(self.port), "LIPSYNC_GRPC_PORT": str(self.grpc_port)}
-        settings = {**ports, "LIPSYNC_TAG": "test", **self.settings}
+        settings = {**ports, **FOR_TESTS, **self.settings}
         return subprocess.run(
             command,
             cwd=ROOT,
