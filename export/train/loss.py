@@ -15,7 +15,7 @@ MOUTH = Box(120, 64, 280, 256)
 """Where the mouth and chin of any face lie: the crop is aligned to the jaw, with the bridge of the nose at its top."""
 
 ELSEWHERE_WEIGHT = 0.2
-MOUTH_SHARE = 0.7
+MOUTH_SHARE = 0.6
 """How many of the steps paint the mouth; the others paint a box of the same size anywhere."""
 
 JITTER_PIXELS = 16

@@ -22,7 +22,7 @@ SKETCH_SIZE = 80
 SKETCH_SHARDS, SKETCH_FRAMES = 2, 8
 RUN_LENGTH, RUN_STRIDE = 4, 2
 RATE, EAR_RATE = 2e-3, 3e-4
-FREEZE_AT = 0.8
+FREEZE_AT = 0.45
 """From this share of the last stage on, batch norm uses its running statistics, as when served."""
 
 CALIBRATION_BATCHES = 24
@@ -129,7 +129,7 @@ class Paint(Stage[Calibration, Painted]):
         self.weights = mouth_weights()
 
     def set_modes(self, progress: float) -> None:
-        """Train all but the ear's statistics, and late in the stage but any."""
+        """Train all but the ear's statistics, and from before its middle on nothing."""
         self.learner.train()
         freeze_statistics(_ear(self.learner.speaker))
         if progress < FREEZE_AT:
