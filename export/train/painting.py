@@ -129,7 +129,7 @@ class Paint(Stage[Calibration, Painted]):
         self.weights = mouth_weights()
 
     def set_modes(self, progress: float) -> None:
-        """Train all but the ear's statistics, and from before its middle on nothing."""
+        """Train all but the ear's statistics; from ``FREEZE_AT`` on, no statistics at all."""
         self.learner.train()
         freeze_statistics(_ear(self.learner.speaker))
         if progress < FREEZE_AT:
