@@ -62,6 +62,8 @@ def build_engine(
         MissingExtra: If no TensorRT is installed.
     """
     trt = trt or load_tensorrt()
+    if trt.__name__ == "tensorrt_rtx":
+        timing_cache = None  # its calls do nothing and warn
     log = _collecting_logger(trt)
     builder = trt.Builder(log)
     network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
