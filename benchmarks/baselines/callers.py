@@ -64,8 +64,12 @@ def other_server(module: str, avatar_folder: Path, network: Path) -> Iterator[Ca
 
 
 def _post(connection: http.client.HTTPConnection, frame_id: int) -> bytes:
-    body = json.dumps({"frame_id": frame_id})
-    connection.request("POST", "/predict", body, {"Content-Type": "application/json"})
+    request = ("POST", "/predict", json.dumps({"frame_id": frame_id}), {"Content-Type": "application/json"})
+    try:
+        connection.request(*request)
+    except ConnectionError:  # a server may close what idled while another was started
+        connection.close()
+        connection.request(*request)
     return connection.getresponse().read()
 
 
