@@ -9,6 +9,7 @@
     ├── MessageTooLarge    message_too_large
     ├── InvalidFrameId     invalid_frame_id
     ├── UnknownModel       unknown_model
+    ├── NoSound            no_sound           /audio only
     ├── NoBackendReady     unavailable
     ├── InferTimeout       timeout
     ├── BackendLost        backend_lost       between triton.py and balancer.py only
@@ -37,6 +38,7 @@ __all__ = [
     "ListenError",
     "MessageTooLarge",
     "NoBackendReady",
+    "NoSound",
     "NoneReadyInTime",
     "PackageRefused",
     "Unimplemented",
@@ -167,6 +169,18 @@ class UnknownModel(BridgeError):
 
     def __str__(self) -> str:
         return f"expected the name of a loaded model, got {shown(self.model_name)}"
+
+
+class NoSound(BridgeError):
+    """Raised when the clip of an avatar is silent throughout: there is nothing to play."""
+
+    code = "no_sound"
+
+    def __init__(self, model_name: str) -> None:
+        self.model_name = model_name
+
+    def __str__(self) -> str:
+        return f"expected an avatar with sound, got {shown(self.model_name)}, whose clip is silent"
 
 
 class NoBackendReady(BridgeError):

@@ -1,4 +1,4 @@
-"""Plain HTTP on the WebSocket port: health, metrics, models, single frames, and the page's files.
+"""Plain HTTP on the WebSocket port: health, metrics, models, single frames, sound, and the page's files.
 
 The WebSocket library reads one request per connection and no body, which is all these routes need. HEAD
 wants a library that passes it on (websockets 16 and later); an older one answers 400.
@@ -29,6 +29,7 @@ from bridge.errors import (
     InternalError,
     InvalidFrameId,
     NoBackendReady,
+    NoSound,
     UnknownModel,
     shown,
 )
@@ -59,6 +60,7 @@ STATUS_OF_ERROR = {
     BadRequest: HTTPStatus.BAD_REQUEST,
     InvalidFrameId: HTTPStatus.BAD_REQUEST,  # Triton's own HTTP answer to it is 400, too
     UnknownModel: HTTPStatus.NOT_FOUND,
+    NoSound: HTTPStatus.NOT_FOUND,
     NoBackendReady: HTTPStatus.SERVICE_UNAVAILABLE,
     InferTimeout: HTTPStatus.GATEWAY_TIMEOUT,
 }
@@ -136,6 +138,8 @@ class Routes:
             return _response(HTTPStatus.UPGRADE_REQUIRED, JSON_TYPE, error, Upgrade="websocket")
         if path.startswith("/frames/"):
             return await self._frame(path)
+        if path.startswith("/audio/"):
+            return await self._sound(path)
         if path in self._static_files:
             content_type, content = self._static_files[path]
             return _response(HTTPStatus.OK, content_type, content, cache_control=NO_CACHE)
@@ -175,18 +179,29 @@ class Routes:
         jpeg = await self._service.render(model_name, frame_id)
         return _response(HTTPStatus.OK, "image/jpeg", bytes(jpeg))
 
+    async def _sound(self, path: str) -> Response:
+        match = re.fullmatch(r"/audio/([^/]+)\.wav", path)
+        if match is None:
+            raise BadRequest("path", "/audio/<model>.wav", shown(path))
+        content = await self._service.wav(_parse_model_name(match.group(1)))
+        return _response(HTTPStatus.OK, "audio/wav", content)
+
 
 def _parse_frame_path(path: str) -> tuple[str, int]:
     match = re.fullmatch(r"/frames/([^/]+)/([^/]*)\.jpg", path)
     if match is None:
         raise BadRequest("path", "/frames/<model>/<frame id>.jpg", shown(path))
-    try:
-        model_name = unquote(match.group(1), errors="strict")
-    except UnicodeDecodeError as exc:
-        raise BadRequest("model name", "UTF-8", shown(match.group(1))) from exc
+    model_name = _parse_model_name(match.group(1))
     if not re.fullmatch(r"-?[0-9]{1,12}", match.group(2)):
         raise BadRequest("frame id", "an integer", shown(match.group(2)))
     return model_name, int(match.group(2))
+
+
+def _parse_model_name(quoted: str) -> str:
+    try:
+        return unquote(quoted, errors="strict")
+    except UnicodeDecodeError as exc:
+        raise BadRequest("model name", "UTF-8", shown(quoted)) from exc
 
 
 def _json(body: dict[str, Any]) -> bytes:

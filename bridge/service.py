@@ -1,4 +1,4 @@
-"""What a request means: an avatar's frames, metadata and source pictures, and which avatars there are."""
+"""What a request means: an avatar's frames, metadata, sound and source pictures, and which avatars there are."""
 
 from __future__ import annotations
 
@@ -9,18 +9,23 @@ from dataclasses import dataclass
 
 from bridge.balancer import Balancer
 from bridge.config import BridgeConfig
-from bridge.errors import BadRequest, BridgeError, InternalError, UnknownModel
+from bridge.errors import BadRequest, BridgeError, InternalError, NoSound, UnknownModel
 from bridge.metrics import CANCELLED, OK, Metrics
 from bridge.protocol import check_frame_id
+from bridge.recent import Recent
 from bridge.triton import (
+    MAX_BATCH_SIZE,
+    InferRequest,
     InferResponse,
     ModelConfig,
+    batch_request,
     bytes_output,
     encode_request,
     frame_request,
     int32_output,
     raw_output,
 )
+from bridge.wav import encode_wav
 
 __all__ = ["Metadata", "Picture", "Placement", "Service"]
 
@@ -28,6 +33,7 @@ __all__ = ["Metadata", "Picture", "Placement", "Service"]
 # them alone. So a frame is always asked for whole, also where only the JPEG is wanted.
 FRAME_OUTPUTS = ("jpeg", "bounds")
 MAX_REMEMBERED_MODELS = 256
+MAX_REMEMBERED_SOUNDS = 16  # a minute of sound is 1.9 MB
 
 logger = logging.getLogger(__name__)
 
@@ -68,10 +74,10 @@ class Service:
 
     def __init__(self, config: BridgeConfig, balancer: Balancer, metrics: Metrics) -> None:
         self._timeout_s = config.infer_timeout_s
-        self._ttl_s = config.metadata_ttl_s
         self._balancer = balancer
         self._metrics = metrics
-        self._remembered: dict[str, tuple[float, Metadata]] = {}
+        self._metadata: Recent[Metadata] = Recent(config.metadata_ttl_s, MAX_REMEMBERED_MODELS)
+        self._sounds: Recent[bytes] = Recent(config.metadata_ttl_s, MAX_REMEMBERED_SOUNDS)
 
     async def render(self, model_name: str, frame_id: int) -> memoryview:
         """Return the JPEG of one frame: the hot path."""
@@ -92,19 +98,31 @@ class Service:
 
     async def metadata(self, model_name: str) -> Metadata:
         """Return an avatar's metadata, at most ``metadata_ttl_s`` old."""
-        now = time.monotonic()
-        remembered_at, metadata = self._remembered.get(model_name, (0.0, None))
-        if metadata is not None and now - remembered_at < self._ttl_s:
-            return metadata
-        metadata = await self._ask_for_metadata(model_name)
-        if len(self._remembered) >= MAX_REMEMBERED_MODELS:
-            self._remembered.clear()
-        self._remembered[model_name] = (now, metadata)
+        metadata = self._metadata.get(model_name)
+        if metadata is None:
+            metadata = await self._ask_for_metadata(model_name)
+            self._metadata.put(model_name, metadata)
         return metadata
 
+    async def wav(self, model_name: str) -> bytes:
+        """Return the sound of an avatar's clip as a WAV file, 16 kHz mono, at most ``metadata_ttl_s`` old.
+
+        Raises:
+            NoSound: If the clip is silent.
+        """
+        content = self._sounds.get(model_name)
+        if content is None:
+            samples = await self._ask_for_sound(model_name)
+            if not samples.strip(b"\0"):
+                raise NoSound(model_name)
+            content = encode_wav(samples)
+            self._sounds.put(model_name, content)
+        return content
+
     def forget(self, model_name: str) -> None:
-        """Ask for an avatar's metadata again, next time: it was loaded anew."""
-        self._remembered.pop(model_name, None)
+        """Ask for an avatar's metadata and sound again, next time: it was loaded anew."""
+        self._metadata.forget(model_name)
+        self._sounds.forget(model_name)
 
     async def all_metadata(self) -> list[Metadata]:
         """Return the metadata of all avatars, sorted by name.
@@ -128,8 +146,7 @@ class Service:
             return bytes_output(await self._infer(frames_name, frame_id, ("full_frame",)), "full_frame")
         face = raw_output(await self._infer(frames_name, frame_id, ("face",)), "face")
         request = encode_request(face)
-        answer = await self._balancer.call(lambda triton: triton.infer(request, self._timeout_s))
-        return bytes_output(answer, "jpeg")
+        return bytes_output(await self._send(request), "jpeg")
 
     async def placement(self, model_name: str) -> Placement:
         """Return where an avatar's network runs, and how, by Triton's own account."""
@@ -158,7 +175,9 @@ class Service:
                 logger.debug("%s/%d: %s in %.2f ms", model_name, frame_id, code, duration_s * 1000)
 
     async def _infer(self, model_name: str, frame_id: int, outputs: tuple[str, ...]) -> InferResponse:
-        request = frame_request(model_name, frame_id, outputs)
+        return await self._send(frame_request(model_name, frame_id, outputs))
+
+    async def _send(self, request: InferRequest) -> InferResponse:
         return await self._balancer.call(lambda triton: triton.infer(request, self._timeout_s))
 
     async def _ask_for_metadata(self, model_name: str) -> Metadata:
@@ -170,6 +189,16 @@ class Service:
             raise UnknownModel(model_name) from exc  # in the caller's words
         parameters = {key: value.string_value for key, value in config.parameters.items()}
         return _read_metadata(model_name, parameters, int32_output(response, "bounds"))
+
+    async def _ask_for_sound(self, model_name: str) -> bytes:
+        """Return the samples of all frames, 16 bits each, asked for in batches one after another."""
+        frame_ids = range((await self.metadata(model_name)).frame_count)
+        parts = []
+        for start in frame_ids[::MAX_BATCH_SIZE]:
+            batch = frame_ids[start : start + MAX_BATCH_SIZE]
+            request = batch_request(f"{model_name}_frames", batch, ("sound",))
+            parts.append(raw_output(await self._send(request), "sound"))
+        return b"".join(parts)
 
     async def _model_config(self, model_name: str) -> ModelConfig:
         return await self._balancer.call(lambda triton: triton.get_model_config(model_name, self._timeout_s))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -29,10 +30,12 @@ from bridge.errors import (
 
 __all__ = [
     "FACE_SHAPE",
+    "MAX_BATCH_SIZE",
     "InferRequest",
     "InferResponse",
     "ModelConfig",
     "TritonClient",
+    "batch_request",
     "bytes_output",
     "encode_request",
     "frame_request",
@@ -46,6 +49,9 @@ ModelConfig: TypeAlias = model_config_pb2.ModelConfig
 
 FACE_SHAPE = (1, 320, 320, 3)
 """A batch of one uint8 BGR face, as ``<avatar>_frames`` gives and ``jpeg_encode`` takes it."""
+
+MAX_BATCH_SIZE = 16
+"""How many frames one request may ask an avatar's models for."""
 
 MAX_GRPC_MESSAGE_BYTES = 64 << 20
 CHANNEL_OPTIONS = (
@@ -158,17 +164,23 @@ class TritonClient:
 
 
 def frame_request(model_name: str, frame_id: int, outputs: tuple[str, ...]) -> InferRequest:
-    """Return the request for ``outputs`` of one frame, as a batch of one, with the current request's id.
+    """Return the request for ``outputs`` of one frame; see ``batch_request``."""
+    return batch_request(model_name, (frame_id,), outputs)
+
+
+def batch_request(model_name: str, frame_ids: Sequence[int], outputs: tuple[str, ...]) -> InferRequest:
+    """Return the request for ``outputs`` of some frames, as one batch, with the current request's id.
 
     Args:
         model_name: An avatar or its ``_frames`` model.
-        frame_id: 0 to 2**31 - 1.
+        frame_ids: 1 to ``MAX_BATCH_SIZE`` of them, each 0 to 2**31 - 1.
         outputs: Names of the tensors that shall come back; Triton computes and sends no others.
     """
     request = service_pb2.ModelInferRequest()
     request.CopyFrom(_frame_request_template(model_name, outputs))
     request.id = request_id.current.get()
-    request.raw_input_contents.append(INT32.pack(frame_id))
+    request.inputs[0].shape[0] = len(frame_ids)
+    request.raw_input_contents.append(b"".join(map(INT32.pack, frame_ids)))
     return request
 
 

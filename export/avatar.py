@@ -19,6 +19,7 @@ from export.files import replacing_folder
 from export.footage import Footage
 from export.rewrite import rewrite_for_cpu
 from export.rewrite.check import check_same
+from export.sound import cut_into_frames
 
 __all__ = [
     "CPU_WEIGHTS_FILE",
@@ -32,7 +33,10 @@ __all__ = [
 
 WEIGHTS_FILE = "unet.onnx"
 CPU_WEIGHTS_FILE = "unet_cpu.onnx"
-FRAME_FILES = ("faces.npy", "audio_features.npy", "bounds.npy", "full_frames.bin", "full_frame_offsets.npy")
+FRAME_FILES = (
+    *("faces.npy", "audio_features.npy", "sound.npy", "bounds.npy"),
+    *("full_frames.bin", "full_frame_offsets.npy"),
+)
 MANIFEST = "avatar.json"
 
 
@@ -80,10 +84,11 @@ def write_avatar(folder: Path, avatar: Avatar, footage: Footage, model: ModelPro
     """Write ``folder`` from a clip and its weights, replacing an older one when complete.
 
     Files: ``avatar.json``; ``faces.npy`` (N, 320, 320, 3) uint8 BGR; ``audio_features.npy`` (T, D) float32;
-    ``bounds.npy`` (N, 4) int32; ``full_frames.bin``, the full pictures as JPEGs one after another, frame i at bytes
-    ``full_frame_offsets.npy``[i] to [i+1], so that any of them is one read away; ``unet.onnx``, which TensorRT
-    engines are built of; ``unet_cpu.onnx``, the same function rewritten for ONNX Runtime on a CPU;
-    ``contact_sheet.jpg``, to see whether the crops are right.
+    ``sound.npy`` (N, 640) int16, what sounds while each frame is shown, at 16 kHz; ``bounds.npy`` (N, 4) int32;
+    ``full_frames.bin``, the full pictures as JPEGs one after another, frame i at bytes ``full_frame_offsets.npy``[i]
+    to [i+1], so that any of them is one read away; ``unet.onnx``, which TensorRT engines are built of;
+    ``unet_cpu.onnx``, the same function rewritten for ONNX Runtime on a CPU; ``contact_sheet.jpg``, to see whether
+    the crops are right.
 
     Raises:
         BadSource: If a frame of the clip cannot be read.
@@ -93,6 +98,7 @@ def write_avatar(folder: Path, avatar: Avatar, footage: Footage, model: ModelPro
         _write_frames(new, footage, avatar.name)
         write_contact_sheet(new)
         np.save(new / "audio_features.npy", footage.audio_features)
+        np.save(new / "sound.npy", cut_into_frames(footage.sound, footage.frame_count, footage.fps))
         _write_networks(new, model)
         (new / MANIFEST).write_text(json.dumps(asdict(avatar), indent=2) + "\n", encoding="utf-8")
 

@@ -10,6 +10,7 @@ from tritonclient.grpc import model_config_pb2 as schema
 
 from export.avatar import Avatar
 from export.contract import AUDIO_SHAPES, FACE_SIZE, MAX_BATCH_SIZE
+from export.sound import samples_per_frame
 from export.strategies import DEFAULT_STRATEGY, STRATEGIES, Strategy
 
 __all__ = [
@@ -107,7 +108,7 @@ def frames_config(avatar: Avatar) -> str:
         f"{avatar.name}_frames",
         "frame_lookup",
         ["frame_id"],
-        ["face", "audio", "bounds", "full_frame"],
+        ["face", "audio", "bounds", "full_frame", "sound"],
         avatar,
     )
     config.instance_group.add(count=1, kind=schema.ModelInstanceGroup.KIND_CPU)
@@ -191,11 +192,16 @@ def _model(
 
 
 def _tensors(avatar: Avatar | None) -> dict[str, Tensor]:
-    """Return the tensor table; the speech window's row depends on the avatar's audio mode."""
+    """Return the tensor table; speech window and sound depend on the avatar's audio mode and frame rate."""
     if avatar is None:
         return TENSORS
-    comment = f"16 speech feature vectors ({avatar.audio_mode}) around the frame, unbounded floats"
-    return {**TENSORS, "audio": Tensor(schema.TYPE_FP32, AUDIO_SHAPES[avatar.audio_mode], comment)}
+    window = f"16 speech feature vectors ({avatar.audio_mode}) around the frame, unbounded floats"
+    sound = "what sounds while the frame is shown: 16 kHz mono, -32768 to 32767"
+    return {
+        **TENSORS,
+        "audio": Tensor(schema.TYPE_FP32, AUDIO_SHAPES[avatar.audio_mode], window),
+        "sound": Tensor(schema.TYPE_INT16, (samples_per_frame(avatar.fps),), sound),
+    }
 
 
 def _text(config: schema.ModelConfig, avatar: Avatar | None) -> str:

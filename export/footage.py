@@ -19,6 +19,7 @@ from export.audio_features import FILE_NAMES, check_counts, read_audio_features
 from export.contract import FPS
 from export.errors import BadSource
 from export.landmarks import crop_bounds, cut_face, read_landmarks
+from export.sound import find_track, find_wav
 from export.video import open_video, read_pictures
 
 __all__ = ["Footage", "Frame", "open_dataset", "open_video_with_landmarks"]
@@ -52,6 +53,7 @@ class Footage:
         fps: Frames per second.
         frame_count: How many frames ``frames`` yields.
         audio_features: (T, D) float32, one vector per frame.
+        sound: (S,) int16 at 16 kHz, from the first frame on; empty if the clip has none.
         frames: Can be walked once; raises BadSource at the first bad frame.
         checkpoint: Weights that came with the clip, if any.
     """
@@ -61,6 +63,7 @@ class Footage:
     fps: float
     frame_count: int
     audio_features: NDArray[np.float32]
+    sound: NDArray[np.int16]
     frames: Iterator[Frame]
     checkpoint: Path | None = None
 
@@ -68,7 +71,8 @@ class Footage:
 def open_dataset(path: Path, audio_mode: str) -> Footage:
     """Open a training repository's dataset folder.
 
-    It holds ``full_body_img/<i>.jpg``, ``landmarks/<i>.lms`` and ``aud_ave.npy`` (``aud_hu.npy``, ``aud_wenet.npy``).
+    It holds ``full_body_img/<i>.jpg``, ``landmarks/<i>.lms`` and ``aud_ave.npy`` (``aud_hu.npy``, ``aud_wenet.npy``),
+    and may hold ``aud.wav``.
 
     Raises:
         BadSource: If a part is missing or the counts do not fit.
@@ -81,11 +85,11 @@ def open_dataset(path: Path, audio_mode: str) -> Footage:
     features = read_audio_features(features_path, audio_mode)
     check_counts(features_path, len(features), len(pictures))
     frames = map(_dataset_frame, pictures, landmarks)
-    return Footage("dataset", path.name, FPS, len(pictures), features, frames)
+    return Footage("dataset", path.name, FPS, len(pictures), features, find_wav(path), frames)
 
 
 def open_video_with_landmarks(video: Path, landmarks: Path, audio_features: Path, audio_mode: str) -> Footage:
-    """Open a video with a landmark file per frame and its speech features.
+    """Open a video with a landmark file per frame and its speech features; its sound comes along if PyAV is there.
 
     Raises:
         BadSource: If a part is missing or the counts do not fit.
@@ -95,7 +99,7 @@ def open_video_with_landmarks(video: Path, landmarks: Path, audio_features: Path
     check_counts(audio_features, len(features), len(points))
     fps = open_video(video).fps
     frames = map(_video_frame, read_pictures(video, len(points)), points)
-    return Footage("video", video.name, fps, len(points), features, frames)
+    return Footage("video", video.name, fps, len(points), features, find_track(video), frames)
 
 
 def _numbered(folder: Path, suffix: str) -> list[Path]:

@@ -14,6 +14,7 @@ from export.audio_features import FILE_NAMES, check_counts, read_audio_features
 from export.contract import FACE_SIZE
 from export.errors import BadSource
 from export.footage import Footage, Frame, encode_full_frame
+from export.sound import find_wav
 from export.video import FPS_RANGE, open_video, read_pictures
 
 __all__ = ["open_package"]
@@ -45,7 +46,14 @@ def open_package(path: Path, audio_mode: str) -> Footage:
     )
     checkpoint = path / "checkpoint"
     return Footage(
-        "package", path.name, fps, frame_count, features, frames, checkpoint if checkpoint.is_dir() else None
+        "package",
+        path.name,
+        fps,
+        frame_count,
+        features,
+        find_wav(path),
+        frames,
+        checkpoint if checkpoint.is_dir() else None,
     )
 
 

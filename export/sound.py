@@ -1,4 +1,4 @@
-"""The sound of a video, as the audio encoder hears it: 16 kHz, mono, beginning with the first picture."""
+"""The sound of a clip, as the audio encoder and viewers hear it: 16 kHz, mono, beginning with the first picture."""
 
 from __future__ import annotations
 
@@ -14,9 +14,20 @@ from numpy.typing import NDArray
 from export.contract import FPS
 from export.errors import BadSource, MissingExtra
 from export.mel import SAMPLE_RATE_HZ
-from export.wav import SILENCE_PEAK
+from export.wav import SILENCE_PEAK, read_wav
 
-__all__ = ["fit_length", "read_sound", "write_wav"]
+__all__ = [
+    "cut_into_frames",
+    "find_track",
+    "find_wav",
+    "fit_length",
+    "read_sound",
+    "samples_per_frame",
+    "write_wav",
+]
+
+WAV_FILE = "aud.wav"
+"""What training repositories call the sound of a clip."""
 
 LENGTH_TOLERANCE_S = 1.0
 """How much longer or shorter than the pictures the sound may be; recorders stop the two up to some tenths apart."""
@@ -34,17 +45,63 @@ def read_sound(video: Path) -> NDArray[np.int16]:
         MissingExtra: If PyAV is not installed.
         BadSource: If the file cannot be decoded, has no sound, or is silent throughout.
     """
-    av = _import_av()
-    try:
-        with av.open(str(video)) as container:
-            if not container.streams.audio:
-                raise BadSource(video, "a video with sound", "one without a sound track")
-            sound = _decode(av, container)
-    except av.FFmpegError as exc:
-        raise BadSource(video, "a video whose sound FFmpeg can decode", f"{exc.strerror}") from exc
+    sound = _read_track(video)
+    if sound is None:
+        raise BadSource(video, "a video with sound", "one without a sound track")
     if not sound.size or np.abs(sound.astype(np.float64)).max() < SILENCE_PEAK * FULL_SCALE:
         raise BadSource(video, "a video with speech", "a sound track that is silent throughout")
     return sound
+
+
+def find_track(video: Path) -> NDArray[np.int16]:
+    """Decode the sound that a video may have; see ``read_sound``.
+
+    Returns:
+        (S,) int16 at 16 kHz; empty without a sound track, and where PyAV is not installed.
+
+    Raises:
+        BadSource: If the file cannot be decoded.
+    """
+    try:
+        sound = _read_track(video)
+    except MissingExtra:
+        sound = None
+    return np.zeros(0, np.int16) if sound is None else sound
+
+
+def find_wav(folder: Path) -> NDArray[np.int16]:
+    """Read ``aud.wav``, the sound that a clip's folder may hold.
+
+    Returns:
+        (S,) int16 at 16 kHz; empty without that file.
+
+    Raises:
+        BadSource: If the file is no PCM WAV, or empty.
+    """
+    path = folder / WAV_FILE
+    if not path.exists():
+        return np.zeros(0, np.int16)
+    sound: NDArray[np.int16] = (
+        np.rint(read_wav(path) * FULL_SCALE).clip(-FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
+    )
+    return sound
+
+
+def samples_per_frame(fps: float) -> int:
+    """Return how many samples sound while one frame is shown: 640 at 25 frames per second."""
+    return round(SAMPLE_RATE_HZ / fps)
+
+
+def cut_into_frames(sound: NDArray[np.int16], frame_count: int, fps: float) -> NDArray[np.int16]:
+    """Return (N, samples_per_frame) int16: what sounds while each frame is shown, and silence past the sound's end.
+
+    Each row begins when its frame is shown, so that rounding at other rates than 25 does not add up.
+    """
+    starts = np.rint(np.arange(frame_count) * (SAMPLE_RATE_HZ / fps)).astype(np.int64)
+    indices = starts[:, None] + np.arange(samples_per_frame(fps))
+    needed = int(indices[-1, -1]) + 1
+    cut: NDArray[np.int16] = np.pad(sound[:needed], (0, max(0, needed - sound.size)))[indices]
+    return cut
 
 
 def fit_length(video: Path, sound: NDArray[np.int16], frame_count: int) -> NDArray[np.int16]:
@@ -75,6 +132,16 @@ def _import_av() -> ModuleType:
         return importlib.import_module("av")
     except ModuleNotFoundError as exc:
         raise MissingExtra("PyAV", "video") from exc
+
+
+def _read_track(video: Path) -> NDArray[np.int16] | None:
+    """Decode a video's first sound track, or return None where there is none."""
+    av = _import_av()
+    try:
+        with av.open(str(video)) as container:
+            return _decode(av, container) if container.streams.audio else None
+    except av.FFmpegError as exc:
+        raise BadSource(video, "a video whose sound FFmpeg can decode", f"{exc.strerror}") from exc
 
 
 def _decode(av: ModuleType, container: Any) -> NDArray[np.int16]:

@@ -58,9 +58,10 @@ def open_talking_video(
         )
     if gaps := find_gaps(found):
         say(f"{path.name}: no face in {sum(map(len, gaps))} of {count} frames ({_listed(gaps)}), bridged")
-    features = _features(path, fit_length(path, sound, count), read_features)
+    sound = fit_length(path, sound, count)
+    features = _features(path, sound, read_features)
     check_counts(path, len(features), count)
-    return Footage("video", path.name, FPS, count, features, _frames(video, smooth_marks(bridged)))
+    return Footage("video", path.name, FPS, count, features, sound, _frames(video, smooth_marks(bridged)))
 
 
 def features_reader(encoder: Path) -> ReadFeatures:

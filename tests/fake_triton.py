@@ -5,6 +5,7 @@ model    what it does
 ======== =====================================================================
 echo     answers at once; any further name in ``models`` does the same
 slow     answers once ``release`` is set
+silent   answers at once; its clip has no sound
 broken   fails with INTERNAL
 ======== =====================================================================
 
@@ -26,7 +27,7 @@ import grpc
 import numpy as np
 from tritonclient.grpc import model_config_pb2, service_pb2, service_pb2_grpc
 
-__all__ = ["BOUNDS", "FakeTriton", "fake_face", "fake_jpeg", "fake_picture"]
+__all__ = ["BOUNDS", "FakeTriton", "fake_face", "fake_jpeg", "fake_picture", "fake_sound"]
 
 BOUNDS = (10, 20, 330, 340)
 """The crop rectangle (x1, y1, x2, y2) of every frame."""
@@ -56,6 +57,11 @@ def fake_face(frame_id: int) -> np.ndarray:
     return np.full((320, 320, 3), frame_id % 256, np.uint8)
 
 
+def fake_sound(frame_id: int) -> np.ndarray:
+    """Return the (640,) int16 samples of ``frame_id``: a falling saw whose top tells the id, so that each differs."""
+    return np.arange(1000 + frame_id, 360 + frame_id, -1).astype(np.int16)
+
+
 class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
     """An in-process Triton: ``async with FakeTriton() as triton: connect(triton.address)``.
 
@@ -63,6 +69,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         frame_count: Frames of every avatar.
         models: Names of the avatars; ``slow`` and ``broken`` misbehave, any other name echoes.
         jpeg: Makes an avatar's picture from model name and frame id.
+        sound: Makes the (640,) int16 samples of a frame id; every avatar but ``silent`` has them.
         port: Port to listen on; 0 takes a free one.
 
     Attributes:
@@ -82,6 +89,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         frame_count: int = 150,
         models: Sequence[str] = ("echo", "slow", "broken"),
         jpeg: Callable[[str, int], bytes] = fake_jpeg,
+        sound: Callable[[int], np.ndarray] = fake_sound,
         port: int = 0,
     ) -> None:
         self.frame_count = frame_count
@@ -96,6 +104,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         self._avatars = list(models)
         self._unloaded: set[str] = set()
         self._jpeg = jpeg
+        self._sound = sound
         self._port = port
         self._ready = True
         self._changed = asyncio.Condition()
@@ -243,11 +252,13 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         if name == avatar:
             return {"jpeg": _bytes_tensor([self._jpeg(name, i) for i in ids]), "bounds": bounds}
         faces = np.stack([fake_face(i) for i in ids])
+        sound = np.stack([self._sound(i) * (avatar != "silent") for i in ids]).astype("<i2")
         return {
             "face": ("UINT8", [count, 320, 320, 3], faces.tobytes()),
             "audio": ("FP32", [count, 32, 16, 16], bytes(count * 32 * 16 * 16 * 4)),
             "bounds": bounds,
             "full_frame": _bytes_tensor([fake_picture(avatar, i) for i in ids]),
+            "sound": ("INT16", [count, sound.shape[1]], sound.tobytes()),
         }
 
     # ---- state

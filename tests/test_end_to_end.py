@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import json
 import os
 import re
@@ -11,6 +12,7 @@ import shutil
 import subprocess
 import sysconfig
 import urllib.request
+import wave
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -106,6 +108,15 @@ async def test_bad_requests_get_their_error_and_the_connection_goes_on(
         f"in ensemble 'demo', frame_id {CLIP_FRAMES} is outside [0, {CLIP_FRAMES - 1}] of model 'demo_frames'"
     )
     assert frame == expected_jpegs[0]
+
+
+async def test_the_sound_is_the_clips(running_bridge: Bridge, clip: Clip) -> None:
+    """The WAV file of an avatar holds the very samples of the ``aud.wav`` that it was imported with."""
+    url = f"{running_bridge.url}audio/demo.wav"
+    answer = await asyncio.to_thread(lambda: urllib.request.urlopen(url).read())
+    with wave.open(io.BytesIO(answer)) as served, wave.open(str(clip.folder / "aud.wav")) as source:
+        assert served.getparams()[:4] == (1, 2, 16_000, CLIP_FRAMES * 640)
+        assert served.readframes(CLIP_FRAMES * 640) == source.readframes(CLIP_FRAMES * 640)
 
 
 async def test_json_requests(running_bridge: Bridge, workspace: Workspace) -> None:

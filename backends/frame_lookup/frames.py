@@ -19,7 +19,8 @@ class FrameStore:
 
     Args:
         folder: Holds ``faces.npy`` (N, 320, 320, 3) uint8 BGR, ``audio_features.npy`` (T, D) float32,
-            ``bounds.npy`` (N, 4) int32, ``full_frames.bin`` and ``full_frame_offsets.npy`` (N + 1,) int64.
+            ``sound.npy`` (N, S) int16, ``bounds.npy`` (N, 4) int32, ``full_frames.bin`` and
+            ``full_frame_offsets.npy`` (N + 1,) int64.
         audio_shape: The shape one window of 16 feature vectors is given to the network in.
         edge_padding: ``zeros`` or ``repeat``; see ``window_indices``.
 
@@ -30,6 +31,7 @@ class FrameStore:
 
     def __init__(self, folder: Path, audio_shape: tuple[int, ...], edge_padding: str) -> None:
         self.faces = _load(folder / "faces.npy", np.uint8, "N, 320, 320, 3")
+        self.sound = _load(folder / "sound.npy", np.int16, "N, S")
         self.bounds = _load(folder / "bounds.npy", np.int32, "N, 4")
         self.full_frames = np.memmap(folder / "full_frames.bin", np.uint8, "r")
         self.offsets = _load(folder / "full_frame_offsets.npy", np.int64, "N + 1")
@@ -56,6 +58,10 @@ class FrameStore:
         windows: NDArray[np.float32] = self.features[self.windows[frame_ids]]
         return windows.reshape(len(frame_ids), *self.audio_shape)
 
+    def gather_sound(self, frame_ids: NDArray[np.int32]) -> NDArray[np.int16]:
+        """Return (B, S) int16 samples at 16 kHz for (B,) ids that are in range."""
+        return self.sound[frame_ids]
+
     def gather_bounds(self, frame_ids: NDArray[np.int32]) -> NDArray[np.int32]:
         """Return (B, 4) int32 x1, y1, x2, y2 for (B,) ids that are in range."""
         return self.bounds[frame_ids]
@@ -75,9 +81,9 @@ class FrameStore:
             raise ValueError(
                 f"expected windows of {AUDIO_WINDOW} vectors to fill {self.audio_shape}, got vectors of {vector_length}"
             )
-        if not self.count == len(self.bounds) == len(self.offsets) - 1:
-            counts = f"{self.count}, {len(self.bounds)} and {len(self.offsets) - 1}"
-            raise ValueError(f"expected as many faces as bounds and full frames, got {counts}")
+        if not self.count == len(self.bounds) == len(self.sound) == len(self.offsets) - 1:
+            counts = f"{self.count}, {len(self.bounds)}, {len(self.sound)} and {len(self.offsets) - 1}"
+            raise ValueError(f"expected as many faces as bounds, sounds and full frames, got {counts}")
         if self.offsets[-1] != len(self.full_frames):
             raise ValueError(
                 f"expected full_frames.bin to hold {self.offsets[-1]} bytes, got {len(self.full_frames)}"

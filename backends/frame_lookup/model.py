@@ -24,7 +24,8 @@ class TritonPythonModel:
 
     Inputs: ``frame_id`` (B, 1) int32.
     Outputs, each only when requested: ``face`` (B, 320, 320, 3) uint8 BGR; ``audio`` (B, C, H, W) float32;
-    ``bounds`` (B, 4) int32 x1, y1, x2, y2; ``full_frame`` (B, 1) JPEG bytes.
+    ``bounds`` (B, 4) int32 x1, y1, x2, y2; ``full_frame`` (B, 1) JPEG bytes; ``sound`` (B, S) int16 at
+    16 kHz, what sounds while the frame is shown.
     """
 
     def initialize(self, args: dict[str, str]) -> None:
@@ -57,6 +58,7 @@ class TritonPythonModel:
             "audio": self.store.gather_audio,
             "bounds": self.store.gather_bounds,
             "full_frame": self.store.gather_full_frames,
+            "sound": self.store.gather_sound,
         }
         pb_utils.Logger.log_info(f"{self.name}: {self.store.count} frames")
 

@@ -10,6 +10,8 @@ import {
   encodeFullFrameRequest,
   encodeInferenceRequest,
 } from "./protocol.js";
+import { Sound } from "./sound.js";
+import { showSpeaker, wireSpeaker } from "./speaker.js";
 
 const TARGET_FPS = 30;
 const SAMPLE_MS = 250;
@@ -23,7 +25,8 @@ const socketUrl = new URL("ws", document.baseURI);
 socketUrl.protocol = socketUrl.protocol.replace("http", "ws");
 
 const connection = new Connection(socketUrl);
-const player = new Player(fetchPicture, { onPicture, onFault, onChange });
+const sound = new Sound(showSound);
+const player = new Player(fetchPicture, sound, { onPicture, onFault, onChange });
 const chart = new FpsChart(element("chart"), TARGET_FPS);
 const decoderName = await chooseDecoder();
 
@@ -101,9 +104,14 @@ function setModels(newModels) {
     fillModelSelect();
     useWantedModel();
   }
-  const isGone = wantedName && !models.some(({ name }) => name === wantedName);
+  sound.load(wantedModel());
+  const isGone = wantedName && !wantedModel();
   if (isGone) tell("frame", null); // it failed for this reason
   tell("models", isGone ? `${wantedName} is not loaded any more; waiting for it to return` : null);
+}
+
+function wantedModel() {
+  return models.find(({ name }) => name === wantedName) ?? null;
 }
 
 function fillModelSelect() {
@@ -119,7 +127,7 @@ function fillModelSelect() {
 }
 
 function useWantedModel() {
-  const model = models.find(({ name }) => name === wantedName) ?? null;
+  const model = wantedModel();
   element("empty").hidden = models.length > 0 || picture !== null;
   const last = Math.max((model?.frame_count ?? 0) - 1, 0);
   for (const id of ["slider", "frame"]) element(id).max = last;
@@ -133,6 +141,7 @@ function chooseModel(name) {
   wantedName = name;
   fillModelSelect(); // one that is gone leaves the list once it is not chosen
   useWantedModel();
+  sound.load(wantedModel());
   tell("models", null);
 }
 
@@ -141,7 +150,7 @@ function chooseModel(name) {
 connection.addEventListener("open", () => {
   setLink("open", "Connected");
   tell("connection", null);
-  player.setConnected(true);
+  player.setConnected(!document.hidden);
   refreshModels();
 });
 
@@ -207,6 +216,7 @@ function setOutput(id, value, text) {
 // ---- controls
 
 function togglePlay() {
+  sound.unlock();
   if (player.isPlaying) player.pause();
   else player.play();
   shownAtMs = [];
@@ -215,8 +225,14 @@ function togglePlay() {
 function setRate(fps) {
   const rate = element("rate");
   rate.value = Math.round(fps); // the element keeps it within its range
-  element("rate-text").textContent = `${rate.value} fps`;
   player.setFps(rate.valueAsNumber);
+  showSound();
+}
+
+function showSound() {
+  showSpeaker(element("sound"), sound);
+  const silence = sound.exists && !player.isOwnRate ? ", without sound" : "";
+  element("rate-text").textContent = `${player.fps} fps${silence}`;
 }
 
 function seekToField() {
@@ -240,17 +256,22 @@ function toggleFullScreen() {
 
 function onKey(event) {
   if (event.ctrlKey || event.altKey || event.metaKey || element("play").disabled) return;
-  const actions = { ArrowLeft: () => player.step(-1), ArrowRight: () => player.step(1), " ": togglePlay };
+  const actions = {
+    ArrowLeft: () => player.step(-1),
+    ArrowRight: () => player.step(1),
+    " ": togglePlay,
+    m: () => element("sound").click(), // which does nothing while there is no sound
+  };
   const action = actions[event.key];
-  const isArrow = event.key !== " ";
   // what has the focus uses these keys itself: fields and lists all of them, buttons the space bar
-  if (!action || event.target.closest(isArrow ? "input, select" : "button, select, input")) return;
+  if (!action || event.target.closest(event.key === " " ? "button, select, input" : "input, select")) return;
   event.preventDefault();
   action();
 }
 
 element("play").addEventListener("click", togglePlay);
 element("previous").addEventListener("click", () => player.step(-1));
+wireSpeaker(element("sound"), sound);
 element("next").addEventListener("click", () => player.step(1));
 element("slider").addEventListener("input", ({ target }) => player.seek(target.valueAsNumber));
 element("frame").addEventListener("input", seekToField);
@@ -265,7 +286,10 @@ element("download").addEventListener("click", download);
 element("full-screen").addEventListener("click", toggleFullScreen);
 element("full-screen").hidden = !document.fullscreenEnabled;
 document.addEventListener("keydown", onKey);
-document.addEventListener("visibilitychange", refreshModels);
+document.addEventListener("visibilitychange", () => {
+  player.setConnected(connection.isOpen && !document.hidden); // nobody sees, so nobody shall hear either
+  refreshModels();
+});
 addEventListener("focus", refreshModels);
 addEventListener("online", () => connection.connect());
 

@@ -5,15 +5,19 @@ import { Pace } from "./pace.js";
 const AHEAD_MS = 150; // how long decoded pictures wait: enough for jitter, little to throw away
 const SLACK_MS = 8; // half a repaint: a picture due between two repaints belongs to the nearer one
 const STALL_MS = 1000; // a longer gap between repaints is a sleeping device, not dropped frames
+const STARVED_MS = 400; // without a new picture for so long, sound would run ahead of a face that stands still
+const QUIET_MS = 1000; // at least so long it is silent then: no stutter
 
 /**
  * A player of one model at a time.
  *
  * A run is one stretch of uninterrupted playback: its frames are numbered 0, 1, 2…; frame n is due n intervals
- * after `startMs`, and keeps its place until the next one is due. What belongs to an ended run is let go.
+ * after its start, and keeps its place until the next one is due. What belongs to an ended run is let go. At the
+ * model's own rate sound joins the run, and its clock leads as long as it is heard.
  */
 export class Player {
   #fetchPicture;
+  #sound;
   #handlers;
   #model = null;
   #fps = 25;
@@ -27,11 +31,13 @@ export class Player {
 
   /**
    * @param {(modelName: string, frameId: number) => Promise<Picture>} fetchPicture Resolves once decoded.
+   * @param {Sound} sound Of the model that is played.
    * @param {object} handlers `onPicture(picture, frameId)`, which owns the picture from then on;
    *     `onFault(error)`; `onChange()`, when any of the properties below changed.
    */
-  constructor(fetchPicture, handlers) {
+  constructor(fetchPicture, sound, handlers) {
     this.#fetchPicture = fetchPicture;
+    this.#sound = sound;
     this.#handlers = handlers;
     this.pace = new Pace();
     this.shown = 0;
@@ -53,6 +59,11 @@ export class Player {
 
   get fps() {
     return this.#fps;
+  }
+
+  /** Whether the rate is the model's own, in whole frames per second: sound is heard at no other. */
+  get isOwnRate() {
+    return this.#fps === Math.round(this.#model?.fps ?? this.#fps);
   }
 
   /** Take another model, or null for none; playing goes on with it. */
@@ -128,6 +139,8 @@ export class Player {
       firstFrame: this.#position,
       startMs: now + this.pace.leadMs,
       intervalMs: 1000 / this.#fps,
+      isSounding: false,
+      quietUntilMs: -Infinity,
       next: 0,
       last: -1,
       tickedMs: now,
@@ -140,6 +153,7 @@ export class Player {
   #endRun() {
     for (const picture of this.#run?.ready.values() ?? []) picture.close();
     this.#run = null;
+    this.#sound.stop();
   }
 
   #tickLater(run) {
@@ -155,18 +169,37 @@ export class Player {
       return;
     }
     run.tickedMs = now;
-    this.#showDue(run, now);
+    this.#showDue(run, this.#elapsedMs(run));
+    this.#followSound(run);
     this.#ask();
     this.#tickLater(run);
   }
 
+  /** Return how long ago the run began, by the clock that leads. */
+  #elapsedMs(run) {
+    return run.isSounding ? this.#sound.elapsedMs : performance.now() - run.startMs;
+  }
+
+  /** Let sound join the run or leave it, without a jump in time. */
+  #followSound(run) {
+    const elapsedMs = this.#elapsedMs(run);
+    if (elapsedMs > dueMs(run, run.last + 1) + STARVED_MS) run.quietUntilMs = elapsedMs + QUIET_MS;
+    const shallSound = this.#sound.isReady && this.isOwnRate && elapsedMs > run.quietUntilMs;
+    if (shallSound === run.isSounding) return;
+    run.isSounding = shallSound;
+    run.startMs = performance.now() - elapsedMs;
+    if (!shallSound) return this.#sound.stop();
+    const [firstMs, lengthMs] = [run.firstFrame, this.#model.frame_count].map((n) => dueMs(run, n));
+    this.#sound.start(firstMs / 1000, elapsedMs / 1000, lengthMs / 1000);
+  }
+
   /** Show the first picture whose time has come and not passed; let go of those whose time has passed. */
-  #showDue(run, now) {
-    const due = [...run.ready.keys()].sort((a, b) => a - b).filter((n) => dueMs(run, n) <= now + SLACK_MS);
+  #showDue(run, elapsedMs) {
+    const due = [...run.ready.keys()].sort((a, b) => a - b).filter((n) => dueMs(run, n) <= elapsedMs + SLACK_MS);
     for (const n of due) {
       const picture = run.ready.get(n);
       run.ready.delete(n);
-      if (n > run.last && dueMs(run, n + 1) + SLACK_MS >= now) {
+      if (n > run.last && dueMs(run, n + 1) + SLACK_MS >= elapsedMs) {
         this.dropped += n - run.last - 1;
         run.last = n;
         this.#show(picture, this.#frameOf(run, n));
@@ -182,8 +215,8 @@ export class Player {
     // a hidden page is not repainted: what it asked for would only pile up
     if (!run || performance.now() - run.tickedMs > STALL_MS) return;
     while (this.#inFlight < this.pace.maxInFlight) {
-      const earliestMs = performance.now() + this.pace.leadMs;
-      run.next = Math.max(run.next, Math.ceil((earliestMs - run.startMs) / run.intervalMs - 1));
+      const earliestMs = this.#elapsedMs(run) + this.pace.leadMs;
+      run.next = Math.max(run.next, Math.ceil(earliestMs / run.intervalMs - 1));
       if (dueMs(run, run.next) > earliestMs + AHEAD_MS) return;
       this.#fetchFor(run, run.next);
       run.next += 1;
@@ -243,6 +276,7 @@ export class Player {
   }
 }
 
+/** Return when frame n is due, from the run's start. */
 function dueMs(run, n) {
-  return run.startMs + n * run.intervalMs;
+  return n * run.intervalMs;
 }

@@ -37,6 +37,7 @@ class FrameData:
     faces: np.ndarray
     features: np.ndarray
     bounds: np.ndarray
+    sound: np.ndarray
     full_frames: list[bytes]
 
 
@@ -46,15 +47,17 @@ def write_frame_data(folder: Path) -> FrameData:
     faces = rng.integers(0, 256, (FRAME_COUNT, 320, 320, 3)).astype(np.uint8)
     features = rng.normal(size=(FRAME_COUNT - 1, 512)).astype(np.float32)
     bounds = rng.integers(0, 500, (FRAME_COUNT, 4)).astype(np.int32)
+    sound = rng.integers(-32768, 32768, (FRAME_COUNT, 640)).astype(np.int16)
     full_frames = [rng.bytes(20_000 + 1000 * index) for index in range(FRAME_COUNT)]
     offsets = np.cumsum([0, *map(len, full_frames)]).astype(np.int64)
     folder.mkdir(parents=True)
     np.save(folder / "faces.npy", faces)
     np.save(folder / "audio_features.npy", features)
     np.save(folder / "bounds.npy", bounds)
+    np.save(folder / "sound.npy", sound)
     np.save(folder / "full_frame_offsets.npy", offsets)
     (folder / "full_frames.bin").write_bytes(b"".join(full_frames))
-    return FrameData(folder, faces, features, bounds, full_frames)
+    return FrameData(folder, faces, features, bounds, sound, full_frames)
 
 
 def write_frames_model(

@@ -17,8 +17,8 @@ HINT = "import the avatar again: python -m export avatar --help"
 
 @pytest.mark.parametrize("edge_padding", ["zeros", "repeat"])
 def test_every_frame(small: Client, frame_data: FrameData, edge_padding: str) -> None:
-    """Face, speech window, bounds and source picture of every frame are those of the files."""
-    outputs = ["face", "audio", "bounds", "full_frame"]
+    """Face, speech window, bounds, source picture and sound of every frame are those of the files."""
+    outputs = ["face", "audio", "bounds", "full_frame", "sound"]
     for frame_id in range(FRAME_COUNT):
         answer = small.infer(f"{edge_padding}_frames", outputs, frame_id=column(frame_id))
         window = reference_window(frame_data.features, frame_id, edge_padding)
@@ -26,12 +26,13 @@ def test_every_frame(small: Client, frame_data: FrameData, edge_padding: str) ->
         np.testing.assert_array_equal(answer["audio"][0], window.reshape(32, 16, 16))
         np.testing.assert_array_equal(answer["bounds"][0], frame_data.bounds[frame_id])
         assert answer["full_frame"][0, 0] == frame_data.full_frames[frame_id]
+        np.testing.assert_array_equal(answer["sound"][0], frame_data.sound[frame_id])
 
 
 def test_batch_equals_single_requests(small: Client) -> None:
     """A batch of 16 ids, out of order and repeated, is answered like its ids one by one."""
     ids = [*range(FRAME_COUNT), *reversed(range(FRAME_COUNT)), 3, 3, 0, 5]
-    outputs = ["face", "audio", "bounds", "full_frame"]
+    outputs = ["face", "audio", "bounds", "full_frame", "sound"]
     together = small.infer("zeros_frames", outputs, frame_id=column(*ids))
     alone = [small.infer("zeros_frames", outputs, frame_id=column(one)) for one in ids]
     assert len(ids) == 16
@@ -89,13 +90,15 @@ def test_frame_count_of_the_config(small: Client, frame_data: FrameData) -> None
     )
 
 
-def test_missing_data(small: Client, frame_data: FrameData) -> None:
-    """A missing file is named, with the command that makes it."""
-    write_frames_model(small.repository, "missing", frame_data)
-    (small.repository / "missing_frames" / "1" / "bounds.npy").unlink()
-    error = small.load_error("missing_frames")
-    assert "frame data of 'missing_frames': " in error
-    assert "bounds.npy" in error
+@pytest.mark.parametrize("file", ["bounds", "sound"])
+def test_missing_data(small: Client, frame_data: FrameData, file: str) -> None:
+    """A missing file, as the sound of avatars imported long ago, is named, with the command that makes it."""
+    name = f"without_{file}"
+    write_frames_model(small.repository, name, frame_data)
+    (small.repository / f"{name}_frames" / "1" / f"{file}.npy").unlink()
+    error = small.load_error(f"{name}_frames")
+    assert f"frame data of '{name}_frames': " in error
+    assert f"{file}.npy" in error
     assert HINT in error
 
 

@@ -57,6 +57,7 @@ def test_gathers(frame_data: FrameData, edge_padding: str) -> None:
     np.testing.assert_array_equal(store.gather_faces(ids), frame_data.faces[ids])
     np.testing.assert_array_equal(store.gather_audio(ids), windows)
     np.testing.assert_array_equal(store.gather_bounds(ids), frame_data.bounds[ids])
+    np.testing.assert_array_equal(store.gather_sound(ids), frame_data.sound[ids])
     assert store.gather_full_frames(ids)[:, 0].tolist() == [frame_data.full_frames[i] for i in ids]
 
 
@@ -95,7 +96,17 @@ def test_audio_shapes_of_other_modes(frame_data: FrameData, tmp_path: Path) -> N
         (
             "bounds.npy",
             np.zeros((5, 4), np.int32),
-            "expected as many faces as bounds and full frames, got 6, 5 and 6",
+            "expected as many faces as bounds, sounds and full frames, got 6, 5, 6 and 6",
+        ),
+        (
+            "sound.npy",
+            np.zeros((7, 640), np.int16),
+            "expected as many faces as bounds, sounds and full frames, got 6, 6, 7 and 6",
+        ),
+        (
+            "sound.npy",
+            np.zeros((6, 640), np.float32),
+            "expected sound.npy to be int16 (N, S), got float32 (6, 640)",
         ),
         (
             "full_frame_offsets.npy",

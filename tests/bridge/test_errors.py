@@ -23,6 +23,7 @@ EXAMPLES = [
     errors.PackageRefused("package_dir", "a folder", "'x'"),
     errors.ImportFailed("anna", "a broken video"),
     errors.InternalError("a secret"),
+    errors.NoSound("mime"),
 ]
 
 
@@ -69,6 +70,7 @@ def test_sentences(error):
         ),
         (EXAMPLES[12], "package_dir: expected a folder, got 'x'"),
         (EXAMPLES[13], "expected to import 'anna', got: a broken video"),
+        (EXAMPLES[15], "expected an avatar with sound, got 'mime', whose clip is silent"),
     ],
     ids=lambda value: getattr(value, "code", ""),
 )

@@ -1,13 +1,16 @@
 """bridge/http.py"""
 
+import io
 import json
+import wave
 
+import numpy as np
 import pytest
 
 from bridge.http import load_static_files
 from bridge.server import serve
 from tests.bridge.helpers import config_for, http
-from tests.fake_triton import FakeTriton, fake_jpeg
+from tests.fake_triton import FakeTriton, fake_jpeg, fake_sound
 
 
 async def get_json(bridge, path):
@@ -63,9 +66,29 @@ async def test_frame_of_an_escaped_name():
         assert (await http(bridge.port, "/frames/%C3%A4%20b/7.jpg"))[2] == fake_jpeg("ä b", 7)
 
 
+async def test_audio(bridge):
+    """An avatar's sound is one WAV file: 16 kHz mono, 16 bits, frame after frame."""
+    status, headers, body = await http(bridge.port, "/audio/echo.wav")
+    assert (status, headers["content-type"]) == (200, "audio/wav")
+    with wave.open(io.BytesIO(body)) as file:
+        assert file.getparams()[:4] == (1, 2, 16_000, 150 * 640)
+        samples = np.frombuffer(file.readframes(150 * 640), "<i2").reshape(150, 640)
+    np.testing.assert_array_equal(samples, [fake_sound(frame_id) for frame_id in range(150)])
+
+
+async def test_audio_of_a_silent_avatar():
+    """An avatar whose clip is silent has no sound to fetch."""
+    async with FakeTriton(models=("silent",)) as triton, serve(config_for(triton)) as bridge:
+        status, error = await get_json(bridge, "/audio/silent.wav")
+    assert (status, error["code"]) == (404, "no_sound")
+
+
 @pytest.mark.parametrize(
     ("path", "status", "code", "sentence"),
     [
+        ("/audio/nobody.wav", 404, "unknown_model", "expected the name of a loaded model, got 'nobody'"),
+        ("/audio/%ff.wav", 400, "bad_request", "model name: expected UTF-8, got '%ff'"),
+        ("/audio/echo", 400, "bad_request", "path: expected /audio/<model>.wav, got '/audio/echo'"),
         ("/frames/echo/x.jpg", 400, "bad_request", "frame id: expected an integer, got 'x'"),
         ("/frames/%ff/1.jpg", 400, "bad_request", "model name: expected UTF-8, got '%ff'"),
         (

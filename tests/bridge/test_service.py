@@ -1,15 +1,17 @@
 """bridge/service.py"""
 
+import numpy as np
 import pytest
 from tritonclient.grpc import model_config_pb2
 
 from bridge.balancer import Balancer
-from bridge.errors import InferTimeout, InternalError, InvalidFrameId, UnknownModel
+from bridge.errors import InferTimeout, InternalError, InvalidFrameId, NoSound, UnknownModel
 from bridge.metrics import Metrics
 from bridge.service import Metadata, Placement, Service
 from bridge.triton import TritonClient
+from bridge.wav import encode_wav
 from tests.bridge.helpers import config_for
-from tests.fake_triton import BOUNDS, FakeTriton, fake_jpeg, fake_picture
+from tests.fake_triton import BOUNDS, FakeTriton, fake_jpeg, fake_picture, fake_sound
 
 
 @pytest.fixture
@@ -86,6 +88,31 @@ async def test_metadata_is_remembered(triton, make_service):
     triton.unload_model("echo")
     with pytest.raises(UnknownModel, match=r"got 'echo'$"):
         await forgetful.metadata("echo")
+
+
+async def test_wav(triton, service):
+    """A clip's sound is that of all its frames, asked for in batches of 16 without anything else."""
+    sounds = np.concatenate([fake_sound(frame_id) for frame_id in range(150)])
+    assert await service.wav("echo") == encode_wav(sounds.astype("<i2").tobytes())
+    assert triton.requested_outputs == [["bounds"], *[["sound"]] * 10]
+
+
+async def test_wav_is_remembered(triton, make_service):
+    """The sound is asked for once within metadata_ttl_s, unless forgotten."""
+    service = make_service(metadata_ttl_s=3600)
+    first = await service.wav("echo")
+    assert await service.wav("echo") == first
+    assert triton.calls["echo_frames"] == 11
+    service.forget("echo")
+    await service.wav("echo")
+    assert triton.calls["echo_frames"] == 22
+
+
+async def test_wav_of_a_silent_clip(triton, service):
+    """A clip without sound has no WAV file."""
+    triton.add_model("silent")
+    with pytest.raises(NoSound, match=r"^expected an avatar with sound, got 'silent', whose clip is silent$"):
+        await service.wav("silent")
 
 
 async def test_all_metadata(triton, service):

@@ -3,6 +3,7 @@
 import asyncio
 
 import grpc
+import numpy as np
 import pytest
 from tritonclient.grpc import service_pb2
 
@@ -15,8 +16,16 @@ from bridge.errors import (
     InvalidFrameId,
     UnknownModel,
 )
-from bridge.triton import TritonClient, bytes_output, encode_request, frame_request, int32_output, raw_output
-from tests.fake_triton import BOUNDS, FakeTriton, fake_face, fake_jpeg
+from bridge.triton import (
+    TritonClient,
+    batch_request,
+    bytes_output,
+    encode_request,
+    frame_request,
+    int32_output,
+    raw_output,
+)
+from tests.fake_triton import BOUNDS, FakeTriton, fake_face, fake_jpeg, fake_sound
 
 TIMEOUT_S = 5.0
 
@@ -46,6 +55,12 @@ async def test_encode_request(client):
     """A face goes to ``jpeg_encode`` as raw bytes."""
     response = await client.infer(encode_request(fake_face(9).tobytes()), TIMEOUT_S)
     assert bytes_output(response, "jpeg") == fake_jpeg("jpeg_encode", 9)
+
+
+async def test_a_batch(client):
+    """Several frames in one request come back one after another."""
+    response = await client.infer(batch_request("echo_frames", (7, 3), ("sound",)), 5)
+    assert raw_output(response, "sound") == np.stack([fake_sound(7), fake_sound(3)]).astype("<i2").tobytes()
 
 
 async def test_a_template_is_not_changed_by_its_requests():

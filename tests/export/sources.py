@@ -10,6 +10,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from export.sound import write_wav
+
 FRAMES = 6
 WIDTH, HEIGHT = 256, 224
 POINTS = 110
@@ -24,12 +26,14 @@ class Source:
         pictures: The full pictures, BGR, as any reader decodes them.
         squares: x1, y1, x2, y2 of each frame's crop.
         features: (T, 512) float32.
+        sound: (S,) int16 at 16 kHz; empty if it was written without.
     """
 
     folder: Path
     pictures: list[np.ndarray]
     squares: list[list[int]]
     features: np.ndarray
+    sound: np.ndarray
 
     @property
     def arguments(self) -> list[str]:
@@ -84,6 +88,11 @@ def speech_features(count: int) -> np.ndarray:
     return np.random.default_rng(count).normal(0, 1.5, (count, 512)).astype(np.float32)
 
 
+def clip_sound() -> np.ndarray:
+    """Return noise as long as the clip: (S,) int16 at 16 kHz."""
+    return np.random.default_rng(3).integers(-32768, 32768, FRAMES * 640).astype(np.int16)
+
+
 def write_dataset(folder: Path) -> Source:
     folder.mkdir()
     (folder / "full_body_img").mkdir()
@@ -92,7 +101,8 @@ def write_dataset(folder: Path) -> Source:
         cv2.imwrite(str(folder / "full_body_img" / f"{index}.jpg"), smooth_picture(index))
     np.save(folder / "aud_ave.npy", speech_features(FRAMES))
     pictures = [cv2.imread(str(folder / "full_body_img" / f"{index}.jpg")) for index in range(FRAMES)]
-    return Source(folder, pictures, squares, speech_features(FRAMES))
+    write_wav(folder / "aud.wav", clip_sound())
+    return Source(folder, pictures, squares, speech_features(FRAMES), clip_sound())
 
 
 def write_video_source(folder: Path, fps: float = 25.0) -> Source:
@@ -101,7 +111,7 @@ def write_video_source(folder: Path, fps: float = 25.0) -> Source:
     pictures = [smooth_picture(index) for index in range(FRAMES)]
     write_video(folder / "video.avi", pictures, fps)
     np.save(folder / "features.npy", speech_features(FRAMES))
-    return Source(folder, pictures, squares, speech_features(FRAMES))
+    return Source(folder, pictures, squares, speech_features(FRAMES), np.zeros(0, np.int16))
 
 
 def write_package(folder: Path) -> Source:
@@ -110,7 +120,8 @@ def write_package(folder: Path) -> Source:
     (folder / "cache").mkdir()
     pictures = [smooth_picture(index) for index in range(FRAMES)]
     squares = [[40 + index, 30, 200 + index, 190] for index in range(FRAMES)]
-    source = Source(folder, pictures, squares, speech_features(FRAMES - 1))
+    source = Source(folder, pictures, squares, speech_features(FRAMES - 1), clip_sound())
+    write_wav(folder / "aud.wav", source.sound)
     write_video(folder / "full_body_video.avi", pictures)
     write_video(folder / "rois_320_video.avi", source.faces)
     np.save(folder / "aud_ave.npy", source.features)

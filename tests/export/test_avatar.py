@@ -46,7 +46,7 @@ def written(dataset, bare_onnx, tmp_path):
 def test_folder_is_complete(written):
     """The folder holds the description, the weights and every frame file, and nothing else."""
     names = {"avatar.json", "unet.onnx", "unet_cpu.onnx", "faces.npy", "audio_features.npy", "bounds.npy"}
-    names |= {"full_frames.bin", "full_frame_offsets.npy", "contact_sheet.jpg"}
+    names |= {"full_frames.bin", "full_frame_offsets.npy", "sound.npy", "contact_sheet.jpg"}
     assert {path.name for path in written.iterdir()} == names
     assert set(FRAME_FILES) | {WEIGHTS_FILE, CPU_WEIGHTS_FILE, "avatar.json", "contact_sheet.jpg"} == names
     assert [path.name for path in written.parent.iterdir()] == [written.name]
@@ -60,6 +60,13 @@ def test_arrays(written, dataset):
     np.testing.assert_array_equal(faces, dataset.faces)
     np.testing.assert_array_equal(bounds, dataset.squares)
     np.testing.assert_array_equal(features, dataset.features)
+
+
+def test_sound(written, dataset):
+    """A frame's row holds the 40 ms of the clip's sound that begin with it."""
+    sound = np.load(written / "sound.npy")
+    assert (sound.dtype, sound.shape) == (np.int16, (FRAMES, 640))
+    np.testing.assert_array_equal(sound.reshape(-1), dataset.sound)
 
 
 def test_full_frames(written, dataset):

@@ -90,10 +90,17 @@ def test_tensors_of_the_contract(mode):
         "audio": audio,
         "bounds": (INT32, [4]),
         "full_frame": (STRING, [1]),
+        "sound": (schema.TYPE_INT16, [640]),
     }
     assert tensors(unet.input) == {"face": PICTURE, "audio": audio}
     assert tensors(unet.output) == tensors(jpeg.input) == {"image": PICTURE}
     assert tensors(jpeg.output) == {"jpeg": (STRING, [1])}
+
+
+@pytest.mark.parametrize(("fps", "samples"), [(25.0, 640), (30.0, 533), (29.97, 534), (60.0, 267)])
+def test_sound_of_other_rates(fps, samples):
+    """A frame's sound is as long as the frame is shown, in whole samples of 16 kHz."""
+    assert tensors(parse(frames_config(avatar(fps=fps))).output)["sound"][1] == [samples]
 
 
 def test_ensemble_steps():

@@ -6,6 +6,7 @@ import pytest
 
 from export.errors import BadSource
 from export.footage import encode_full_frame, open_dataset, open_video_with_landmarks
+from tests.export.recordings import beeps, write_recording
 from tests.export.sources import FRAMES, smooth_picture, speech_features, write_video, write_video_source
 
 
@@ -29,10 +30,26 @@ def test_dataset(dataset):
     assert (footage.kind, footage.name, footage.fps, footage.frame_count) == ("dataset", "May", 25.0, FRAMES)
     assert footage.checkpoint is None
     np.testing.assert_array_equal(footage.audio_features, dataset.features)
+    np.testing.assert_array_equal(footage.sound, dataset.sound)
     np.testing.assert_array_equal([frame.face for frame in frames], dataset.faces)
     np.testing.assert_array_equal([frame.bounds for frame in frames], dataset.squares)
     for index, frame in enumerate(frames):
         assert frame.full_jpeg == (dataset.folder / "full_body_img" / f"{index}.jpg").read_bytes()
+
+
+def test_a_dataset_without_sound(dataset):
+    """A dataset needs no ``aud.wav``: its clip is silent then."""
+    (dataset.folder / "aud.wav").unlink()
+    assert open_dataset(dataset.folder, "ave").sound.size == 0
+
+
+def test_a_video_brings_its_track(video_source):
+    """The sound of a video with landmarks is its own track's, and none where it has none."""
+    assert open_video_source(video_source).sound.size == 0
+    path = video_source.folder / "video.mkv"
+    write_recording(path, video_source.pictures, np.arange(FRAMES) / 25, beeps(0.24, 16_000), 16_000)
+    path.rename(video_source.folder / "video.avi")
+    np.testing.assert_array_equal(open_video_source(video_source).sound, beeps(0.24, 16_000))
 
 
 def test_video(tmp_path):

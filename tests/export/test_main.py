@@ -109,6 +109,8 @@ def test_every_source(request, import_avatar, out, capsys, kind):
     np.testing.assert_array_equal(np.load(folder / "faces.npy"), source.faces)
     np.testing.assert_array_equal(np.load(folder / "bounds.npy"), source.squares)
     np.testing.assert_array_equal(np.load(folder / "audio_features.npy"), source.features)
+    sound = source.sound if source.sound.size else np.zeros(FRAMES * 640, np.int16)
+    np.testing.assert_array_equal(np.load(folder / "sound.npy").reshape(-1), sound)
     described = read_avatar(folder)
     assert (described.frame_count, described.fps, described.edge_padding) == (FRAMES, 25.0, "repeat")
     expected = {"dataset": "dataset May", "package": "package sanders", "video_source": "video video.avi"}
@@ -119,8 +121,10 @@ def test_every_source(request, import_avatar, out, capsys, kind):
         "may_unet",
         "jpeg_encode",
     }
+    silent = f"{folder}: video video.avi comes without sound, so this avatar is silent\n"
     assert capsys.readouterr().out == (
-        f"{folder}: {FRAMES} frames at 25 fps, ave features\n{out / 'models'}: may_frames, may_unet, may\n"
+        f"{folder}: {FRAMES} frames at 25 fps, ave features\n"
+        f"{'' if source.sound.size else silent}{out / 'models'}: may_frames, may_unet, may\n"
         f"{folder / 'contact_sheet.jpg'}: are the crops right?\n"
     )
     assert cv2.imread(str(folder / "contact_sheet.jpg")).shape[1] > 4 * FACE_SIZE
@@ -203,6 +207,12 @@ def absent_features(source):
     return path, "expected T vectors of 512 float values (ave), got nothing there"
 
 
+def broken_sound(source):
+    path = source.folder / "aud.wav"
+    path.write_bytes(b"no sound")
+    return path, "expected a PCM WAV file of 8, 16, 24 or 32 bits, got file does not start with RIFF id"
+
+
 def short_video(source):
     name = "video.avi" if (source.folder / "video.avi").is_file() else "full_body_video.avi"
     write_video(source.folder / name, [smooth_picture(index) for index in range(4)])
@@ -242,6 +252,7 @@ BROKEN = [
     ("dataset", not_finite),
     ("dataset", too_wide),
     ("dataset", absent_features),
+    ("dataset", broken_sound),
     ("package", short_video),
     ("package", absent_video),
     ("package", not_finite),

@@ -32,6 +32,7 @@ def test_package(package):
         25.0,
         FRAMES,
     )
+    np.testing.assert_array_equal(footage.sound, package.sound)
     np.testing.assert_array_equal([frame.face for frame in frames], package.faces)
     np.testing.assert_array_equal([frame.bounds for frame in frames], package.squares)
     for frame, picture in zip(frames, package.pictures, strict=True):

@@ -70,6 +70,8 @@ def test_frames_of_a_recording(record, said):
         FRAMES,
     )
     assert footage.audio_features.shape == (FRAMES - 1, 512)
+    assert footage.sound.shape == (FRAMES * 640,)
+    assert np.abs(footage.sound.astype(int)).max() > 7600
     frames = list(footage.frames)
     assert len(frames) == FRAMES
     for index in range(10, 40, 2):  # a steady motion passes the smoothing as it is, away from the ends
