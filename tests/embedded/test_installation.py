@@ -24,13 +24,15 @@ def test_server_binary_runs() -> None:
 
 
 def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """This Python comes first on PATH, and libraries the user set stay, after ours."""
+    """This Python comes first on PATH, and what the user set stays: libraries after ours, tunables over ours."""
     monkeypatch.setenv("LD_LIBRARY_PATH", "/the/users")
+    monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.hugetlb=0")
     environment = find_installation().environment()
     assert environment["PATH"].split(os.pathsep)[0] == str(Path(sys.executable).parent)
     folders = environment["LD_LIBRARY_PATH"].split(os.pathsep)
     assert folders[-1] == "/the/users"
     assert any((Path(folder) / f"{LIBRARY}.so.1.0").exists() for folder in folders[:-1])
+    assert environment["GLIBC_TUNABLES"] == "glibc.malloc.hugetlb=1:glibc.malloc.hugetlb=0"
 
 
 def test_missing_wheel(monkeypatch: pytest.MonkeyPatch) -> None:

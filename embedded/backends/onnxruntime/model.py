@@ -80,6 +80,8 @@ def _session_options(config: dict[str, Any]) -> onnxruntime.SessionOptions:
     options.inter_op_num_threads = parameters["inter_op_thread_count"]
     options.execution_mode = EXECUTION_MODES[parameters["execution_mode"]]
     options.enable_cpu_mem_arena = bool(parameters["enable_mem_arena"])
+    # Its threads would spin on after a frame, on a core that the stages after it need.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     return options
 
 
