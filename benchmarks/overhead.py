@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass
+from statistics import mean, median
 
 from tritonclient.grpc import service_pb2
 
@@ -14,7 +15,7 @@ from benchmarks.statistics import timed_round
 from benchmarks.table import Row
 from benchmarks.triton import GrpcCaller, running_triton
 
-__all__ = ["Overhead", "Stage", "measure_overhead", "stages_between"]
+__all__ = ["Overhead", "Stage", "measure_overhead", "median_of", "stages_between"]
 
 NANOSECONDS_PER_MS = 1e6
 WARM_UP_FRAMES = 5
@@ -74,14 +75,23 @@ class Overhead:
         return rows
 
 
-async def measure_overhead(site: Site, avatar: str, frames: int) -> Overhead:
-    """Measure ``frames`` frames of the strategy ``latency`` at one caller.
+async def measure_overhead(site: Site, avatar: str, turns: int, frames: int) -> list[Overhead]:
+    """Measure ``turns`` times ``frames`` frames of the strategy ``latency`` at one caller.
 
     Raises:
         LoadFailed: If anything but a frame comes.
     """
     async with running_triton(site.model_repository, "latency") as triton:
-        return await asyncio.to_thread(_measure, triton.grpc_url, avatar, frames)
+        return await asyncio.to_thread(_measure, triton.grpc_url, avatar, turns, frames)
+
+
+def median_of(turns: Sequence[Overhead]) -> Overhead:
+    """Return the median of each time, so that a turn in which the machine stood still counts once."""
+    stages = {
+        name: Stage(*map(median, zip(*(astuple(turn.stages[name]) for turn in turns), strict=True)))
+        for name in turns[0].stages
+    }
+    return Overhead(median(turn.client_ms for turn in turns), stages, turns[0].network)
 
 
 def stages_between(before: service_pb2.ModelStatistics, after: service_pb2.ModelStatistics) -> Stage:
@@ -95,11 +105,15 @@ def stages_between(before: service_pb2.ModelStatistics, after: service_pb2.Model
     return Stage(mean("queue"), mean("compute_input"), mean("compute_infer"), mean("compute_output"))
 
 
-def _measure(url: str, avatar: str, frames: int) -> Overhead:
-    models = [f"{avatar}_frames", f"{avatar}_unet", "jpeg_encode"]
+def _measure(url: str, avatar: str, turns: int, frames: int) -> list[Overhead]:
     with GrpcCaller(url, avatar, itertools.cycle(range(FRAMES))) as caller:
         timed_round(caller.call, WARM_UP_FRAMES)
-        before = {name: caller.statistics(name) for name in models}
-        latencies_ms = timed_round(caller.call, frames).latencies_ms
-        stages = {name: stages_between(before[name], caller.statistics(name)) for name in models}
-    return Overhead(sum(latencies_ms) / len(latencies_ms), stages, models[1])
+        return [_turn(caller, avatar, frames) for _ in range(turns)]
+
+
+def _turn(caller: GrpcCaller, avatar: str, frames: int) -> Overhead:
+    models = [f"{avatar}_frames", f"{avatar}_unet", "jpeg_encode"]
+    before = {name: caller.statistics(name) for name in models}
+    client_ms = mean(timed_round(caller.call, frames).latencies_ms)
+    stages = {name: stages_between(before[name], caller.statistics(name)) for name in models}
+    return Overhead(client_ms, stages, models[1])

@@ -15,7 +15,7 @@ import torch
 from demo.dataset import write_take
 from demo.recording import excerpt, read_recording
 from demo.weights import AUDIO_ENCODER_PATH, UNET_PATH
-from export.avatar import Avatar, write_avatar
+from export.avatar import CPU_WEIGHTS_FILE, FRAME_FILES, Avatar, write_avatar
 from export.configs import ServingOptions
 from export.contract import FPS
 from export.footage import open_dataset
@@ -65,16 +65,16 @@ def random_network(width: float = 1.0) -> UNet328:
 
 
 def prepare_site(folder: Path, names: tuple[str, ...] = ("wide", "half", "demo")) -> Site:
-    """Make the avatars and their models, those that are not there yet."""
+    """Make the avatars that are not there yet, or were written before their folders got a file; then their models."""
     site = Site(folder / "avatars", folder / "model_repository")
     clip = folder / "clip"
     for name in names:
-        if (site.avatars / name / "avatar.json").is_file() and (site.model_repository / name).is_dir():
-            continue
-        if not clip.is_dir():
-            said = excerpt(read_recording("served"), FRAMES / FPS)
-            write_take(clip, said, seed=0, encoder=open_encoder(AUDIO_ENCODER_PATH))
-        _import(site, name, clip)
+        if not all((site.avatars / name / file).is_file() for file in (*FRAME_FILES, CPU_WEIGHTS_FILE)):
+            if not clip.is_dir():
+                said = excerpt(read_recording("served"), FRAMES / FPS)
+                write_take(clip, said, seed=0, encoder=open_encoder(AUDIO_ENCODER_PATH))
+            _import(site, name, clip)
+        write_entries(site.avatars / name, site.model_repository, ServingOptions())
     return site
 
 
@@ -90,4 +90,3 @@ def _import(site: Site, name: str, clip: Path) -> None:
         source="benchmark",
     )
     write_avatar(site.avatars / name, avatar, footage, model)
-    write_entries(site.avatars / name, site.model_repository, ServingOptions())

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def running(name: str, arguments: Sequence[str], python: Path = Path(sys.executa
     """Run a Python program until the block ends, and yield the port it said.
 
     Raises:
-        NotAvailable: If it ends, or stays silent, before it is ready; its last words are the reason.
+        NotAvailable: If it ends before it is ready, or takes too long; its last words are the reason.
     """
     environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
     process = subprocess.Popen(
@@ -46,15 +46,19 @@ def running(name: str, arguments: Sequence[str], python: Path = Path(sys.executa
 
 def _wait_for_port(name: str, process: subprocess.Popen[str]) -> int:
     assert process.stdout is not None
+    limit = threading.Timer(START_LIMIT_S, os.killpg, (process.pid, signal.SIGKILL))  # ends its output
+    limit.start()
     last = "no output"
-    while select.select([process.stdout], [], [], START_LIMIT_S)[0]:
-        line = process.stdout.readline()
-        if not line:
-            raise NotAvailable(name, last)
-        if line.startswith(READY):
-            return int(line[len(READY) :])
-        last = line.strip() or last
-    raise NotAvailable(name, f"nothing within {START_LIMIT_S:g} s after: {last}")
+    try:
+        for line in process.stdout:
+            if line.startswith(READY):
+                return int(line[len(READY) :])
+            last = line.strip() or last
+    finally:
+        limit.cancel()
+    if process.wait() == -signal.SIGKILL:
+        raise NotAvailable(name, f"it was not ready within {START_LIMIT_S:g} s; its last words: {last}")
+    raise NotAvailable(name, last)
 
 
 def _stop(process: subprocess.Popen[str]) -> None:

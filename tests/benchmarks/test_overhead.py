@@ -3,7 +3,7 @@
 import pytest
 from tritonclient.grpc import service_pb2
 
-from benchmarks.overhead import Overhead, Stage, stages_between
+from benchmarks.overhead import Overhead, Stage, median_of, stages_between
 
 
 def reading(count, queue_ns, infer_ns):
@@ -28,3 +28,12 @@ def test_rest_is_what_no_stage_has():
     rows = {row["stage"]: row["total_ms"] for row in overhead.rows()}
     assert rows["gRPC, ensemble, client"] == pytest.approx(1.2)
     assert rows["whole frame"] == 52.0
+
+
+def test_median_of_turns():
+    """A turn in which the machine stood still moves no time of the others."""
+
+    def turn(client_ms, queue_ms):
+        return Overhead(client_ms, {"a_unet": Stage(queue_ms, 0.0, 50.0, 0.0)}, "a_unet")
+
+    assert median_of([turn(52.0, 0.1), turn(900.0, 0.3), turn(53.0, 9.0)]) == turn(53.0, 0.3)

@@ -18,7 +18,7 @@ def test_weights_are_seeded():
 
 
 def test_avatars_are_made_once(tmp_path, monkeypatch):
-    """A missing avatar is made with its models; one that is there is left alone."""
+    """A missing avatar is made with its models; one that is there is left alone, unless a file of it is missing."""
     monkeypatch.setattr(site, "FRAMES", 25)
     made = prepare_site(tmp_path, ("demo",))
     assert read_avatar(made.avatars / "demo").frame_count == 25
@@ -26,3 +26,6 @@ def test_avatars_are_made_once(tmp_path, monkeypatch):
     changed = (made.avatars / "demo" / "avatar.json").stat().st_mtime_ns
     assert prepare_site(tmp_path, ("demo",)) == made
     assert (made.avatars / "demo" / "avatar.json").stat().st_mtime_ns == changed
+    (made.avatars / "demo" / "sound.npy").unlink()
+    prepare_site(tmp_path, ("demo",))
+    assert (made.avatars / "demo" / "sound.npy").is_file()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.baselines import process
 from benchmarks.baselines.process import running
 from benchmarks.errors import NotAvailable
 
@@ -16,6 +17,22 @@ def test_port_and_end():
         assert Path(f"/proc/{pid}").exists()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+def test_port_behind_other_words():
+    """A program that says much at once, its port last, is heard."""
+    code = "import time; print('warming up\\nready on port 7', flush=True); time.sleep(60)"
+    with running("talker", ["-c", code]) as port:
+        assert port == 7
+
+
+def test_a_program_that_is_never_ready(monkeypatch: pytest.MonkeyPatch):
+    """It is ended, and its last words are told."""
+    monkeypatch.setattr(process, "START_LIMIT_S", 1.0)
+    said = "^it is skipped: it was not ready within 1 s; its last words: loading$"
+    code = "import time; print('loading', flush=True); time.sleep(60)"
+    with pytest.raises(NotAvailable, match=said), running("it", ["-c", code]):
+        pass
 
 
 def test_a_program_that_fails():
