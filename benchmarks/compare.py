@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from benchmarks.baselines.bare import bare_loop
 from benchmarks.baselines.callers import eager, other_server
@@ -26,6 +26,7 @@ PLAIN = "ONNX Runtime alone, plain export"
 SEED = "the seed's server (PyTorch eager, gRPC)"
 OTHERS = {"LitServe": "litserve_server", "Ray Serve": "ray_server"}
 WARM_UP_FRAMES = 3
+Call = Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -33,20 +34,31 @@ class Comparison:
     """Rounds by side, and the sides that could not be measured.
 
     Attributes:
-        rounds: What each side did, round by round.
+        rounds: What each of our sides did, round by round.
+        others: The same for each other server, and for the bare loop that took turns with it: it runs only then, as
+            some never sleep.
         skipped: One sentence per absent side.
     """
 
     rounds: dict[str, list[Round]]
+    others: dict[str, dict[str, list[Round]]]
     skipped: tuple[str, ...]
 
     def ratio(self, side: str, other: str) -> float:
-        """Return the median ratio of two sides' frames per second."""
+        """Return the median ratio of two of our sides' frames per second."""
         return median_ratio(self.rounds[side], self.rounds[other])
 
     def rows(self) -> list[Row]:
         """Return a table row per side: percentiles, and ratios to the limit and to the seed's server."""
-        return [_row(self, side) for side in self.rounds]
+        limit = self.ratio(BARE, SEED)
+        ours = [
+            _row(side, rounds, self.ratio(side, BARE), self.ratio(side, SEED))
+            for side, rounds in self.rounds.items()
+        ]
+        shares = {side: median_ratio(found[side], found[BARE]) for side, found in self.others.items()}
+        return ours + [
+            _row(side, self.others[side][side], share, share * limit) for side, share in shares.items()
+        ]
 
 
 async def compare(
@@ -57,37 +69,35 @@ async def compare(
     Raises:
         LoadFailed: If a side that runs answers with anything but frames.
     """
-    async with running_triton(site.model_repository, "latency") as triton:
-        return await asyncio.to_thread(_measure, site, avatar, width, triton.grpc_url, rounds, frames, others)
-
-
-def _measure(
-    site: Site, avatar: str, width: float, url: str, rounds: int, frames: int, others: bool
-) -> Comparison:
     folder = site.avatars / avatar
-    threads = len(os.sched_getaffinity(0))
-    skipped: list[str] = []
-    with contextlib.ExitStack() as stack:
-        caller = stack.enter_context(GrpcCaller(url, avatar, itertools.cycle(range(FRAMES))))
-        calls: dict[str, Callable[[], None]] = {
-            SERVED: caller.call,
-            BARE: bare_loop(folder / CPU_WEIGHTS_FILE, folder, threads),
-            PLAIN: bare_loop(folder / WEIGHTS_FILE, folder, threads),
-            SEED: stack.enter_context(eager(folder, width)),
-        }
-        for name, module in OTHERS.items() if others else ():
-            try:
-                calls[name] = stack.enter_context(other_server(module, folder, folder / CPU_WEIGHTS_FILE))
-            except NotAvailable as exc:
-                skipped.append(str(exc))
-        return Comparison(_take_turns(calls, rounds, frames), tuple(skipped))
+    bare = bare_loop(folder / CPU_WEIGHTS_FILE, folder, _threads())
+    async with running_triton(site.model_repository, "latency") as triton:
+        ours = await asyncio.to_thread(_ours, triton.grpc_url, folder, width, bare, rounds, frames)
+    theirs: dict[str, dict[str, list[Round]]] = {}
+    skipped = []
+    for name, module in OTHERS.items() if others else ():
+        try:
+            with other_server(module, folder, folder / CPU_WEIGHTS_FILE) as call:
+                theirs[name] = _take_turns({name: call, BARE: bare}, rounds, frames)
+        except NotAvailable as exc:
+            skipped.append(str(exc))
+    return Comparison(ours, theirs, tuple(skipped))
 
 
-def _take_turns(calls: dict[str, Callable[[], None]], rounds: int, frames: int) -> dict[str, list[Round]]:
+def _ours(
+    url: str, folder: Path, width: float, bare: Call, rounds: int, frames: int
+) -> dict[str, list[Round]]:
+    plain = bare_loop(folder / WEIGHTS_FILE, folder, _threads())
+    frame_ids = itertools.cycle(range(FRAMES))
+    with GrpcCaller(url, folder.name, frame_ids) as caller, eager(folder, width) as seed:
+        return _take_turns({SERVED: caller.call, BARE: bare, PLAIN: plain, SEED: seed}, rounds, frames)
+
+
+def _take_turns(calls: dict[str, Call], rounds: int, frames: int) -> dict[str, list[Round]]:
     for call in calls.values():
         timed_round(call, WARM_UP_FRAMES)
 
-    def side(call: Callable[[], None]) -> Callable[[], Round]:
+    def side(call: Call) -> Callable[[], Round]:
         def turn() -> Round:
             call()  # wakes its caches and threads: it was another side's turn
             return timed_round(call, frames)
@@ -97,8 +107,7 @@ def _take_turns(calls: dict[str, Callable[[], None]], rounds: int, frames: int) 
     return take_turns({name: side(call) for name, call in calls.items()}, rounds)
 
 
-def _row(comparison: Comparison, side: str) -> Row:
-    rounds = comparison.rounds[side]
+def _row(side: str, rounds: Sequence[Round], of_limit: float, of_seed: float) -> Row:
     latencies = Latencies.of([value for one in rounds for value in one.latencies_ms])
     return {
         "server": side,
@@ -106,6 +115,10 @@ def _row(comparison: Comparison, side: str) -> Row:
         "p50_ms": latencies.p50_ms,
         "p95_ms": latencies.p95_ms,
         "p99_ms": latencies.p99_ms,
-        "of the limit": comparison.ratio(side, BARE),
-        "times the seed's": comparison.ratio(side, SEED),
+        "of the limit": of_limit,
+        "times the seed's": of_seed,
     }
+
+
+def _threads() -> int:
+    return len(os.sched_getaffinity(0))

@@ -44,8 +44,8 @@ class Plan:
     avatar: str = "wide"
     width: float = 1.0
     avatars: tuple[str, ...] = ("wide", "half", "demo")
-    rounds: int = 15
-    frames: int = 10
+    rounds: int = 10
+    frames: int = 20
     window_s: float = 5.0
     concurrencies: tuple[int, ...] = CONCURRENCIES
     strategies: tuple[str, ...] = STRATEGIES
@@ -125,7 +125,7 @@ async def _sweep(site: Site, plan: Plan, report: Report) -> None:
 
 
 async def _replay(site: Site, plan: Plan, report: Report) -> None:
-    found = await measure_replay(site, plan.replay_s, plan.rounds, 10 * plan.frames)
+    found = await measure_replay(site, plan.replay_s, plan.rounds, 5 * plan.frames)
     rates = {(row["path"], row["callers"]): row for row in found.rows()}
     one = float(rates["gRPC", 1]["p50_ms"])
     notes = [

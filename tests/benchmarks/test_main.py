@@ -40,7 +40,7 @@ def quick(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         (
             "sweep",
-            "strategy,callers,frames/s,p50_ms,p95_ms,p99_ms,queue_ms,compute_ms",
+            "strategy,callers,frames/s,p50_ms,p95_ms,p99_ms,waiting_ms,compute_ms",
             "For one viewer: latency",
         ),
         ("replay", "path,callers,frames/s,p50_ms,p95_ms,p99_ms", "the bridge adds at p50, ms: "),

@@ -20,7 +20,7 @@ def test_rows():
         "p50_ms",
         "p95_ms",
         "p99_ms",
-        "queue_ms",
+        "waiting_ms",
         "compute_ms",
     ]
     assert (row["strategy"], row["callers"], row["frames/s"], row["p95_ms"]) == ("latency", 8, 20.0, 100.0)
