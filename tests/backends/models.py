@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -172,9 +173,17 @@ class Client:
             return list(pool.map(ask, requests))
 
     def batch_sizes(self, model_name: str) -> dict[int, int]:
-        """Return how many executions of which batch size a model had."""
-        statistics = self.grpc.get_inference_statistics(model_name).model_stats[0]
-        return {one.batch_size: one.compute_infer.count for one in statistics.batch_stats}
+        """Return how many executions of which batch size a model had, once Triton has counted any.
+
+        It counts an execution after it has sent the answers.
+        """
+        end_s = time.monotonic() + WAIT_S
+        while time.monotonic() < end_s:
+            statistics = self.grpc.get_inference_statistics(model_name).model_stats[0]
+            if statistics.batch_stats:
+                return {one.batch_size: one.compute_infer.count for one in statistics.batch_stats}
+            time.sleep(0.01)
+        return {}
 
     def stub(self, model_name: str) -> Process:
         """Return the process that runs a model's only instance."""
