@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 import re
 import sys
@@ -76,7 +77,7 @@ async def running_bridge(triton: Server) -> AsyncIterator[BridgeProcess]:
 
 
 class GrpcCaller:
-    """One caller over gRPC, as cheap as Python can be: the raw stub, a frame at a time.
+    """One caller over gRPC, as cheap as Python can be: the raw stub and requests made once, a frame at a time.
 
     Args:
         url: ``host:port``.
@@ -89,6 +90,9 @@ class GrpcCaller:
         self._channel = grpc.insecure_channel(url, options=options)
         self._stub = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
         self._model_name, self._frame_ids = model_name, frame_ids
+        self._request = functools.lru_cache(maxsize=None)(
+            lambda frame_id: frame_request(model_name, frame_id, OUTPUTS)
+        )
 
     def __enter__(self) -> GrpcCaller:
         return self
@@ -102,7 +106,7 @@ class GrpcCaller:
         Raises:
             LoadFailed: If anything but a JPEG comes.
         """
-        request = frame_request(self._model_name, next(self._frame_ids), OUTPUTS)
+        request = self._request(next(self._frame_ids))
         try:
             jpeg = bytes_output(self._stub.ModelInfer(request, timeout=DEADLINE_S), "jpeg")
         except grpc.RpcError as exc:

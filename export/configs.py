@@ -18,8 +18,8 @@ __all__ = [
     "PLAN_FILES",
     "ServingOptions",
     "ensemble_configs",
-    "frames_config",
-    "jpeg_config",
+    "frames_configs",
+    "jpeg_configs",
     "unet_configs",
 ]
 
@@ -102,8 +102,8 @@ def unet_configs(avatar: Avatar, options: ServingOptions) -> dict[str, str]:
     }
 
 
-def frames_config(avatar: Avatar) -> str:
-    """Return the config of the avatar's frame lookup; its parameters are what clients read as metadata."""
+def frames_configs(avatar: Avatar) -> dict[str, str]:
+    """Return the frame lookup's configs by file name; their parameters are what clients read as metadata."""
     config = _model(
         f"{avatar.name}_frames",
         "frame_lookup",
@@ -112,7 +112,6 @@ def frames_config(avatar: Avatar) -> str:
         avatar,
     )
     config.instance_group.add(count=1, kind=schema.ModelInstanceGroup.KIND_CPU)
-    config.dynamic_batching.SetInParent()
     parameters = {
         "frame_count": str(avatar.frame_count),
         "fps": f"{avatar.fps:g}",
@@ -121,17 +120,23 @@ def frames_config(avatar: Avatar) -> str:
     }
     for key, value in parameters.items():
         config.parameters[key].string_value = value
-    return _text(config, avatar)
+    return _helper_texts(config, avatar)
 
 
-def jpeg_config() -> str:
-    """Return the config of ``jpeg_encode``, which every avatar shares."""
+def jpeg_configs() -> dict[str, str]:
+    """Return the configs of ``jpeg_encode``, which every avatar shares, by file name."""
     config = _model("jpeg_encode", "jpeg_encode", ["image"], ["jpeg"], None)
     config.instance_group.add(count=1, kind=schema.ModelInstanceGroup.KIND_CPU)
-    config.dynamic_batching.SetInParent()
     config.parameters["size"].string_value = str(JPEG_SIZE)
     config.parameters["quality"].string_value = str(JPEG_QUALITY)
-    return _text(config, None)
+    return _helper_texts(config, None)
+
+
+def _helper_texts(config: schema.ModelConfig, avatar: Avatar | None) -> dict[str, str]:
+    """Return the configs of a stage beside the network: it batches, but not for one user, whom that would delay."""
+    alone = _text(config, avatar)
+    config.dynamic_batching.SetInParent()
+    return {"config.pbtxt": _text(config, avatar), "configs/latency.pbtxt": alone}
 
 
 def _ensemble(avatar: Avatar, strategy: Strategy) -> schema.ModelConfig:

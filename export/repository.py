@@ -11,8 +11,8 @@ from export.configs import (
     BACKENDS,
     ServingOptions,
     ensemble_configs,
-    frames_config,
-    jpeg_config,
+    frames_configs,
+    jpeg_configs,
     unet_configs,
 )
 from export.files import link_or_copy, replacing_file, replacing_folder
@@ -39,13 +39,13 @@ def write_entries(
     avatar = read_avatar(avatar_folder)
     options = options or ServingOptions()
     if not (model_repository / "jpeg_encode").exists():
-        _write_model(model_repository / "jpeg_encode", {"config.pbtxt": jpeg_config()}, {"1": {KEEP: None}})
+        _write_model(model_repository / "jpeg_encode", jpeg_configs(), {"1": {KEEP: None}})
     frame_files = {name: avatar_folder / name for name in FRAME_FILES}
     weights = {BACKENDS["onnxruntime"]: avatar_folder / CPU_WEIGHTS_FILE}
     names = [f"{avatar.name}_frames", f"{avatar.name}_unet", avatar.name]
     # A response cache outlives a reload, and knows an answer by model, version and inputs: new pictures, new version.
     version = _next_version(model_repository / names[2], served=(model_repository / names[0] / "1").exists())
-    _write_model(model_repository / names[0], {"config.pbtxt": frames_config(avatar)}, {"1": frame_files})
+    _write_model(model_repository / names[0], frames_configs(avatar), {"1": frame_files})
     _write_model(model_repository / names[1], unet_configs(avatar, options), {"1": weights})
     _write_model(model_repository / names[2], ensemble_configs(avatar), {version: {}, "1": {KEEP: None}})
     return names

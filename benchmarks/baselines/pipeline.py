@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-import onnxruntime
-
 from backends.jpeg_encode.encoder import encode_jpeg
-from benchmarks.baselines.bare import frame_inputs
+from benchmarks.baselines.bare import frame_inputs, open_session
 
 __all__ = ["Pipeline"]
 
@@ -24,9 +23,7 @@ class Pipeline:
 
     def __init__(self, avatar_folder: Path, network: Path) -> None:
         self._inputs, self._count = frame_inputs(avatar_folder)
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
+        self._session = open_session(network, len(os.sched_getaffinity(0)))
 
     def render(self, frame_id: int) -> bytes:
         """Return the JPEG of one frame."""

@@ -20,7 +20,7 @@ from tritonclient.utils import InferenceServerException
 
 from embedded import Server
 from export.avatar import Avatar
-from export.configs import frames_config
+from export.configs import frames_configs
 from tests.embedded.processes import WAIT_S, Process, find_family
 
 Change = Callable[[schema.ModelConfig], None]
@@ -70,7 +70,9 @@ def write_frames_model(
 ) -> None:
     """Write ``<name>_frames`` as the exporter does, its config changed by ``change``."""
     settings = {"edge_padding": "zeros", "frame_count": FRAME_COUNT, **avatar}
-    text = frames_config(Avatar(name=name, fps=25.0, audio_mode="ave", source="test", **settings))
+    text = frames_configs(Avatar(name=name, fps=25.0, audio_mode="ave", source="test", **settings))[
+        "config.pbtxt"
+    ]
     config = text_format.Parse(text, schema.ModelConfig())
     if change:
         change(config)

@@ -12,8 +12,8 @@ from export.configs import (
     BACKENDS,
     ServingOptions,
     ensemble_configs,
-    frames_config,
-    jpeg_config,
+    frames_configs,
+    jpeg_configs,
     unet_configs,
 )
 
@@ -33,8 +33,8 @@ def every_config(described=None, options=None):
     described, options = described or avatar(), options or ServingOptions()
     name = described.name
     return {
-        f"{name}_frames/config.pbtxt": frames_config(described),
-        "jpeg_encode/config.pbtxt": jpeg_config(),
+        **{f"{name}_frames/{path}": text for path, text in frames_configs(described).items()},
+        **{f"jpeg_encode/{path}": text for path, text in jpeg_configs().items()},
         **{f"{name}/{path}": text for path, text in ensemble_configs(described).items()},
         **{f"{name}_unet/{path}": text for path, text in unet_configs(described, options).items()},
     }
@@ -100,7 +100,7 @@ def test_tensors_of_the_contract(mode):
 @pytest.mark.parametrize(("fps", "samples"), [(25.0, 640), (30.0, 533), (29.97, 534), (60.0, 267)])
 def test_sound_of_other_rates(fps, samples):
     """A frame's sound is as long as the frame is shown, in whole samples of 16 kHz."""
-    assert tensors(parse(frames_config(avatar(fps=fps))).output)["sound"][1] == [samples]
+    assert tensors(parse(frames_configs(avatar(fps=fps))["config.pbtxt"]).output)["sound"][1] == [samples]
 
 
 def test_ensemble_steps():
@@ -120,7 +120,9 @@ def test_ensemble_steps():
 def test_metadata_parameters():
     """What clients read as metadata stands in the parameters of the frame lookup."""
     config = parse(
-        frames_config(avatar(fps=29.97, frame_count=523, audio_mode="wenet", edge_padding="repeat"))
+        frames_configs(avatar(fps=29.97, frame_count=523, audio_mode="wenet", edge_padding="repeat"))[
+            "config.pbtxt"
+        ]
     )
     assert {key: value.string_value for key, value in config.parameters.items()} == {
         "fps": "29.97",
@@ -133,7 +135,7 @@ def test_metadata_parameters():
 
 def test_encoder_parameters():
     """The encoder gives 256x256 pictures at quality 95, as the seed's answers are."""
-    config = parse(jpeg_config())
+    config = parse(jpeg_configs()["config.pbtxt"])
     assert {key: value.string_value for key, value in config.parameters.items()} == {
         "size": "256",
         "quality": "95",
@@ -198,3 +200,13 @@ def test_placement():
     config = parse(unet_configs(avatar(), ServingOptions(instances=3, gpus=(0, 2)))["configs/hybrid.pbtxt"])
     (group,) = config.instance_group
     assert (group.count, group.kind, list(group.gpus)) == (3, schema.ModelInstanceGroup.KIND_GPU, [0, 2])
+
+
+@pytest.mark.parametrize("configs", [frames_configs(avatar()), jpeg_configs()], ids=["frames", "jpeg"])
+def test_one_user_does_not_wait_for_a_batch(configs):
+    """The stages beside the network batch, except in the strategy for one user, and differ in nothing else."""
+    batching, alone = parse(configs["config.pbtxt"]), parse(configs["configs/latency.pbtxt"])
+    assert batching.HasField("dynamic_batching")
+    assert not alone.HasField("dynamic_batching")
+    batching.ClearField("dynamic_batching")
+    assert batching == alone

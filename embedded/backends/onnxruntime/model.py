@@ -17,6 +17,9 @@ import onnxruntime
 import triton_python_backend_utils as pb_utils
 
 WEIGHTS_HINT = "import the avatar again: python -m export avatar --help"
+BATCH_AXIS = "batch"
+"""What the exporter calls the first axis; a network that calls it otherwise keeps it open."""
+
 EXECUTION_MODES = {
     0: onnxruntime.ExecutionMode.ORT_SEQUENTIAL,
     1: onnxruntime.ExecutionMode.ORT_PARALLEL,
@@ -80,6 +83,9 @@ def _session_options(config: dict[str, Any]) -> onnxruntime.SessionOptions:
     options.inter_op_num_threads = parameters["inter_op_thread_count"]
     options.execution_mode = EXECUTION_MODES[parameters["execution_mode"]]
     options.enable_cpu_mem_arena = bool(parameters["enable_mem_arena"])
+    # Rows are run one at a time. With an open batch, ONNX Runtime cannot prove that a sum has the shape of the
+    # convolution it is fused into, and one thread copies it each time, from the other core's cache.
+    options.add_free_dimension_override_by_name(BATCH_AXIS, 1)
     # Its threads would spin on after a frame, on a core that the stages after it need.
     options.add_session_config_entry("session.force_spinning_stop", "1")
     return options
