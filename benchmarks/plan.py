@@ -34,6 +34,7 @@ class Plan:
         frames: Frames a turn.
         window_s: One perf_analyzer window.
         concurrencies: Callers at a time.
+        passes: How often the sweep goes through them.
         strategies: Which to sweep.
         replay_s: Load on the response cache.
         soak_s: The full house.
@@ -46,8 +47,9 @@ class Plan:
     avatars: tuple[str, ...] = ("wide", "half", "demo")
     rounds: int = 10
     frames: int = 20
-    window_s: float = 5.0
+    window_s: float = 2.0
     concurrencies: tuple[int, ...] = CONCURRENCIES
+    passes: int = 3
     strategies: tuple[str, ...] = STRATEGIES
     replay_s: float = 12.0
     soak_s: float = 60.0
@@ -64,6 +66,7 @@ QUICK = Plan(
     frames=2,
     window_s=1.0,
     concurrencies=(1, 8),
+    passes=1,
     strategies=("latency",),
     replay_s=1.5,
     soak_s=1.0,
@@ -111,7 +114,7 @@ async def _sweep(site: Site, plan: Plan, report: Report) -> None:
     points = [
         point
         async for point in sweep(
-            site.model_repository, plan.avatar, plan.strategies, load, plan.concurrencies
+            site.model_repository, plan.avatar, plan.strategies, load, plan.concurrencies, plan.passes
         )
     ]
     steady = [
