@@ -49,7 +49,10 @@ class Comparison:
         return median_ratio(self.rounds[side], self.rounds[other])
 
     def rows(self) -> list[Row]:
-        """Return a table row per side: percentiles, and ratios to the limit and to the seed's server."""
+        """Return a table row per side: percentiles, and ratios to the limit and to the seed's server.
+
+        Another server's ratio to the seed's is its share of the limit times the limit's ratio.
+        """
         limit = self.ratio(BARE, SEED)
         ours = [
             _row(side, rounds, self.ratio(side, BARE), self.ratio(side, SEED))
@@ -73,15 +76,9 @@ async def compare(
     bare = bare_loop(folder / CPU_WEIGHTS_FILE, folder, _threads())
     async with running_triton(site.model_repository, "latency") as triton:
         ours = await asyncio.to_thread(_ours, triton.grpc_url, folder, width, bare, rounds, frames)
-    theirs: dict[str, dict[str, list[Round]]] = {}
-    skipped = []
-    for name, module in OTHERS.items() if others else ():
-        try:
-            with other_server(module, folder, folder / CPU_WEIGHTS_FILE) as call:
-                theirs[name] = _take_turns({name: call, BARE: bare}, rounds, frames)
-        except NotAvailable as exc:
-            skipped.append(str(exc))
-    return Comparison(ours, theirs, tuple(skipped))
+    if not others:
+        return Comparison(ours, {}, ())
+    return Comparison(ours, *await asyncio.to_thread(_theirs, folder, bare, rounds, frames))
 
 
 def _ours(
@@ -91,6 +88,19 @@ def _ours(
     frame_ids = itertools.cycle(range(FRAMES))
     with GrpcCaller(url, folder.name, frame_ids) as caller, eager(folder, width) as seed:
         return _take_turns({SERVED: caller.call, BARE: bare, PLAIN: plain, SEED: seed}, rounds, frames)
+
+
+def _theirs(
+    folder: Path, bare: Call, rounds: int, frames: int
+) -> tuple[dict[str, dict[str, list[Round]]], tuple[str, ...]]:
+    found, skipped = {}, []
+    for name, module in OTHERS.items():
+        try:
+            with other_server(module, folder, folder / CPU_WEIGHTS_FILE) as call:
+                found[name] = _take_turns({name: call, BARE: bare}, rounds, frames)
+        except NotAvailable as exc:
+            skipped.append(str(exc))
+    return found, tuple(skipped)
 
 
 def _take_turns(calls: dict[str, Call], rounds: int, frames: int) -> dict[str, list[Round]]:

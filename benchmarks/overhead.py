@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass
-from statistics import mean, median
+from dataclasses import dataclass
 
 from tritonclient.grpc import service_pb2
 
@@ -86,12 +86,8 @@ async def measure_overhead(site: Site, avatar: str, turns: int, frames: int) -> 
 
 
 def median_of(turns: Sequence[Overhead]) -> Overhead:
-    """Return the median of each time, so that a turn in which the machine stood still counts once."""
-    stages = {
-        name: Stage(*map(median, zip(*(astuple(turn.stages[name]) for turn in turns), strict=True)))
-        for name in turns[0].stages
-    }
-    return Overhead(median(turn.client_ms for turn in turns), stages, turns[0].network)
+    """Return the turn with the median overhead, so that one in which the machine stood still counts once."""
+    return sorted(turns, key=lambda turn: turn.besides_network_ms)[len(turns) // 2]
 
 
 def stages_between(before: service_pb2.ModelStatistics, after: service_pb2.ModelStatistics) -> Stage:
@@ -114,6 +110,6 @@ def _measure(url: str, avatar: str, turns: int, frames: int) -> list[Overhead]:
 def _turn(caller: GrpcCaller, avatar: str, frames: int) -> Overhead:
     models = [f"{avatar}_frames", f"{avatar}_unet", "jpeg_encode"]
     before = {name: caller.statistics(name) for name in models}
-    client_ms = mean(timed_round(caller.call, frames).latencies_ms)
+    client_ms = statistics.mean(timed_round(caller.call, frames).latencies_ms)
     stages = {name: stages_between(before[name], caller.statistics(name)) for name in models}
     return Overhead(client_ms, stages, models[1])

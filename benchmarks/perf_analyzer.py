@@ -50,8 +50,8 @@ class Load:
 class Measurement:
     """What perf_analyzer found at one concurrency, times in milliseconds.
 
-    Waiting is all that is not compute: on the wire and in queues. perf_analyzer has a column for queues, but in an
-    ensemble it counts the time before a busy model as time on the wire.
+    Waiting is the network, the server's sending and receiving, and its queues. perf_analyzer has a column for queues,
+    but in an ensemble it counts the time before a busy model as time on the wire.
     """
 
     concurrency: int

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from statistics import median
 
 from benchmarks.compare import BARE, PLAIN, SEED, SERVED, compare
 from benchmarks.overhead import measure_overhead, median_of
@@ -32,7 +31,8 @@ class Plan:
         avatars: All that have to be there.
         rounds: Turns of each side where sides alternate.
         frames: Frames a turn.
-        window_s: One perf_analyzer window.
+        window_s: One perf_analyzer window of the sweep.
+        scaling_s: One of the scaling, which has no passes.
         concurrencies: Callers at a time.
         passes: How often the sweep goes through them.
         strategies: Which to sweep.
@@ -48,6 +48,7 @@ class Plan:
     rounds: int = 10
     frames: int = 20
     window_s: float = 2.0
+    scaling_s: float = 5.0
     concurrencies: tuple[int, ...] = CONCURRENCIES
     passes: int = 3
     strategies: tuple[str, ...] = STRATEGIES
@@ -65,6 +66,7 @@ QUICK = Plan(
     rounds=2,
     frames=2,
     window_s=1.0,
+    scaling_s=1.0,
     concurrencies=(1, 8),
     passes=1,
     strategies=("latency",),
@@ -99,14 +101,16 @@ async def _compare(site: Site, plan: Plan, report: Report) -> None:
         goal("served by the seed's server", found.ratio(SERVED, SEED), 6),
         *found.skipped,
     ]
-    report.add("compare", "One caller, sides taking turns", found.rows(), notes)
+    report.add(
+        "compare", "One caller, our sides taking turns, the others with the bare loop", found.rows(), notes
+    )
 
 
 async def _overhead(site: Site, plan: Plan, report: Report) -> None:
     turns = await measure_overhead(site, plan.avatar, plan.rounds, plan.frames)
-    besides_ms = median(turn.besides_network_ms for turn in turns)
-    note = goal("everything but the U-Net, ms a frame", besides_ms, 2.0, at_most=True)
-    report.add("overhead", "Where a frame's time goes, one caller", median_of(turns).rows(), [note])
+    found = median_of(turns)
+    note = goal("everything but the U-Net, ms a frame", found.besides_network_ms, 2.0, at_most=True)
+    report.add("overhead", "Where a frame's time goes, one caller", found.rows(), [note])
 
 
 async def _sweep(site: Site, plan: Plan, report: Report) -> None:
@@ -151,7 +155,7 @@ async def _soak(site: Site, plan: Plan, report: Report) -> None:
 
 
 async def _scaling(site: Site, plan: Plan, report: Report) -> None:
-    rows = await measure_scaling(site, plan.avatars, plan.window_s)
+    rows = await measure_scaling(site, plan.avatars, plan.scaling_s)
     report.add("scaling", "Instances, avatars and width", rows)
 
 

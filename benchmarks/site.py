@@ -15,7 +15,7 @@ import torch
 from demo.dataset import write_take
 from demo.recording import excerpt, read_recording
 from demo.weights import AUDIO_ENCODER_PATH, UNET_PATH
-from export.avatar import CPU_WEIGHTS_FILE, FRAME_FILES, Avatar, write_avatar
+from export.avatar import CPU_WEIGHTS_FILE, FRAME_FILES, WEIGHTS_FILE, Avatar, write_avatar
 from export.configs import ServingOptions
 from export.contract import FPS
 from export.footage import open_dataset
@@ -29,6 +29,7 @@ __all__ = ["FRAMES", "Site", "prepare_site", "random_network"]
 FRAMES = 50
 """Frames of each avatar: two seconds."""
 
+AVATAR_FILES = ("avatar.json", WEIGHTS_FILE, CPU_WEIGHTS_FILE, *FRAME_FILES)
 SEED = 328
 WIDTHS = {"wide": 1.0, "half": 0.5}
 
@@ -65,11 +66,11 @@ def random_network(width: float = 1.0) -> UNet328:
 
 
 def prepare_site(folder: Path, names: tuple[str, ...] = ("wide", "half", "demo")) -> Site:
-    """Make the avatars that are not there yet, or were written before their folders got a file; then their models."""
+    """Make the avatars that are not there or not whole, as those of an older release are; write all models anew."""
     site = Site(folder / "avatars", folder / "model_repository")
     clip = folder / "clip"
     for name in names:
-        if not all((site.avatars / name / file).is_file() for file in (*FRAME_FILES, CPU_WEIGHTS_FILE)):
+        if not all((site.avatars / name / file).is_file() for file in AVATAR_FILES):
             if not clip.is_dir():
                 said = excerpt(read_recording("served"), FRAMES / FPS)
                 write_take(clip, said, seed=0, encoder=open_encoder(AUDIO_ENCODER_PATH))

@@ -45,7 +45,7 @@ async def sweep(
     strategies: Sequence[str],
     load: Load,
     concurrencies: Sequence[int],
-    passes: int = 1,
+    passes: int,
 ) -> AsyncIterator[Point]:
     """Start Triton once per strategy and measure every concurrency; ``load`` gives window and frame count.
 

@@ -46,7 +46,14 @@ def running(name: str, arguments: Sequence[str], python: Path = Path(sys.executa
 
 def _wait_for_port(name: str, process: subprocess.Popen[str]) -> int:
     assert process.stdout is not None
-    limit = threading.Timer(START_LIMIT_S, os.killpg, (process.pid, signal.SIGKILL))  # ends its output
+    too_long = threading.Event()
+
+    def end() -> None:
+        too_long.set()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # ends its output, which is waited for below
+
+    limit = threading.Timer(START_LIMIT_S, end)
     limit.start()
     last = "no output"
     try:
@@ -56,7 +63,7 @@ def _wait_for_port(name: str, process: subprocess.Popen[str]) -> int:
             last = line.strip() or last
     finally:
         limit.cancel()
-    if process.wait() == -signal.SIGKILL:
+    if too_long.is_set():
         raise NotAvailable(name, f"it was not ready within {START_LIMIT_S:g} s; its last words: {last}")
     raise NotAvailable(name, last)
 

@@ -87,7 +87,10 @@ def _bound(card: str) -> list[str]:
 
 
 async def _sweep(site: Site, load: Load) -> list[Row]:
-    points = [point async for point in sweep(site.model_repository, AVATAR, STRATEGIES, load, CONCURRENCIES)]
+    points = [
+        point
+        async for point in sweep(site.model_repository, AVATAR, STRATEGIES, load, CONCURRENCIES, passes=1)
+    ]
     return to_rows(points)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from tritonclient.utils import InferenceServerException
 from embedded import Server
 from export.avatar import Avatar
 from export.configs import frames_configs
-from tests.embedded.processes import WAIT_S, Process, find_family
+from tests.embedded.processes import WAIT_S, Process, find_family, wait_until
 
 Change = Callable[[schema.ModelConfig], None]
 
@@ -179,13 +178,12 @@ class Client:
 
         It counts an execution after it has sent the answers.
         """
-        end_s = time.monotonic() + WAIT_S
-        while time.monotonic() < end_s:
+
+        def counted() -> dict[int, int] | None:
             statistics = self.grpc.get_inference_statistics(model_name).model_stats[0]
-            if statistics.batch_stats:
-                return {one.batch_size: one.compute_infer.count for one in statistics.batch_stats}
-            time.sleep(0.01)
-        return {}
+            return {one.batch_size: one.compute_infer.count for one in statistics.batch_stats} or None
+
+        return wait_until(counted)
 
     def stub(self, model_name: str) -> Process:
         """Return the process that runs a model's only instance."""

@@ -18,7 +18,7 @@ def test_weights_are_seeded():
 
 
 def test_avatars_are_made_once(tmp_path, monkeypatch):
-    """A missing avatar is made with its models; one that is there is left alone, unless a file of it is missing."""
+    """A missing avatar is made, with its models; one that is there is left as it is, unless a file of it is missing."""
     monkeypatch.setattr(site, "FRAMES", 25)
     made = prepare_site(tmp_path, ("demo",))
     assert read_avatar(made.avatars / "demo").frame_count == 25

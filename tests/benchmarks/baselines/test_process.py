@@ -28,8 +28,8 @@ def test_port_behind_other_words():
 
 def test_a_program_that_is_never_ready(monkeypatch: pytest.MonkeyPatch):
     """It is ended, and its last words are told."""
-    monkeypatch.setattr(process, "START_LIMIT_S", 1.0)
-    said = "^it is skipped: it was not ready within 1 s; its last words: loading$"
+    monkeypatch.setattr(process, "START_LIMIT_S", 5.0)
+    said = "^it is skipped: it was not ready within 5 s; its last words: loading$"
     code = "import time; print('loading', flush=True); time.sleep(60)"
     with pytest.raises(NotAvailable, match=said), running("it", ["-c", code]):
         pass
