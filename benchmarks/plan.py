@@ -81,7 +81,7 @@ def goal(name: str, value: float, limit: float, at_most: bool = False) -> str:
     """Return a sentence on one figure and what it is held to."""
     met = value <= limit if at_most else value >= limit
     bound = "at most" if at_most else "at least"
-    return f"{name}: {value:.2f} (goal: {bound} {limit:g}): {'met' if met else 'missed'}"
+    return f"{name}: {round(value, 3):g} (goal: {bound} {limit:g}): {'met' if met else 'missed'}"
 
 
 async def run_part(part: str, site: Site, plan: Plan, report: Report) -> None:

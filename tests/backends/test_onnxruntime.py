@@ -26,7 +26,8 @@ def session_options(monkeypatch: pytest.MonkeyPatch) -> Any:
     path = Path(__file__).parents[2] / "embedded" / "backends" / "onnxruntime" / "model.py"
     monkeypatch.setitem(sys.modules, "triton_python_backend_utils", ModuleType("triton_python_backend_utils"))
     spec = importlib.util.spec_from_file_location("onnxruntime_backend", path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     backend = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(backend)
     return backend._session_options({"parameters": {}, "instance_group": []})
