@@ -24,9 +24,9 @@ class TritonPythonModel:
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """A model repository with the model ``jpeg_encode`` only."""
-    folder = tmp_path / "repository"
-    shutil.copytree(ROOT / "model_repository" / "jpeg_encode", folder / "jpeg_encode")
+    """A model repository with the model ``jpeg_encode`` only, without its variant."""
+    folder, model = tmp_path / "repository", ROOT / "model_repository" / "jpeg_encode"
+    shutil.copytree(model, folder / "jpeg_encode", ignore=shutil.ignore_patterns("configs"))
     return folder
 
 
