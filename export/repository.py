@@ -38,9 +38,8 @@ def write_entries(
     """
     avatar = read_avatar(avatar_folder)
     options = options or ServingOptions()
-    jpeg, configs = model_repository / "jpeg_encode", jpeg_configs()
-    if not all((jpeg / name).is_file() for name in configs):  # those that are there may have been edited
-        _write_model(jpeg, configs, {"1": {KEEP: None}})
+    if not (model_repository / "jpeg_encode").exists():
+        _write_model(model_repository / "jpeg_encode", jpeg_configs(), {"1": {KEEP: None}})
     frame_files = {name: avatar_folder / name for name in FRAME_FILES}
     weights = {BACKENDS["onnxruntime"]: avatar_folder / CPU_WEIGHTS_FILE}
     names = [f"{avatar.name}_frames", f"{avatar.name}_unet", avatar.name]
