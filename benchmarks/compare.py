@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.baselines.bare import bare_loop
-from benchmarks.baselines.callers import eager, other_server
+from benchmarks.baselines.callers import Call, eager, other_server
 from benchmarks.errors import NotAvailable
+from benchmarks.machine import usable_cores
 from benchmarks.site import FRAMES, Site
-from benchmarks.statistics import Latencies, Round, median_ratio, take_turns, timed_round
+from benchmarks.statistics import Latencies, Round, median_by, median_ratio, take_turns, timed_round
 from benchmarks.table import Row
 from benchmarks.triton import GrpcCaller, running_triton
 from export.avatar import CPU_WEIGHTS_FILE, WEIGHTS_FILE
@@ -26,7 +26,6 @@ PLAIN = "ONNX Runtime alone, plain export"
 SEED = "the seed's server (PyTorch eager, gRPC)"
 OTHERS = {"LitServe": "litserve_server", "Ray Serve": "ray_server"}
 WARM_UP_FRAMES = 3
-Call = Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ async def compare(
         LoadFailed: If a side that runs answers with anything but frames.
     """
     folder = site.avatars / avatar
-    bare = bare_loop(folder / CPU_WEIGHTS_FILE, folder, _threads())
+    bare = bare_loop(folder / CPU_WEIGHTS_FILE, folder, usable_cores())
     async with running_triton(site.model_repository, "latency") as triton:
         ours = await asyncio.to_thread(_ours, triton.grpc_url, folder, width, bare, rounds, frames)
     if not others:
@@ -84,7 +83,7 @@ async def compare(
 def _ours(
     url: str, folder: Path, width: float, bare: Call, rounds: int, frames: int
 ) -> dict[str, list[Round]]:
-    plain = bare_loop(folder / WEIGHTS_FILE, folder, _threads())
+    plain = bare_loop(folder / WEIGHTS_FILE, folder, usable_cores())
     frame_ids = itertools.cycle(range(FRAMES))
     with GrpcCaller(url, folder.name, frame_ids) as caller, eager(folder, width) as seed:
         return _take_turns({SERVED: caller.call, BARE: bare, PLAIN: plain, SEED: seed}, rounds, frames)
@@ -121,14 +120,10 @@ def _row(side: str, rounds: Sequence[Round], of_limit: float, of_seed: float) ->
     latencies = Latencies.of([value for one in rounds for value in one.latencies_ms])
     return {
         "server": side,
-        "frames/s": sorted(one.frames_per_s for one in rounds)[len(rounds) // 2],
+        "frames/s": median_by(rounds, lambda one: one.frames_per_s).frames_per_s,
         "p50_ms": latencies.p50_ms,
         "p95_ms": latencies.p95_ms,
         "p99_ms": latencies.p99_ms,
         "of the limit": of_limit,
         "times the seed's": of_seed,
     }
-
-
-def _threads() -> int:
-    return len(os.sched_getaffinity(0))

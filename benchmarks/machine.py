@@ -8,15 +8,20 @@ import platform
 from importlib import metadata
 from pathlib import Path
 
-__all__ = ["describe_machine", "today"]
+__all__ = ["describe_machine", "today", "usable_cores"]
 
 PACKAGES = ("onnxruntime", "nvidia-pytriton", "grpcio", "websockets", "numpy")
 GIGABYTE = 1 << 30
 
 
+def usable_cores() -> int:
+    """Return how many cores this process may run on."""
+    return len(os.sched_getaffinity(0))
+
+
 def describe_machine(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     """Return one line: processor, cores this process may use, memory, Python, libraries."""
-    cores = len(os.sched_getaffinity(0))
+    cores = usable_cores()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIGABYTE
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in PACKAGES)
     flag = "AVX-512" if "avx512f" in _first(cpuinfo, "flags").split() else "no AVX-512"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from tritonclient.grpc import service_pb2
 
 from benchmarks.site import FRAMES, Site
-from benchmarks.statistics import timed_round
+from benchmarks.statistics import median_by, timed_round
 from benchmarks.table import Row
 from benchmarks.triton import GrpcCaller, running_triton
 
@@ -87,7 +87,7 @@ async def measure_overhead(site: Site, avatar: str, turns: int, frames: int) -> 
 
 def median_of(turns: Sequence[Overhead]) -> Overhead:
     """Return the turn with the median overhead, so that one in which the machine stood still counts once."""
-    return sorted(turns, key=lambda turn: turn.besides_network_ms)[len(turns) // 2]
+    return median_by(turns, lambda turn: turn.besides_network_ms)
 
 
 def stages_between(before: service_pb2.ModelStatistics, after: service_pb2.ModelStatistics) -> Stage:

@@ -7,10 +7,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
+from typing import TypeVar
 
-__all__ = ["Latencies", "Round", "median_ratio", "percentile", "take_turns", "timed_round"]
+__all__ = ["Latencies", "Round", "median_by", "median_ratio", "percentile", "take_turns", "timed_round"]
 
 SEED = 7
+T = TypeVar("T")
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -65,6 +67,11 @@ def take_turns(sides: Mapping[str, Callable[[], Round]], rounds: int) -> dict[st
         for name in order:
             done[name].append(sides[name]())
     return done
+
+
+def median_by(values: Sequence[T], key: Callable[[T], float]) -> T:
+    """Return the one of the values, at least one, whose ``key`` is in the middle: the upper of two."""
+    return sorted(values, key=key)[len(values) // 2]
 
 
 def median_ratio(numerator: Sequence[Round], denominator: Sequence[Round]) -> float:

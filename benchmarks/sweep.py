@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks.perf_analyzer import Load, Measurement, run_perf_analyzer
+from benchmarks.statistics import median_by
 from benchmarks.table import Row
 from benchmarks.triton import running_triton
 
@@ -67,7 +68,7 @@ async def sweep(
                 for _ in range(passes)
             ]
         for measured in zip(*found, strict=True):
-            yield Point(strategy, _median(measured))
+            yield Point(strategy, median_by(measured, lambda one: one.frames_per_s))
 
 
 def to_rows(points: Sequence[Point]) -> list[Row]:
@@ -88,10 +89,6 @@ def steadiness(points: Sequence[Point]) -> list[Steadiness]:
             best = max(rates.values())
             found.append(Steadiness(strategy, best, rates[8] / best))
     return found
-
-
-def _median(measured: Sequence[Measurement]) -> Measurement:
-    return sorted(measured, key=lambda one: one.frames_per_s)[len(measured) // 2]
 
 
 def _renamed(measured: dict[str, float]) -> dict[str, float]:

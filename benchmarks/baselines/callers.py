@@ -17,7 +17,7 @@ from benchmarks.baselines.eager_server import METHOD
 from benchmarks.baselines.process import OTHER_SERVERS_PYTHON, running
 from benchmarks.errors import LoadFailed, NotAvailable
 
-__all__ = ["eager", "other_server"]
+__all__ = ["Call", "eager", "other_server"]
 
 Call = Callable[[], None]
 JPEG_START = b"\xff\xd8"

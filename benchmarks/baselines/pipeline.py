@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from backends.jpeg_encode.encoder import encode_jpeg
 from benchmarks.baselines.bare import frame_inputs, open_session
+from benchmarks.machine import usable_cores
 
 __all__ = ["Pipeline"]
 
@@ -23,7 +23,7 @@ class Pipeline:
 
     def __init__(self, avatar_folder: Path, network: Path) -> None:
         self._inputs, self._count = frame_inputs(avatar_folder)
-        self._session = open_session(network, len(os.sched_getaffinity(0)))
+        self._session = open_session(network, usable_cores())
 
     def render(self, frame_id: int) -> bytes:
         """Return the JPEG of one frame."""

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 from pathlib import Path
@@ -17,6 +16,7 @@ from starlette.responses import Response
 
 from benchmarks.baselines.pipeline import Pipeline
 from benchmarks.baselines.process import READY
+from benchmarks.machine import usable_cores
 
 MAX_ONGOING = 16
 
@@ -35,7 +35,7 @@ class Frames:
 
 def main() -> None:
     """Serve until killed."""
-    cores = len(os.sched_getaffinity(0))
+    cores = usable_cores()
     ray.init(num_cpus=cores, include_dashboard=False, log_to_driver=False, logging_level="error")
     serve.start(http_options={"host": "127.0.0.1", "port": int(sys.argv[3])})
     deployment = serve.deployment(
