@@ -14,7 +14,7 @@ TAKES := build/demo
 .DELETE_ON_ERROR:
 
 demo: avatars/demo/avatar.json
-	@$(BIN)/python -m demo.serve $(ARGS)
+	@$(BIN)/python -m triton_lipsync.start $(ARGS)
 
 test: $(VENV)/.test avatars/demo/avatar.json build/perf_analyzer/perf_analyzer
 	$(BIN)/pytest --cov $(ARGS)
@@ -57,7 +57,7 @@ build/baselines/bin/python: requirements/baselines.txt $(VENV)/.serve
 	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$(build/baselines/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/project.pth"
 	build/baselines/bin/pip install --quiet --requirement $<
 
-avatars/demo/avatar.json: $(VENV)/.serve demo/unet.onnx demo/audio_encoder.onnx export/avatar.py $(wildcard demo/*.py demo/recordings/*)
+avatars/demo/avatar.json: $(VENV)/.serve demo/unet.onnx demo/audio_encoder.onnx export/repository/avatar.py $(wildcard demo/*.py demo/recordings/*)
 	$(BIN)/python -m demo.dataset $(TAKES) --take served --audio-encoder demo/audio_encoder.onnx
 	$(BIN)/python -m export avatar demo --dataset $(TAKES)/served --checkpoint demo/unet.onnx
 

@@ -16,7 +16,7 @@ from benchmarks.site import FRAMES, Site
 from benchmarks.statistics import Latencies, Round, median_by, median_ratio, take_turns, timed_round
 from benchmarks.table import Row
 from benchmarks.triton import GrpcCaller, running_triton
-from export.avatar import CPU_WEIGHTS_FILE, WEIGHTS_FILE
+from export.repository.avatar import CPU_WEIGHTS_FILE, WEIGHTS_FILE
 
 __all__ = ["BARE", "PLAIN", "SEED", "SERVED", "Comparison", "compare"]
 

@@ -14,9 +14,9 @@ from benchmarks.perf_analyzer import Load, Measurement, run_perf_analyzer
 from benchmarks.site import FRAMES, Site
 from benchmarks.table import Row
 from benchmarks.triton import running_triton
-from export.avatar import read_avatar
-from export.configs import ServingOptions
-from export.repository import write_entries
+from export.repository.avatar import read_avatar
+from export.repository.configs import ServingOptions
+from export.repository.entries import write_entries
 
 __all__ = ["INSTANCES", "measure_scaling"]
 

@@ -15,14 +15,14 @@ import torch
 from demo.dataset import write_take
 from demo.recording import excerpt, read_recording
 from demo.weights import AUDIO_ENCODER_PATH, UNET_PATH
-from export.avatar import CPU_WEIGHTS_FILE, FRAME_FILES, WEIGHTS_FILE, Avatar, write_avatar
-from export.configs import ServingOptions
-from export.contract import FPS
-from export.footage import open_dataset
-from export.onnx_model import export_network
-from export.repository import write_entries
-from export.speech import open_encoder
-from export.unet import UNet328
+from export.footage.clip import open_dataset
+from export.network.encoder_weights import open_encoder
+from export.network.onnx_model import export_network
+from export.network.unet import UNet328
+from export.repository.avatar import CPU_WEIGHTS_FILE, FRAME_FILES, WEIGHTS_FILE, Avatar, write_avatar
+from export.repository.configs import ServingOptions
+from export.repository.entries import write_entries
+from speech.contract import FPS
 
 __all__ = ["FRAMES", "Site", "prepare_site", "random_network"]
 

@@ -18,8 +18,8 @@ from bridge.answer import Answerer
 from bridge.balancer import Balancer
 from bridge.config import GRPC_OFF, BridgeConfig
 from bridge.errors import ListenError
+from bridge.grpc_service.server import GrpcServer
 from bridge.http import STATIC_FOLDER, Routes, load_static_files
-from bridge.lipsyncsrv.server import GrpcServer
 from bridge.metrics import Metrics
 from bridge.service import Service
 from bridge.session import Session

@@ -25,7 +25,7 @@ from bridge.triton import (
     int32_output,
     raw_output,
 )
-from bridge.wav import encode_wav
+from speech.wav import encode_wav
 
 __all__ = ["Metadata", "Picture", "Placement", "Service"]
 

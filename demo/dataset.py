@@ -28,13 +28,17 @@ from demo.geometry import mouth_size
 from demo.landmarks import landmarks
 from demo.motion import FPS, poses
 from demo.pose import Pose
-from demo.recording import NAMES, read_recording, write_wav
-from demo.speech import SAMPLE_RATE_HZ, Speech
+from demo.recording import NAMES, read_recording
 from demo.visemes import mouth_poses
-from export.audio_features import FILE_NAMES
+from demo.voices import Speech
 from export.errors import ExportError
 from export.files import replacing_folder
-from export.speech import Encoder, extract_features, open_encoder
+from export.footage.feature_files import FILE_NAMES
+from export.network.encoder_weights import open_encoder
+from speech.contract import SAMPLE_RATE_HZ
+from speech.errors import SpeechError
+from speech.features import Encoder, extract_features
+from speech.wav import FULL_SCALE, write_wav
 
 __all__ = ["main", "write_take"]
 
@@ -80,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             write_take(
                 arguments.out_dir / name, speech, seed=seed, processes=arguments.processes, encoder=encoder
             )
-    except (DemoError, ExportError, OSError) as exc:
+    except (DemoError, ExportError, SpeechError, OSError) as exc:
         print(f"python -m demo.dataset: {exc}", file=sys.stderr)
         return 1
     return 0
@@ -118,9 +122,10 @@ def write_take(
     with replacing_folder(folder) as draft:
         (draft / "full_body_img").mkdir()
         (draft / "landmarks").mkdir()
-        write_wav(draft / "aud.wav", speech)
+        write_wav(draft / "aud.wav", speech.sound)
         if encoder:
-            np.save(draft / FILE_NAMES["ave"], extract_features(draft / "aud.wav", encoder))
+            samples = speech.sound / np.float32(FULL_SCALE)
+            np.save(draft / FILE_NAMES["ave"], extract_features(samples, encoder, folder))
         np.save(draft / "mouth.npy", np.array([mouth_size(pose.mouth) for pose in sequence], np.float32))
         done = _drawn(draft, sequence, processes)
         for _ in tqdm(done, f"drawing {folder.name}", len(sequence), unit="frame", disable=quiet or None):

@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.frame_lookup.frames import window_indices
 from demo.measure import best_lag, correlation, measure_mouth, mouth_psnr
-from export.contract import AUDIO_SHAPES, AUDIO_WINDOW
-from export.footage import open_dataset
-from export.mel import FLOOR, MEL_BANDS, WINDOW_FRAMES
-from export.speech import Encoder
+from export.footage.clip import open_dataset
+from speech.contract import AUDIO_SHAPES, AUDIO_WINDOW
+from speech.features import Encoder
+from speech.mel import FLOOR, MEL_BANDS, WINDOW_FRAMES
+from speech.windows import window_indices
 
 __all__ = ["Network", "Quality", "Take", "measure_quality", "open_take", "paint", "silence"]
 

@@ -17,9 +17,11 @@ import numpy as np
 
 from demo import takes
 from demo.errors import BadRecording, DemoError
-from demo.speech import SAMPLE_RATE_HZ, Phoneme, Speech
+from demo.voices import Phoneme, Speech
+from speech.contract import SAMPLE_RATE_HZ
+from speech.wav import write_wav
 
-__all__ = ["FOLDER", "NAMES", "excerpt", "main", "read_recording", "write_recording", "write_wav"]
+__all__ = ["FOLDER", "NAMES", "excerpt", "main", "read_recording", "write_recording"]
 
 FOLDER = Path(__file__).parent / "recordings"
 NAMES = ("served", "heldout")
@@ -55,19 +57,10 @@ def excerpt(speech: Speech, duration_s: float) -> Speech:
 def write_recording(name: str, speech: Speech, folder: Path = FOLDER) -> None:
     """Write ``<name>.wav`` and ``<name>.json``: the sound, and each phoneme's name, start and end in seconds."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_wav(folder / f"{name}.wav", speech)
+    write_wav(folder / f"{name}.wav", speech.sound)
     rows = (json.dumps([p.name, round(p.start_s, 5), round(p.end_s, 5)]) for p in speech.phonemes)
     text = '{"phonemes": [\n' + ",\n".join(rows) + "\n]}\n"
     (folder / f"{name}.json").write_text(text, encoding="utf-8")
-
-
-def write_wav(path: Path, speech: Speech) -> None:
-    """Write the sound as a WAV file: 16 kHz, mono, 16 bits."""
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(SAMPLE_RATE_HZ)
-        file.writeframes(speech.sound.astype("<i2").tobytes())
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from demo.speech import SAMPLE_RATE_HZ, Phoneme, Speech, Voice, join, speak
 from demo.texts import HELD_OUT, SERVED, TRAINING
+from demo.voices import Phoneme, Speech, Voice, join, speak
+from speech.contract import SAMPLE_RATE_HZ
 
 __all__ = [
     "HELD_OUT_VOICE",

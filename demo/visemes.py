@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from demo.errors import UnknownPhoneme
 from demo.pose import MouthPose
-from demo.speech import SILENCE, Phoneme
+from demo.voices import SILENCE, Phoneme
 
 __all__ = ["KNOWN", "REACH_S", "REST", "mouth_poses"]
 

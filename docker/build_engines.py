@@ -12,7 +12,7 @@ from pathlib import Path
 
 from export.__main__ import main as export
 from export.errors import ExportError
-from export.repository import write_entries
+from export.repository.entries import write_entries
 
 __all__ = ["main"]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from export.errors import ExportError
 from export.files import replacing_folder
-from export.repository import write_entries
+from export.repository.entries import write_entries
 
 __all__ = ["main"]
 

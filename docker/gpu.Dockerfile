@@ -23,6 +23,7 @@ RUN python3 docker/requirements.py engines > /tmp/requirements.txt \
     && python3 -m pip install --quiet --no-cache-dir --break-system-packages --requirement /tmp/requirements.txt
 COPY LICENSE ./
 COPY export export
+COPY speech speech
 COPY docker/build_engines.py docker/
 ENV HOME=/tmp PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER 10001:10001

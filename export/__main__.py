@@ -10,19 +10,21 @@ from pathlib import Path
 
 import cv2
 
-from export.avatar import Avatar, check_name, write_avatar
-from export.compact import write_model
-from export.contact_sheet import CONTACT_SHEET
-from export.contract import AUDIO_SHAPES, EDGE_PADDINGS, PRECISIONS
-from export.detect import MediaPipeFaceFinder
+from export.contract import PRECISIONS
 from export.errors import BadSource, ExportError
-from export.footage import Footage, open_dataset, open_video_with_landmarks
-from export.package import open_package
-from export.repository import write_entries
+from export.footage.clip import Footage, open_dataset, open_video_with_landmarks
+from export.footage.detect import MediaPipeFaceFinder
+from export.footage.package import open_package
+from export.footage.talking import features_reader, open_talking_video
+from export.hearing_cli import add_audio_encoder, add_compact, add_features
+from export.network.compact import write_model
+from export.network.weights import find_checkpoint, load_served_model
+from export.repository.avatar import Avatar, check_name, write_avatar
+from export.repository.contact_sheet import CONTACT_SHEET
+from export.repository.entries import write_entries
 from export.serving_cli import add_serving_options, add_strategies, add_tensorrt, serving_options
-from export.talking import features_reader, open_talking_video
-from export.training_cli import add_audio_encoder, add_compact, add_features, add_train
-from export.weights import find_checkpoint, load_served_model
+from speech.contract import AUDIO_SHAPES, EDGE_PADDINGS
+from speech.errors import SpeechError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,7 +34,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     try:
         args.run(args)
-    except (ExportError, OSError) as exc:  # an OSError names its file: no permission, a full disk
+    except (
+        ExportError,
+        SpeechError,
+        OSError,
+    ) as exc:  # an OSError names its file: no permission, a full disk
         print(f"error: {exc}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -52,7 +58,6 @@ def _parser() -> argparse.ArgumentParser:
     add_tensorrt(
         commands.add_parser("tensorrt", help="build an avatar's TensorRT engines and serve from them")
     )
-    add_train(commands.add_parser("train", help="train an audio encoder and a U-Net on dataset folders"))
     add_features(commands.add_parser("features", help="compute the speech features of a WAV file"))
     add_audio_encoder(
         commands.add_parser("audio-encoder", help="export an audio encoder to ONNX, and verify it")

@@ -9,14 +9,14 @@ import onnx
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2 as schema
 
-from export.avatar import WEIGHTS_FILE, Avatar, read_avatar
-from export.configs import PLAN_FILES, ServingOptions
 from export.contract import MAX_BATCH_SIZE, PRECISIONS
-from export.engine import BatchProfile, build_engine
 from export.errors import BadSource
 from export.files import replacing_file
-from export.half import to_half
-from export.repository import write_unet_configs
+from export.network.engine import BatchProfile, build_engine
+from export.network.half import to_half
+from export.repository.avatar import WEIGHTS_FILE, Avatar, read_avatar
+from export.repository.configs import PLAN_FILES, ServingOptions
+from export.repository.entries import write_unet_configs
 
 __all__ = ["add_serving_options", "add_strategies", "add_tensorrt", "positive", "serving_options"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from demo.motion import FPS, poses
 from demo.pose import Pose
 from demo.recording import excerpt, read_recording
-from demo.speech import Speech
 from demo.visemes import mouth_poses
+from demo.voices import Speech
 
 __all__ = ["spoken", "spoken_poses"]
 

@@ -16,7 +16,7 @@ from demo.dataset import write_take
 from demo.weights import AUDIO_ENCODER_PATH, UNET_PATH
 from embedded import EmbeddedConfig, Server
 from export.__main__ import main as export
-from export.speech import open_encoder
+from export.network.encoder_weights import open_encoder
 from tests.character import spoken
 
 CLIP_FRAMES = 60

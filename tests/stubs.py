@@ -9,7 +9,7 @@ from types import ModuleType
 
 from grpc_tools import protoc
 
-from bridge.lipsyncsrv.schema import PROTOS_FOLDER
+from bridge.grpc_service.schema import PROTOS_FOLDER
 
 __all__ = ["compile_stubs"]
 

@@ -21,7 +21,7 @@ from bridge.balancer import Balancer
 from bridge.config import BridgeConfig, env_name, flag_name
 from bridge.errors import START_ERRORS, BackendLost, BridgeError
 from bridge.metrics import OK, Metrics
-from export.unet import UNet328
+from export.network.unet import UNet328
 from tests.conftest import Clip, Workspace
 
 ROOT = Path(__file__).parent.parent
@@ -29,8 +29,16 @@ DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 OPERATIONS = ROOT / "docs" / "operations.md"
 NEVER_SENT = {error.code for error in (BackendLost, *START_ERRORS)}
 SOURCES = (
-    *("benchmarks", "bridge", "bridge/lipsyncsrv", "demo", "docker", "embedded", "export"),
-    *("export/rewrite", "export/train"),
+    *("benchmarks", "bridge", "bridge/grpc_service", "demo", "docker", "embedded", "export"),
+    *(
+        "export/footage",
+        "export/network",
+        "export/network/rewrite",
+        "export/repository",
+        "speech",
+        "training",
+    ),
+    "triton_lipsync",
 )
 
 RUN_BY_CI = {
@@ -46,22 +54,22 @@ RUN_ELSEWHERE = {
     ".venv/bin/python -m export avatar anna --video anna.mp4 --landmarks landmarks --audio-features aud_ave.npy "
     "--checkpoint anna.pth": "tests/conftest.py imports every avatar so",
     ".venv/bin/python -m export tensorrt anna": "tests/export/test_main.py",
-    ".venv/bin/python -m export train dataset/anna --output runs/anna --minutes 240": "tests/export/train/test_run.py",
+    ".venv/bin/python -m training dataset/anna --output runs/anna --minutes 240": "tests/training/test_run.py",
     ".venv/bin/python -m export features dataset/anna/aud.wav --encoder runs/anna/audio_encoder.pth "
-    "--output dataset/anna/aud_ave.npy": "tests/export/test_training_cli.py",
+    "--output dataset/anna/aud_ave.npy": "tests/export/test_hearing_cli.py",
     ".venv/bin/python -m export avatar anna --dataset dataset/anna --checkpoint runs/anna/unet.pth": (
         "tests/export/test_main.py"
     ),
     ".venv/bin/python -m demo.dataset build/demo": "tests/demo/test_dataset.py",
-    ".venv/bin/python -m export train build/demo/train_* --output build/demo/run --minutes 90": (
-        "tests/export/test_training_cli.py"
+    ".venv/bin/python -m training build/demo/train_* --output build/demo/run --minutes 90": (
+        "tests/training/test_main.py"
     ),
     ".venv/bin/python -m export onnx build/demo/run/unet.pth demo/unet.onnx --compact": "tests/export/test_main.py",
     ".venv/bin/python -m export audio-encoder build/demo/run/audio_encoder.pth demo/audio_encoder.onnx --compact": (
-        "tests/export/test_training_cli.py"
+        "tests/export/test_hearing_cli.py"
     ),
-    ".venv/bin/python -m benchmarks.lip_sync --contact-sheet docs/images/heldout.jpg": (
-        "tests/benchmarks/test_lip_sync.py"
+    ".venv/bin/python -m demo.lip_sync --contact-sheet docs/images/heldout.jpg": (
+        "tests/demo/test_lip_sync.py"
     ),
     ".venv/bin/python -m export strategies anna --instances 4 --batch-sizes 4,8 --queue-delay-us 500": (
         "tests/export/test_main.py"

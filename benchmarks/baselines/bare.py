@@ -11,7 +11,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from backends.frame_lookup.frames import FrameStore
-from export.contract import AUDIO_SHAPES
+from speech.contract import AUDIO_SHAPES
 
 __all__ = ["FrameInputs", "bare_loop", "frame_inputs", "open_session"]
 

@@ -20,7 +20,7 @@ import torch
 from benchmarks.baselines.bare import frame_inputs
 from benchmarks.baselines.process import READY
 from benchmarks.site import random_network
-from export.borders import mouth_mask
+from export.network.borders import mouth_mask
 
 __all__ = ["METHOD", "EagerServer"]
 

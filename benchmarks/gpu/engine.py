@@ -12,7 +12,8 @@ import numpy as np
 from benchmarks.errors import NotAvailable
 from benchmarks.statistics import Latencies, timed_round
 from benchmarks.table import Row
-from export.contract import AUDIO_SHAPES, FACE_SIZE
+from export.contract import FACE_SIZE
+from speech.contract import AUDIO_SHAPES
 
 __all__ = ["measure_engine", "open_device"]
 

@@ -18,8 +18,8 @@ from tritonclient.grpc import model_config_pb2 as schema
 from tritonclient.utils import InferenceServerException
 
 from embedded import Server
-from export.avatar import Avatar
-from export.configs import frames_configs
+from export.repository.avatar import Avatar
+from export.repository.configs import frames_configs
 from tests.embedded.processes import WAIT_S, Process, find_family, wait_until
 
 Change = Callable[[schema.ModelConfig], None]

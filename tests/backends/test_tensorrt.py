@@ -9,7 +9,7 @@ import pytest
 from onnx import ModelProto, TensorProto, helper
 from tritonclient.grpc import model_config_pb2 as schema
 
-from export.engine import BatchProfile, build_engine
+from export.network.engine import BatchProfile, build_engine
 from tests.backends.models import Client, hold, write_model
 
 MAX_BATCH_SIZE = 8

@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.plan import FULL, PARTS, QUICK, goal
-from export.strategies import STRATEGIES
+from export.repository.strategies import STRATEGIES
 
 
 @pytest.mark.parametrize(

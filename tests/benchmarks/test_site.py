@@ -5,7 +5,7 @@ import torch
 
 from benchmarks import site
 from benchmarks.site import prepare_site, random_network
-from export.avatar import read_avatar
+from export.repository.avatar import read_avatar
 
 
 def test_weights_are_seeded():

@@ -11,8 +11,8 @@ from demo.errors import SpeechUnavailable
 from demo.geometry import mouth_size
 from demo.landmarks import LANDMARKS
 from demo.recording import write_recording
-from demo.speech import Phoneme, Speech
 from demo.visemes import mouth_poses
+from demo.voices import Phoneme, Speech
 from demo.weights import AUDIO_ENCODER_PATH
 
 FRAMES = 25

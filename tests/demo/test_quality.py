@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from demo.quality import Quality, Take, measure_quality, open_take, paint, silence
-from export.speech import Encoder
+from speech.features import Encoder
 from tests.conftest import CLIP_FRAMES, Clip
 
 

@@ -7,8 +7,8 @@ import pytest
 from demo import recording as recording_module
 from demo.errors import BadRecording, SpeechUnavailable
 from demo.recording import NAMES, excerpt, main, read_recording, write_recording
-from demo.speech import Phoneme, Speech
 from demo.visemes import KNOWN, mouth_poses
+from demo.voices import Phoneme, Speech
 
 SPEECH = Speech(np.arange(-800, 800, dtype=np.int16), (Phoneme("_", 0, 0.04), Phoneme("a", 0.04, 0.1)))
 

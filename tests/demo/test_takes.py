@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from demo import takes
-from demo.speech import SILENCE, Phoneme, Speech
 from demo.texts import HELD_OUT, SERVED, TRAINING
+from demo.voices import SILENCE, Phoneme, Speech
 
 
 @pytest.fixture

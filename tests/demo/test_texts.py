@@ -3,8 +3,8 @@ import ctypes.util
 import pytest
 
 from demo import texts
-from demo.speech import SILENCE, Voice, speak
 from demo.visemes import KNOWN
+from demo.voices import SILENCE, Voice, speak
 
 CONSONANTS = (
     "p",

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from demo.errors import UnknownPhoneme
-from demo.speech import SILENCE, Phoneme
 from demo.visemes import KNOWN, REACH_S, REST, mouth_poses
+from demo.voices import SILENCE, Phoneme
 
 FIELDS = ("opening", "width", "rounding", "tongue", "teeth", "bite")
 

@@ -6,7 +6,7 @@ import numpy as np
 import onnxruntime
 
 from demo.weights import AUDIO_ENCODER_PATH, UNET_PATH
-from export.speech import open_encoder
+from export.network.encoder_weights import open_encoder
 
 
 def test_small_enough_to_ship() -> None:

@@ -14,8 +14,8 @@ import onnx
 import pytest
 import torch
 
-from export.onnx_model import export_network
-from export.unet import UNet328
+from export.network.onnx_model import export_network
+from export.network.unet import UNet328
 from tests.export.sources import Source, write_dataset, write_package, write_video_source
 from tests.vectors import fill
 

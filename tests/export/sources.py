@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from export.sound import write_wav
+from speech.wav import write_wav
 
 FRAMES = 6
 WIDTH, HEIGHT = 256, 224

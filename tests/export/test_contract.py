@@ -1,10 +1,6 @@
 """export/contract.py"""
 
-import pytest
-
 from export import contract
-
-FEATURE_LENGTHS = {"ave": 512, "hubert": 2 * 1024, "wenet": 32 * 256}
 
 
 def test_picture_geometry():
@@ -21,22 +17,3 @@ def test_mask_is_the_published_rectangle():
         [5, 309],
         [5, 314],
     ]
-
-
-@pytest.mark.parametrize("mode", contract.AUDIO_SHAPES)
-def test_window_has_the_networks_channels(state_shapes, mode):
-    """A window's channels are those the published first audio convolution takes."""
-    channels = state_shapes[mode]["audio_model.conv1.conv.0.weight"][1]
-    assert contract.AUDIO_SHAPES[mode][0] == channels
-
-
-@pytest.mark.parametrize("mode", contract.AUDIO_SHAPES)
-def test_window_is_sixteen_vectors(mode):
-    """A window holds 16 feature vectors of the mode's length."""
-    channels, height, width = contract.AUDIO_SHAPES[mode]
-    assert channels * height * width == 16 * FEATURE_LENGTHS[mode]
-
-
-def test_every_published_mode_is_known(state_shapes):
-    """The modes are those that state dicts exist for."""
-    assert set(contract.AUDIO_SHAPES) == set(state_shapes)

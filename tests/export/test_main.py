@@ -16,16 +16,16 @@ import torch
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2 as schema
 
-from export import footage
 from export.__main__ import main
-from export.audio_encoder import AveEncoder
-from export.avatar import read_avatar
 from export.contract import FACE_SIZE
-from export.detect import find_models
 from export.errors import MissingFaceModels
+from export.footage import clip
+from export.footage.detect import find_models
+from export.network.audio_encoder import AveEncoder
+from export.repository.avatar import read_avatar
+from tests.export.network.test_unet import network_input
 from tests.export.recordings import astronaut, beeps, write_recording
 from tests.export.sources import FRAMES, edit_json, smooth_picture, speech_features, tree, write_video
-from tests.export.test_unet import network_input
 from tests.vectors import inputs
 
 ROOT = Path(__file__).parents[2]
@@ -132,7 +132,7 @@ def test_every_source(request, import_avatar, out, capsys, kind):
 
 def test_package_with_its_own_checkpoint(package, half_width_pth, out, picture, capsys, monkeypatch):
     """A package's own .pth is exported, verified and served; the served file renders what PyTorch does."""
-    monkeypatch.setattr("export.verify.MAX_BATCH_SIZE", 2)  # 16 is for test_verify.py
+    monkeypatch.setattr("export.network.verify.MAX_BATCH_SIZE", 2)  # 16 is for test_verify.py
     checkpoint = package.folder / "checkpoint" / "best_trainloss.pth"
     checkpoint.parent.mkdir()
     checkpoint.write_bytes(half_width_pth.read_bytes())
@@ -293,14 +293,14 @@ def test_ctrl_c_in_the_middle(dataset, import_avatar, tmp_path, capsys, monkeypa
     if imported_before:
         assert import_avatar(dataset) == 0
     before = tree(tmp_path)
-    read_landmarks = footage.read_landmarks
+    read_landmarks = clip.read_landmarks
 
     def interrupted(path):
         if path.name == "3.lms":
             signal.raise_signal(signal.SIGINT)
         return read_landmarks(path)
 
-    monkeypatch.setattr(footage, "read_landmarks", interrupted)
+    monkeypatch.setattr(clip, "read_landmarks", interrupted)
     assert import_avatar(dataset) == 130
     assert capsys.readouterr().err == "\ninterrupted: nothing half-written stays behind\n"
     assert tree(tmp_path) == before
@@ -403,8 +403,10 @@ def parse(path):
 
 def test_compact_onnx(half_width_pth, served, tmp_path, picture, monkeypatch):
     """With --compact the file is half as large, and paints the same but for float16's rounding."""
-    monkeypatch.setattr("export.verify.MAX_BATCH_SIZE", 1)
-    monkeypatch.setattr("export.onnx_model.export_network", lambda _, precision: served(precision=precision))
+    monkeypatch.setattr("export.network.verify.MAX_BATCH_SIZE", 1)
+    monkeypatch.setattr(
+        "export.network.onnx_model.export_network", lambda _, precision: served(precision=precision)
+    )
     path = tmp_path / "unet.onnx"
     assert main(["onnx", str(half_width_pth), str(path), "--compact"]) == 0
     assert path.stat().st_size < 0.55 * half_width_pth.stat().st_size
@@ -414,8 +416,10 @@ def test_compact_onnx(half_width_pth, served, tmp_path, picture, monkeypatch):
 
 def test_onnx_in_half_precision(half_width_pth, served, tmp_path, picture, capsys, monkeypatch):
     """A checkpoint becomes a float16 file with uint8/float32 borders, verified within its tolerance."""
-    monkeypatch.setattr("export.verify.MAX_BATCH_SIZE", 2)  # 16 is for test_verify.py
-    monkeypatch.setattr("export.onnx_model.export_network", lambda _, precision: served(precision=precision))
+    monkeypatch.setattr("export.network.verify.MAX_BATCH_SIZE", 2)  # 16 is for test_verify.py
+    monkeypatch.setattr(
+        "export.network.onnx_model.export_network", lambda _, precision: served(precision=precision)
+    )
     path = tmp_path / "deep" / "unet.onnx"
     assert main(["onnx", str(half_width_pth), str(path), "--precision", "fp16"]) == 0
     lines = capsys.readouterr().out.splitlines()

@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from export.configs import ServingOptions
+from export.repository.configs import ServingOptions
 from export.serving_cli import add_serving_options, positive, serving_options
 
 

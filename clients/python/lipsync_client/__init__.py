@@ -1,8 +1,8 @@
 """Thin client for lip-sync avatars served by NVIDIA Triton: sync and asyncio, gRPC and HTTP."""
 
-from .async_client import AsyncLipsyncClient
-from .client import LipsyncClient
-from .errors import (
+from lipsync_client.async_client import AsyncLipsyncClient
+from lipsync_client.client import LipsyncClient
+from lipsync_client.errors import (
     ClientClosed,
     InferTimeout,
     InvalidAnswer,
@@ -15,7 +15,7 @@ from .errors import (
     TransportNotInstalled,
     UnknownModel,
 )
-from .wire import AvatarMetadata, Frame
+from lipsync_client.wire import AvatarMetadata, Frame
 
 __all__ = [
     "AsyncLipsyncClient",

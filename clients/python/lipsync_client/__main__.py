@@ -13,10 +13,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from .async_client import AsyncLipsyncClient
-from .errors import InvalidSetting, InvalidUrl, LipsyncError
-from .summary import Summary
-from .tester import Run, at_least, choose_model, run
+from lipsync_client.async_client import AsyncLipsyncClient
+from lipsync_client.errors import InvalidSetting, InvalidUrl, LipsyncError
+from lipsync_client.summary import Summary
+from lipsync_client.tester import Run, at_least, choose_model, run
 
 __all__ = ["main"]
 

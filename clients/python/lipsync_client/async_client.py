@@ -9,11 +9,11 @@ from collections.abc import AsyncGenerator, Collection, Iterable, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
-from .base import BaseClient
-from .errors import ClientClosed, InferTimeout, ServerUnavailable
-from .settings import Settings
-from .transports import AsyncTransport, open_async_transport
-from .wire import (
+from lipsync_client.base import BaseClient
+from lipsync_client.errors import ClientClosed, InferTimeout, ServerUnavailable
+from lipsync_client.settings import Settings
+from lipsync_client.transports import AsyncTransport, open_async_transport
+from lipsync_client.wire import (
     AvatarMetadata,
     Call,
     Frame,

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
-from .errors import ClientClosed, InvalidSetting
-from .failures import translate
-from .settings import Settings, parse_url
-from .transports import AsyncTransport, Transport
-from .wire import checked_frame_ids
+from lipsync_client.errors import ClientClosed, InvalidSetting
+from lipsync_client.failures import translate
+from lipsync_client.settings import Settings, parse_url
+from lipsync_client.transports import AsyncTransport, Transport
+from lipsync_client.wire import checked_frame_ids
 
 __all__ = ["BaseClient"]
 

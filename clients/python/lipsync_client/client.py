@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-from .base import BaseClient
-from .errors import InferTimeout, ServerUnavailable
-from .settings import Settings
-from .transports import Transport, open_transport
-from .wire import (
+from lipsync_client.base import BaseClient
+from lipsync_client.errors import InferTimeout, ServerUnavailable
+from lipsync_client.settings import Settings
+from lipsync_client.transports import Transport, open_transport
+from lipsync_client.wire import (
     AvatarMetadata,
     Call,
     Frame,

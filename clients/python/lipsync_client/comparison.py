@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .summary import Summary
+from lipsync_client.summary import Summary
 
 __all__ = ["Comparison"]
 

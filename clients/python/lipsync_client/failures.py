@@ -7,8 +7,15 @@ import re
 
 import grpc
 
-from .errors import InferTimeout, InvalidFrameId, LipsyncError, ServerError, ServerUnavailable, UnknownModel
-from .settings import Settings
+from lipsync_client.errors import (
+    InferTimeout,
+    InvalidFrameId,
+    LipsyncError,
+    ServerError,
+    ServerUnavailable,
+    UnknownModel,
+)
+from lipsync_client.settings import Settings
 
 __all__ = ["HttpRefusal", "translate"]
 

@@ -10,10 +10,10 @@ from typing import TypeVar
 import grpc
 from tritonclient.grpc import service_pb2_grpc
 
-from . import grpc_wire
-from .settings import Settings
-from .transports import Wire
-from .wire import Call
+from lipsync_client import grpc_wire
+from lipsync_client.settings import Settings
+from lipsync_client.transports import Wire
+from lipsync_client.wire import Call
 
 __all__ = ["AsyncGrpcTransport", "GrpcTransport"]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from tritonclient.grpc import InferResult, service_pb2
 
-from .wire import FRAME_ID, OUTPUTS, Answer, Call, frame_id_tensor
+from lipsync_client.wire import FRAME_ID, OUTPUTS, Answer, Call, frame_id_tensor
 
 __all__ = ["Rpc", "config_call", "index_call", "infer_call", "ready_call"]
 

@@ -12,13 +12,13 @@ from typing import TypeVar
 import aiohttp
 from yarl import URL
 
-from . import http_wire
-from .errors import InvalidSetting
-from .failures import HttpRefusal
-from .http_wire import JSON_SIZE, HttpRequest, HttpResponse
-from .settings import Settings
-from .transports import Wire
-from .wire import Call
+from lipsync_client import http_wire
+from lipsync_client.errors import InvalidSetting
+from lipsync_client.failures import HttpRefusal
+from lipsync_client.http_wire import JSON_SIZE, HttpRequest, HttpResponse
+from lipsync_client.settings import Settings
+from lipsync_client.transports import Wire
+from lipsync_client.wire import Call
 
 __all__ = ["AsyncHttpTransport", "HttpTransport"]
 

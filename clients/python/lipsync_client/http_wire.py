@@ -16,9 +16,9 @@ from urllib.parse import quote
 from tritonclient.http import InferenceServerClient, InferInput, InferRequestedOutput, InferResult
 from tritonclient.utils import InferenceServerException
 
-from .errors import InvalidAnswer
-from .failures import HttpRefusal
-from .wire import FRAME_ID, OUTPUTS, Answer, Call, frame_id_tensor
+from lipsync_client.errors import InvalidAnswer
+from lipsync_client.failures import HttpRefusal
+from lipsync_client.wire import FRAME_ID, OUTPUTS, Answer, Call, frame_id_tensor
 
 __all__ = [
     "JSON_SIZE",

@@ -17,11 +17,11 @@ import sys
 import time
 from collections.abc import Sequence
 
-from .async_client import AsyncLipsyncClient
-from .comparison import Comparison
-from .errors import InvalidSetting, InvalidUrl, LipsyncError
-from .summary import Summary
-from .tester import Run, at_least, choose_model, run
+from lipsync_client.async_client import AsyncLipsyncClient
+from lipsync_client.comparison import Comparison
+from lipsync_client.errors import InvalidSetting, InvalidUrl, LipsyncError
+from lipsync_client.summary import Summary
+from lipsync_client.tester import Run, at_least, choose_model, run
 
 __all__ = ["compare", "main"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from .errors import InvalidSetting, InvalidUrl
+from lipsync_client.errors import InvalidSetting, InvalidUrl
 
 __all__ = ["Endpoint", "Settings", "parse_url"]
 

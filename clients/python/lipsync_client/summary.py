@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .errors import LipsyncError
+from lipsync_client.errors import LipsyncError
 
 __all__ = ["Summary", "percentile"]
 

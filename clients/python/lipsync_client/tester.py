@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .async_client import AsyncLipsyncClient
-from .errors import LipsyncError, ServerError
-from .summary import Summary
+from lipsync_client.async_client import AsyncLipsyncClient
+from lipsync_client.errors import LipsyncError, ServerError
+from lipsync_client.summary import Summary
 
 __all__ = ["Run", "at_least", "choose_model", "run"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol, TypeVar
 
-from .errors import TransportNotInstalled
-from .settings import Settings
-from .wire import Answer, Call
+from lipsync_client.errors import TransportNotInstalled
+from lipsync_client.settings import Settings
+from lipsync_client.wire import Answer, Call
 
 __all__ = ["AsyncTransport", "Transport", "Wire", "open_async_transport", "open_transport"]
 
@@ -68,11 +68,11 @@ def open_transport(settings: Settings) -> Transport:
         TransportNotInstalled: If the scheme needs an extra that isn't installed.
     """
     if settings.endpoint.is_grpc:
-        from .grpc_transport import GrpcTransport
+        from lipsync_client.grpc_transport import GrpcTransport
 
         return GrpcTransport(settings)
     _require_http(settings)
-    from .http_transport import HttpTransport
+    from lipsync_client.http_transport import HttpTransport
 
     return HttpTransport(settings)
 
@@ -84,11 +84,11 @@ def open_async_transport(settings: Settings) -> AsyncTransport:
         TransportNotInstalled: If the scheme needs an extra that isn't installed.
     """
     if settings.endpoint.is_grpc:
-        from .grpc_transport import AsyncGrpcTransport
+        from lipsync_client.grpc_transport import AsyncGrpcTransport
 
         return AsyncGrpcTransport(settings)
     _require_http(settings)
-    from .http_transport import AsyncHttpTransport
+    from lipsync_client.http_transport import AsyncHttpTransport
 
     return AsyncHttpTransport(settings)
 

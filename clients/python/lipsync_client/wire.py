@@ -21,7 +21,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from .errors import InvalidAnswer, InvalidFrameId
+from lipsync_client.errors import InvalidAnswer, InvalidFrameId
 
 __all__ = [
     "FRAME_ID",

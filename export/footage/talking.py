@@ -1,0 +1,94 @@
+"""Read a plain video of a talking person: find the face, follow it, hear what is said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.errors import BadSource
+from export.footage.clip import Footage, Frame, encode_full_frame
+from export.footage.detect import FaceFinder
+from export.footage.feature_files import check_counts
+from export.footage.frame_rate import SteadyVideo
+from export.footage.landmarks import LEFT, POINT_COUNT, RIGHT, TOP, crop_bounds, cut_face
+from export.footage.sound import fit_length, read_sound
+from export.footage.tracking import bridge_gaps, find_gaps, find_marks, smooth_marks
+from export.footage.video import open_video
+from export.network.encoder_weights import open_encoder
+from speech.contract import FPS
+from speech.features import extract_features
+from speech.wav import FULL_SCALE
+
+__all__ = ["ReadFeatures", "features_reader", "open_talking_video"]
+
+ReadFeatures = Callable[[NDArray[np.float32], Path], NDArray[np.float32]]
+"""From a sound, (S,) float32 at 16 kHz, and the file it is from, to one vector per frame at 25 fps, (T, D) float32."""
+
+
+def open_talking_video(
+    path: Path, finder: FaceFinder, read_features: ReadFeatures, say: Callable[[str], None] = print
+) -> Footage:
+    """Open a video with sound, at any frame rate; its frames come at 25 per second.
+
+    The video is walked here once to find the face, and again when the frames are.
+
+    Args:
+        path: The video.
+        finder: Finds the face in each picture.
+        read_features: Computes the speech features of the sound.
+        say: Receives a line on what was resampled or bridged.
+
+    Raises:
+        MissingExtra: If PyAV is not installed.
+        BadSource: If the video, its sound or the face in it is not as needed.
+        BadSound: If its sound is too short to hear.
+    """
+    open_video(path)
+    sound = read_sound(path)  # before the face: it takes a second, the face takes minutes
+    video = SteadyVideo(path)
+    found = find_marks(video, finder, path.name)
+    count = len(found)
+    bridged = bridge_gaps(path, found)
+    if video.left_out or video.repeated:
+        say(
+            f"{path.name}: resampled to {FPS:g} frames per second by time stamps: {count} frames, "
+            f"{video.left_out} pictures left out, {video.repeated} repeated"
+        )
+    if gaps := find_gaps(found):
+        say(f"{path.name}: no face in {sum(map(len, gaps))} of {count} frames ({_listed(gaps)}), bridged")
+    sound = fit_length(path, sound, count)
+    features = read_features(sound / np.float32(FULL_SCALE), path)
+    check_counts(path, len(features), count)
+    return Footage("video", path.name, FPS, count, features, sound, _frames(video, smooth_marks(bridged)))
+
+
+def features_reader(encoder: Path) -> ReadFeatures:
+    """Return what computes the ave features of a sound with an audio encoder's file.
+
+    Raises:
+        MissingExtra: If the file is a checkpoint and torch is not installed.
+        BadCheckpoint, BadEncoder: If the file is not an audio encoder's.
+    """
+    opened = open_encoder(encoder)
+    return lambda samples, source: extract_features(samples, opened, source)
+
+
+def _frames(video: SteadyVideo, marks: NDArray[np.float64]) -> Iterator[Frame]:
+    points = np.zeros((POINT_COUNT, 2), np.int32)
+    for index, (picture, mark) in enumerate(zip(video, marks.round(), strict=True)):
+        points[LEFT, 0], points[RIGHT, 0], points[TOP, 1] = mark
+        height, width = picture.shape[:2]
+        try:
+            bounds = crop_bounds(video.path, points, width, height)
+        except BadSource as exc:
+            raise BadSource(video.path, exc.expected, f"{exc.got} in frame {index}") from exc
+        yield Frame(cut_face(picture, bounds), bounds, encode_full_frame(picture))
+
+
+def _listed(gaps: list[range]) -> str:
+    """Return ``3, 7-9, …``: the first gaps in words."""
+    shown = [str(gap[0]) if len(gap) == 1 else f"{gap[0]}-{gap[-1]}" for gap in gaps[:8]]
+    return ", ".join([*shown, "…"] if len(gaps) > len(shown) else shown)

@@ -1,0 +1,1 @@
+"""U-Nets and audio encoders: PyTorch, checkpoints, verified ONNX, its rewriting for CPUs, TensorRT engines."""

@@ -1,0 +1,28 @@
+"""Any audio encoder a user has, opened to hear with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from export.errors import MissingExtra
+from speech.features import Encoder
+from speech.features import open_encoder as open_onnx_encoder
+
+__all__ = ["open_encoder"]
+
+
+def open_encoder(path: Path) -> Encoder:
+    """Open an audio encoder: an ONNX file that ``python -m export audio-encoder`` wrote, or a ``.pth``.
+
+    Raises:
+        MissingExtra: If the file is a checkpoint and torch is not installed.
+        BadCheckpoint: If a checkpoint is not an audio encoder's.
+        BadEncoder: If an ONNX file is missing, cannot be read, or has other tensors.
+    """
+    if path.suffix == ".onnx":
+        return open_onnx_encoder(path)
+    try:
+        from export.network.audio_encoder import load_encoder, on_arrays
+    except ModuleNotFoundError as exc:
+        raise MissingExtra("torch", "export") from exc
+    return on_arrays(load_encoder(path))

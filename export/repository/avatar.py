@@ -1,0 +1,147 @@
+"""Write an avatar folder: everything of one person that serving needs, complete or not at all."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import ModelProto
+from tqdm import tqdm
+
+from export.contract import FACE_SIZE, MASK_COLUMNS, MASK_ROWS
+from export.errors import BadName, BadSource
+from export.files import replacing_folder
+from export.footage.clip import Footage
+from export.footage.sound import cut_into_frames
+from export.network.rewrite import rewrite_for_cpu
+from export.network.rewrite.check import check_same
+from export.repository.contact_sheet import write_contact_sheet
+from speech.contract import AUDIO_SHAPES, EDGE_PADDINGS
+
+__all__ = [
+    "CPU_WEIGHTS_FILE",
+    "FRAME_FILES",
+    "WEIGHTS_FILE",
+    "Avatar",
+    "check_name",
+    "read_avatar",
+    "write_avatar",
+]
+
+WEIGHTS_FILE = "unet.onnx"
+CPU_WEIGHTS_FILE = "unet_cpu.onnx"
+FRAME_FILES = (
+    *("faces.npy", "audio_features.npy", "sound.npy", "bounds.npy"),
+    *("full_frames.bin", "full_frame_offsets.npy"),
+)
+MANIFEST = "avatar.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Avatar:
+    """What ``avatar.json`` says.
+
+    Attributes:
+        name: The avatar's name, and its ensemble's.
+        fps: Frames per second of the clip.
+        frame_count: Frame ids are 0 to ``frame_count - 1``.
+        audio_mode: A key of ``AUDIO_SHAPES``.
+        edge_padding: ``zeros`` or ``repeat``: what stands in for features past either end.
+        source: What it was imported from: kind and name.
+        mask_rows: Rows of the face that the network paints, half-open.
+        mask_columns: Columns of it.
+    """
+
+    name: str
+    fps: float
+    frame_count: int
+    audio_mode: str
+    edge_padding: str
+    source: str
+    mask_rows: tuple[int, int] = MASK_ROWS
+    mask_columns: tuple[int, int] = MASK_COLUMNS
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+        assert self.audio_mode in AUDIO_SHAPES, self.audio_mode
+        assert self.edge_padding in EDGE_PADDINGS, self.edge_padding
+
+
+def check_name(name: str) -> None:
+    """Check that a name can be a folder, a Triton model and a name on the wire, and is not another model's.
+
+    Raises:
+        BadName: If it cannot.
+    """
+    if not re.fullmatch(r"(?!jpeg_encode$|.*_(frames|unet)$)[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name):
+        raise BadName(name)
+
+
+def write_avatar(folder: Path, avatar: Avatar, footage: Footage, model: ModelProto) -> None:
+    """Write ``folder`` from a clip and its weights, replacing an older one when complete.
+
+    Files: ``avatar.json``; ``faces.npy`` (N, 320, 320, 3) uint8 BGR; ``audio_features.npy`` (T, D) float32;
+    ``sound.npy`` (N, 640) int16, what sounds while each frame is shown, at 16 kHz; ``bounds.npy`` (N, 4) int32;
+    ``full_frames.bin``, the full pictures as JPEGs one after another, frame i at bytes ``full_frame_offsets.npy``[i]
+    to [i+1], so that any of them is one read away; ``unet.onnx``, which TensorRT engines are built of;
+    ``unet_cpu.onnx``, the same function rewritten for ONNX Runtime on a CPU; ``contact_sheet.jpg``, to see whether
+    the crops are right.
+
+    Raises:
+        BadSource: If a frame of the clip cannot be read.
+        VerificationFailed: If the rewritten network is not the same function.
+    """
+    with replacing_folder(folder) as new:
+        _write_frames(new, footage, avatar.name)
+        write_contact_sheet(new)
+        np.save(new / "audio_features.npy", footage.audio_features)
+        np.save(new / "sound.npy", cut_into_frames(footage.sound, footage.frame_count, footage.fps))
+        _write_networks(new, model)
+        (new / MANIFEST).write_text(json.dumps(asdict(avatar), indent=2) + "\n", encoding="utf-8")
+
+
+def read_avatar(folder: Path) -> Avatar:
+    """Read ``avatar.json`` of an avatar folder.
+
+    Raises:
+        BadSource: If the folder is not an avatar's.
+    """
+    path = folder / MANIFEST
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return Avatar(**{**content, **{key: tuple(content[key]) for key in ("mask_rows", "mask_columns")}})
+    except (OSError, ValueError, TypeError, KeyError, AssertionError) as exc:
+        raise BadSource(
+            path, "an avatar's description", f"none that is whole ({type(exc).__name__}: {exc})"
+        ) from exc
+
+
+def _write_networks(folder: Path, model: ModelProto) -> None:
+    onnx.save(model, folder / WEIGHTS_FILE)
+    rewritten = rewrite_for_cpu(model)
+    if rewritten is not model:
+        check_same(model, rewritten)
+    onnx.save(rewritten, folder / CPU_WEIGHTS_FILE)
+
+
+def _write_frames(folder: Path, footage: Footage, name: str) -> None:
+    count = footage.frame_count
+    shape = (count, FACE_SIZE, FACE_SIZE, 3)
+    open_memmap = np.lib.format.open_memmap
+    faces = open_memmap(folder / "faces.npy", mode="w+", dtype=np.uint8, shape=shape)  # type: ignore[no-untyped-call]
+    bounds = np.empty((count, 4), np.int32)
+    offsets = np.zeros(count + 1, np.int64)
+    with (folder / "full_frames.bin").open("wb") as full_frames:
+        for index, frame in enumerate(
+            tqdm(footage.frames, f"importing {name}", count, unit="frame", disable=None)
+        ):
+            faces[index] = frame.face
+            bounds[index] = frame.bounds
+            offsets[index + 1] = offsets[index] + full_frames.write(frame.full_jpeg)
+    faces.flush()
+    np.save(folder / "bounds.npy", bounds)
+    np.save(folder / "full_frame_offsets.npy", offsets)

@@ -1,0 +1,91 @@
+"""Write an avatar's entries into a Triton model repository."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from export.files import link_or_copy, replacing_file, replacing_folder
+from export.repository.avatar import CPU_WEIGHTS_FILE, FRAME_FILES, Avatar, read_avatar
+from export.repository.configs import (
+    BACKENDS,
+    ServingOptions,
+    ensemble_configs,
+    frames_configs,
+    jpeg_configs,
+    unet_configs,
+)
+
+__all__ = ["write_entries", "write_unet_configs"]
+
+KEEP = ".gitkeep"  # an ensemble's version folder is empty, and git keeps no empty folder
+
+
+def write_entries(
+    avatar_folder: Path, model_repository: Path, options: ServingOptions | None = None
+) -> list[str]:
+    """Write or replace the models ``<name>_frames``, ``<name>_unet`` and ``<name>``, and ``jpeg_encode`` if absent.
+
+    Frame data and weights are hard-linked from the avatar's folder where the file system allows it. The ensemble
+    comes last, so that a server never finds one whose parts are missing.
+
+    Returns:
+        The names of the models, in the order written.
+
+    Raises:
+        BadSource: If ``avatar_folder`` is not a complete avatar.
+    """
+    avatar = read_avatar(avatar_folder)
+    options = options or ServingOptions()
+    if not (model_repository / "jpeg_encode").exists():
+        _write_model(model_repository / "jpeg_encode", jpeg_configs(), {"1": {KEEP: None}})
+    frame_files = {name: avatar_folder / name for name in FRAME_FILES}
+    weights = {BACKENDS["onnxruntime"]: avatar_folder / CPU_WEIGHTS_FILE}
+    names = [f"{avatar.name}_frames", f"{avatar.name}_unet", avatar.name]
+    # A response cache outlives a reload, and knows an answer by model, version and inputs: new pictures, new version.
+    version = _next_version(model_repository / names[2], served=(model_repository / names[0] / "1").exists())
+    _write_model(model_repository / names[0], frames_configs(avatar), {"1": frame_files})
+    _write_model(model_repository / names[1], unet_configs(avatar, options), {"1": weights})
+    _write_model(model_repository / names[2], ensemble_configs(avatar), {version: {}, "1": {KEEP: None}})
+    return names
+
+
+def write_unet_configs(avatar: Avatar, model_repository: Path, options: ServingOptions) -> None:
+    """Rewrite the configs of ``<name>_unet`` in place, to serve another backend or instance count."""
+    folder = model_repository / f"{avatar.name}_unet"
+    for name, text in unet_configs(avatar, options).items():
+        with replacing_file(folder / name) as path:
+            path.write_text(text, encoding="utf-8")
+
+
+def _next_version(ensemble: Path, served: bool) -> str:
+    """Return the version folder of an ensemble to write: 1, or, where one was served, the one after its last."""
+    versions = [int(folder.name) for folder in ensemble.glob("*") if folder.name.isdecimal()]
+    return str(max(versions) + 1) if versions and served else "1"
+
+
+def _write_model(
+    folder: Path, configs: Mapping[str, str], versions: Mapping[str, Mapping[str, Path | None]]
+) -> None:
+    """Write one model: its configs by relative path, and what each of its version folders holds."""
+    with replacing_folder(folder, workplace=_workplace(folder.parent)) as new:
+        for name, text in configs.items():
+            path = new / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        for version, files in versions.items():
+            (new / version).mkdir()
+            for name, source in files.items():
+                if source is None:
+                    (new / version / name).touch()
+                else:
+                    link_or_copy(source, new / version / name)
+
+
+def _workplace(model_repository: Path) -> Path:
+    """Return where to write models before they move in: outside, as a starting Triton takes any folder for a model."""
+    outside = model_repository.resolve().parent
+    model_repository.mkdir(parents=True, exist_ok=True)
+    same_file_system = outside.stat().st_dev == model_repository.stat().st_dev
+    return outside if same_file_system and os.access(outside, os.W_OK) else model_repository

@@ -1,0 +1,113 @@
+"""Mel spectrograms, as the AVE audio encoder wants them, and the window of it that belongs to each frame.
+
+The formula is that of the published encoder: pre-emphasis, magnitude STFT, 80 Slaney mel bands, decibels, and a
+linear map to -4 to 4.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from speech.contract import FPS, SAMPLE_RATE_HZ
+
+__all__ = [
+    "FLOOR",
+    "MEL_BANDS",
+    "MEL_FRAMES_PER_S",
+    "WINDOW_FRAMES",
+    "mel_spectrogram",
+    "mel_windows",
+    "window_count",
+    "window_starts",
+]
+
+MEL_BANDS = 80
+WINDOW_FRAMES = 16
+"""Mel frames of one encoder input: 200 ms."""
+
+FLOOR = -4.0
+"""The value of digital silence, and the least there is."""
+
+FFT_SIZE = 800
+HOP = 200
+MEL_FRAMES_PER_S = SAMPLE_RATE_HZ / HOP
+PRE_EMPHASIS = 0.97
+BAND_RANGE_HZ = (55.0, 7600.0)
+SMALLEST_MAGNITUDE = 1e-5
+REFERENCE_DB = 20.0
+RANGE_DB = 100.0
+
+# The Slaney scale: linear below 1 kHz, logarithmic above.
+LINEAR_HZ_PER_MEL = 200.0 / 3
+LOG_START_HZ = 1000.0
+LOG_START_MEL = LOG_START_HZ / LINEAR_HZ_PER_MEL
+LOG_STEP = np.log(6.4) / 27
+
+
+def mel_spectrogram(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the mel spectrogram of a sound.
+
+    Args:
+        samples: (S,) float32, 16 kHz mono, -1.0 to 1.0.
+
+    Returns:
+        (80, 1 + S // 200) float32, -4.0 to 4.0; a column every 12.5 ms.
+    """
+    emphasised = np.append(samples[:1], samples[1:] - np.float32(PRE_EMPHASIS) * samples[:-1])
+    padded = np.pad(emphasised, FFT_SIZE // 2)
+    slices = np.lib.stride_tricks.sliding_window_view(padded, FFT_SIZE)[::HOP]
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(FFT_SIZE) / FFT_SIZE)  # periodic Hann
+    magnitudes = np.abs(np.fft.rfft(slices * window, axis=1))
+    bands = _mel_filters() @ magnitudes.T  # (80, T)
+    decibels = 20 * np.log10(np.maximum(SMALLEST_MAGNITUDE, bands)) - REFERENCE_DB
+    scaled = np.clip(8 * (decibels + RANGE_DB) / RANGE_DB - 4, FLOOR, 4)
+    return np.asarray(scaled, np.float32)
+
+
+def window_count(mel_frames: int) -> int:
+    """Return how many encoder inputs a mel spectrogram holds; 0 if it is shorter than one."""
+    if mel_frames < WINDOW_FRAMES:
+        return 0
+    return int((mel_frames - WINDOW_FRAMES) / MEL_FRAMES_PER_S * FPS) + 2
+
+
+def window_starts(mel_frames: int, frame_count: int) -> NDArray[np.int64]:
+    """Return the first mel frame of each video frame's window: (frame_count,), past the end the last that fits."""
+    starts = (np.arange(frame_count) * MEL_FRAMES_PER_S / FPS).astype(np.int64)
+    return np.minimum(starts, mel_frames - WINDOW_FRAMES)
+
+
+def mel_windows(mel: NDArray[np.float32], frame_count: int) -> NDArray[np.float32]:
+    """Return the 16 mel frames from each video frame's start on.
+
+    Args:
+        mel: (80, T) with T of at least 16.
+        frame_count: How many video frames, at 25 per second.
+
+    Returns:
+        (frame_count, 80, 16) float32.
+    """
+    starts = window_starts(mel.shape[1], frame_count)
+    return mel[:, starts[:, None] + np.arange(WINDOW_FRAMES)].transpose(1, 0, 2)
+
+
+def _mel_filters() -> NDArray[np.float64]:
+    """Return the triangles of the 80 bands, each of area 1 per Hz pair (Slaney): (80, 401)."""
+    edges_mel = np.linspace(_to_mel(BAND_RANGE_HZ[0]), _to_mel(BAND_RANGE_HZ[1]), MEL_BANDS + 2)
+    edges_hz = _to_hz(edges_mel)
+    bins_hz = np.arange(FFT_SIZE // 2 + 1) * SAMPLE_RATE_HZ / FFT_SIZE
+    low, centre, high = (edges_hz[i : i + MEL_BANDS, None] for i in range(3))
+    triangles = np.minimum((bins_hz - low) / (centre - low), (high - bins_hz) / (high - centre))
+    return np.asarray(np.maximum(0, triangles) * 2 / (high - low))
+
+
+def _to_mel(hz: float) -> float:
+    if hz < LOG_START_HZ:
+        return hz / LINEAR_HZ_PER_MEL
+    return float(LOG_START_MEL + np.log(hz / LOG_START_HZ) / LOG_STEP)
+
+
+def _to_hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
+    logarithmic = LOG_START_HZ * np.exp(LOG_STEP * (mel - LOG_START_MEL))
+    return np.where(mel < LOG_START_MEL, mel * LINEAR_HZ_PER_MEL, logarithmic)

@@ -1,0 +1,118 @@
+"""export/footage/feature_files.py"""
+
+import io
+
+import numpy as np
+import pytest
+
+from export.errors import BadSource
+from export.footage.feature_files import FILE_NAMES, check_counts, read_audio_features
+
+WHOLE = np.arange(3 * 512, dtype=np.float32).reshape(3, 512)
+
+
+def npy(array: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array, allow_pickle=True)
+    return file.getvalue()
+
+
+def npz(array: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.savez(file, features=array)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(("mode", "shape"), [("ave", (512,)), ("hubert", (2, 1024)), ("wenet", (32, 256))])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_vectors_of_every_mode(tmp_path, mode, shape, dtype):
+    """Features of any float type and inner shape come out as T flat float32 vectors, in order."""
+    features = np.random.default_rng(1).normal(size=(4, *shape)).astype(dtype)
+    np.save(tmp_path / FILE_NAMES[mode], features)
+    read = read_audio_features(tmp_path / FILE_NAMES[mode], mode)
+    assert read.dtype == np.float32
+    np.testing.assert_array_equal(read, features.astype(np.float32).reshape(4, -1))
+
+
+def test_published_file_names():
+    """The files are called as in training repositories."""
+    assert FILE_NAMES == {"ave": "aud_ave.npy", "hubert": "aud_hu.npy", "wenet": "aud_wenet.npy"}
+
+
+@pytest.mark.parametrize(
+    ("content", "got"),
+    [
+        (None, "nothing there"),
+        (npy(WHOLE[:, :511]), "an array of shape (3, 511)"),
+        (npy(WHOLE.ravel()), "an array of shape (1536,)"),
+        (npy(WHOLE[:0]), "an array of shape (0, 512)"),
+        (npy(WHOLE.astype(np.int16)), "int16"),
+        (npy(np.where(WHOLE == 700, np.nan, WHOLE)), "values that are not finite"),
+        (npy(np.where(WHOLE == 700, np.inf, WHOLE)), "values that are not finite"),
+    ],
+    ids=["absent", "too narrow", "flat", "none", "integers", "nan", "infinite"],
+)
+def test_refusals(tmp_path, content, got):
+    """Features that cannot be a clip's are refused in one sentence."""
+    path = tmp_path / "aud_ave.npy"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(BadSource) as caught:
+        read_audio_features(path, "ave")
+    assert str(caught.value) == f"{path}: expected T vectors of 512 float values (ave), got {got}"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        npy(WHOLE)[:-1],
+        npy(WHOLE)[:50],
+        b"version https://git-lfs",
+        npz(WHOLE),
+        npz(WHOLE)[:99],
+        npy(np.array([{}])),
+    ],
+    ids=["empty", "cut", "cut header", "text", "archive", "cut archive", "pickle"],
+)
+def test_no_whole_file(tmp_path, content):
+    """A file that is no whole array is refused, objects included, and named."""
+    path = tmp_path / "aud_ave.npy"
+    path.write_bytes(content)
+    with pytest.raises(BadSource) as caught:
+        read_audio_features(path, "ave")
+    assert str(caught.value).startswith(
+        f"{path}: expected T vectors of 512 float values (ave), got no whole .npy file ("
+    )
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:<unknown>", "ignore::SyntaxWarning")
+def test_damaged_headers_raise_nothing_else(tmp_path):
+    """Whatever bytes of the header are damaged, the answer is features or a BadSource."""
+    rng = np.random.default_rng(4)
+    path = tmp_path / "aud_ave.npy"
+    for _ in range(300):
+        damaged = bytearray(npy(WHOLE))
+        for _ in range(rng.integers(1, 4)):
+            damaged[rng.integers(128)] = rng.integers(256)
+        path.write_bytes(damaged)
+        try:
+            assert read_audio_features(path, "ave").shape[1] == 512
+        except BadSource:
+            continue
+
+
+@pytest.mark.parametrize(("vectors", "frames"), [(522, 523), (523, 523), (528, 523), (518, 523)])
+def test_counts_of_one_clip(tmp_path, vectors, frames):
+    """Published clips lack a vector or two, which is accepted up to 5."""
+    check_counts(tmp_path, vectors, frames)
+
+
+@pytest.mark.parametrize("vectors", [517, 529])
+def test_counts_of_two_clips(tmp_path, vectors):
+    """More than 5 vectors too few or too many mean another clip."""
+    with pytest.raises(BadSource) as caught:
+        check_counts(tmp_path, vectors, 523)
+    expected = "523 feature vectors (one a frame, give or take 5)"
+    assert str(caught.value) == f"{tmp_path}: expected {expected}, got {vectors}"

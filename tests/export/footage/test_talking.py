@@ -1,0 +1,192 @@
+"""export/footage/talking.py"""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from demo.face import FaceRenderer
+from demo.landmarks import crop_bounds, landmarks
+from export.errors import BadCheckpoint, BadSource, MissingFaceModels
+from export.footage.detect import MediaPipeFaceFinder
+from export.footage.talking import features_reader, open_talking_video
+from export.network.audio_encoder import AveEncoder
+from speech.errors import BadSound
+from tests.character import spoken_poses
+from tests.export.recordings import beeps, write_recording
+from tests.export.sources import smooth_picture, speech_features
+
+FRAMES = 50
+
+
+class Finder:
+    """Finds a face that moves right, and half as fast down, in pixels per picture; in some it finds none."""
+
+    def __init__(self, without=(), speed=1):
+        self.without, self.speed, self.asked = set(without), speed, 0
+
+    def find(self, picture):
+        index, self.asked = self.asked, self.asked + 1
+        way = self.speed * index
+        return None if index in self.without else np.array([40.0 + way, 140.0 + way, 30 + way / 2])
+
+
+def read_features(samples, source):
+    """Stand in for the encoder: as many vectors as it gives, which is one less than frames."""
+    assert samples.dtype == np.float32
+    assert 0.1 < np.abs(samples).max() <= 1.0
+    return speech_features(len(samples) // 640 - 1)
+
+
+@pytest.fixture
+def record(tmp_path):
+    """Write a recording of soft pictures at a frame rate, with beeps."""
+
+    def write(fps=25.0, frames=FRAMES, sound_s=None):
+        path = tmp_path / "talk.mkv"
+        pictures = [smooth_picture(index) for index in range(frames)]
+        write_recording(path, pictures, np.arange(frames) / fps, beeps(sound_s or frames / fps))
+        return path, pictures
+
+    return write
+
+
+@pytest.fixture
+def said():
+    """What was reported."""
+    return []
+
+
+def test_frames_of_a_recording(record, said):
+    """Each frame is cut where its face was found, told to whole pixels, and keeps its full picture."""
+    path, pictures = record()
+    footage = open_talking_video(path, Finder(), read_features, said.append)
+    assert (footage.kind, footage.name, footage.fps, footage.frame_count) == (
+        "video",
+        "talk.mkv",
+        25.0,
+        FRAMES,
+    )
+    assert footage.audio_features.shape == (FRAMES - 1, 512)
+    assert footage.sound.shape == (FRAMES * 640,)
+    assert np.abs(footage.sound.astype(int)).max() > 7600
+    frames = list(footage.frames)
+    assert len(frames) == FRAMES
+    for index in range(10, 40, 2):  # a steady motion passes the smoothing as it is, away from the ends
+        x, y = 40 + index, 30 + index // 2
+        np.testing.assert_array_equal(frames[index].bounds, [x, y, x + 100, y + 100])
+        crop = cv2.resize(
+            pictures[index][y : y + 100, x : x + 100], (328, 328), interpolation=cv2.INTER_CUBIC
+        )
+        np.testing.assert_array_equal(frames[index].face, crop[4:324, 4:324])
+        full = cv2.imdecode(np.frombuffer(frames[index].full_jpeg, np.uint8), cv2.IMREAD_COLOR)
+        assert np.abs(full.astype(int) - pictures[index]).mean() < 3
+    assert said == []
+
+
+def test_resampling_and_gaps_are_reported(record, said):
+    """What was resampled and which frames were bridged is said, with counts."""
+    path, _ = record(fps=50, frames=100)
+    footage = open_talking_video(path, Finder({3, 20, 21, 22, 49}), read_features, said.append)
+    assert footage.frame_count == len(list(footage.frames)) == 50
+    assert said == [
+        "talk.mkv: resampled to 25 frames per second by time stamps: 50 frames, 50 pictures left out, 0 repeated",
+        "talk.mkv: no face in 5 of 50 frames (3, 20-22, 49), bridged",
+    ]
+
+
+def test_many_gaps_are_not_all_listed(record, said):
+    """Of many gaps the first eight are listed."""
+    path, _ = record()
+    open_talking_video(path, Finder(range(1, 40, 2)), read_features, said.append)
+    assert said == ["talk.mkv: no face in 20 of 50 frames (1, 3, 5, 7, 9, 11, 13, 15, …), bridged"]
+
+
+def test_a_face_that_is_away_too_long(record, said):
+    """A longer gap is refused before any feature is computed."""
+    path, _ = record()
+    with pytest.raises(BadSource) as caught:
+        open_talking_video(path, Finder(range(7, 17)), None, said.append)
+    assert str(caught.value) == (
+        f"{path}: expected a face in every frame, but for gaps of up to 5, got none in 10 of 50 frames; "
+        "the first gap that is longer begins at frame 7 and lasts 10"
+    )
+
+
+def test_half_the_sound_is_missing(record, said):
+    """Sound that ends long before the pictures is refused."""
+    path, _ = record(sound_s=0.6)
+    with pytest.raises(BadSource, match=r"expected 2\.00 s of sound like of pictures .* got 0\.60 s"):
+        open_talking_video(path, Finder(), read_features, said.append)
+
+
+def test_what_is_wrong_with_the_sound_names_the_video(record, said):
+    """An error about the sound is told of the video that it is from."""
+    path, _ = record()
+
+    def refuse(samples, source):
+        raise BadSound(source, "speech", "music")
+
+    with pytest.raises(BadSound) as caught:
+        open_talking_video(path, Finder(), refuse, said.append)
+    assert str(caught.value) == f"{path}: expected speech, got music"
+
+
+def test_features_of_another_length(record, said):
+    """Features that are not of this clip are refused."""
+    path, _ = record()
+    with pytest.raises(BadSource, match=r"expected 50 feature vectors .* got 40"):
+        open_talking_video(path, Finder(), lambda samples, source: speech_features(40), said.append)
+
+
+def test_a_face_at_the_edge_names_its_frame(record, said):
+    """A crop of which too little lies in the picture says in which frame."""
+    path, _ = record(frames=60)
+    footage = open_talking_video(path, Finder(speed=4), read_features, said.append)
+    with pytest.raises(BadSource, match=r"at least 32 pixels .* got \[\d+, \d+, \d+, \d+\] in frame 47"):
+        list(footage.frames)
+
+
+def test_no_such_video(tmp_path, said):
+    """A video that is not there is said to be not there."""
+    with pytest.raises(BadSource, match=r"talk\.mp4: expected a video file, got nothing there"):
+        open_talking_video(tmp_path / "talk.mp4", Finder(), read_features, said.append)
+
+
+def test_features_reader(tmp_path):
+    """The features are those of the encoder file: one vector of 512 a frame, for two seconds about 50."""
+    torch.save(AveEncoder().state_dict(), tmp_path / "audio_encoder.pth")
+    sound = beeps(2.0, 16_000).astype(np.float32).reshape(-1) / 32768
+    features = features_reader(tmp_path / "audio_encoder.pth")(sound, tmp_path / "talk.mp4")
+    assert features.shape[1] == 512
+    assert abs(len(features) - 50) <= 2
+
+
+def test_an_encoder_that_is_not_there(tmp_path):
+    """The encoder's file is read at once, before minutes are spent on the face."""
+    with pytest.raises(BadCheckpoint, match="got nothing there"):
+        features_reader(Path(tmp_path / "audio_encoder.pth"))
+
+
+def test_the_drawn_character_end_to_end(tmp_path, said):
+    """The demo's character, recorded and found again, gives crops that hold the true mouth and chin in all frames."""
+    try:
+        finder = MediaPipeFaceFinder()
+    except MissingFaceModels as exc:
+        pytest.skip(str(exc))
+    clip, path = spoken_poses(25), tmp_path / "talk.mkv"
+    renderer = FaceRenderer(256)
+    write_recording(path, [renderer.draw(pose) for pose in clip], np.arange(25) / 25, beeps(1.0))
+    footage = open_talking_video(path, finder, read_features, said.append)
+    bounds = np.array([frame.bounds for frame in footage.frames])
+    for (x1, y1, x2, y2), pose in zip(bounds, clip, strict=True):
+        points = landmarks(pose, 256)
+        for x, y in points[[16, *range(76, 96)]]:  # chin and lips
+            assert x1 + 10 < x < x2 - 10
+            assert y1 + 10 < y < y2 - 5
+    truth = np.array([crop_bounds(landmarks(pose, 256)) for pose in clip])
+    assert np.abs(bounds - truth).max() < 20
+    assert np.abs(np.diff(bounds, 2, axis=0)).max() <= 2  # in whole pixels: no shaking
+    assert said == []

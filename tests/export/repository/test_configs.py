@@ -1,0 +1,212 @@
+"""export/repository/configs.py"""
+
+import re
+from pathlib import Path
+
+import pytest
+from google.protobuf import text_format
+from tritonclient.grpc import model_config_pb2 as schema
+
+from export.repository.avatar import Avatar
+from export.repository.configs import (
+    BACKENDS,
+    ServingOptions,
+    ensemble_configs,
+    frames_configs,
+    jpeg_configs,
+    unet_configs,
+)
+
+REPOSITORY = Path(__file__).parents[3] / "model_repository"
+INT32, UINT8, FP32, STRING = schema.TYPE_INT32, schema.TYPE_UINT8, schema.TYPE_FP32, schema.TYPE_STRING
+PICTURE = (UINT8, [320, 320, 3])
+WINDOWS = {"ave": [32, 16, 16], "hubert": [32, 32, 32], "wenet": [256, 16, 32]}
+
+
+def avatar(**changes):
+    values = {"name": "demo", "fps": 25.0, "frame_count": 150, "audio_mode": "ave", "edge_padding": "zeros"}
+    return Avatar(**{**values, "source": "video video.avi", **changes})
+
+
+def every_config(described=None, options=None):
+    """Return all of an avatar's configs by their path in the model repository."""
+    described, options = described or avatar(), options or ServingOptions()
+    name = described.name
+    return {
+        **{f"{name}_frames/{path}": text for path, text in frames_configs(described).items()},
+        **{f"jpeg_encode/{path}": text for path, text in jpeg_configs().items()},
+        **{f"{name}/{path}": text for path, text in ensemble_configs(described).items()},
+        **{f"{name}_unet/{path}": text for path, text in unet_configs(described, options).items()},
+    }
+
+
+def parse(text):
+    return text_format.Parse(text, schema.ModelConfig())
+
+
+def tensors(values):
+    return {value.name: (value.data_type, list(value.dims)) for value in values}
+
+
+def test_checked_in_configs_are_the_generators():
+    """The demo avatar's files in the model repository are what the generator writes, all of them, byte for byte."""
+    assert {
+        str(path.relative_to(REPOSITORY)): path.read_text(encoding="utf-8")
+        for model in ("demo", "demo_frames", "demo_unet", "jpeg_encode")
+        for path in (REPOSITORY / model).rglob("*.pbtxt")
+    } == every_config(avatar(frame_count=555))
+
+
+@pytest.mark.parametrize("path", every_config())
+def test_every_tensor_has_a_comment(path):
+    """Each input and output block begins with a line that says what the tensor holds."""
+    text = every_config()[path]
+    blocks = re.findall(r"^(?:input|output) \{\n(.*)\n", text, re.MULTILINE)
+    config = parse(text)
+    assert len(blocks) == len(config.input) + len(config.output) > 0
+    for line in blocks:
+        assert re.fullmatch(r"  # .{15,}", line)
+
+
+@pytest.mark.parametrize("path", every_config())
+def test_every_config_is_its_folders(path):
+    """Each file parses into Triton's schema, bears its folder's name and takes batches of up to 16."""
+    config = parse(every_config()[path])
+    assert config.name == Path(path).parts[0]
+    assert config.max_batch_size == 16
+
+
+@pytest.mark.parametrize("mode", WINDOWS)
+def test_tensors_of_the_contract(mode):
+    """Names, types and dims (without the batch axis) are the contract's in every audio mode."""
+    configs = {path: parse(text) for path, text in every_config(avatar(audio_mode=mode)).items()}
+    audio = (FP32, WINDOWS[mode])
+    ensemble, frames = configs["demo/config.pbtxt"], configs["demo_frames/config.pbtxt"]
+    unet, jpeg = configs["demo_unet/config.pbtxt"], configs["jpeg_encode/config.pbtxt"]
+    assert tensors(ensemble.input) == tensors(frames.input) == {"frame_id": (INT32, [1])}
+    assert tensors(ensemble.output) == {"jpeg": (STRING, [1]), "bounds": (INT32, [4])}
+    assert tensors(frames.output) == {
+        "face": PICTURE,
+        "audio": audio,
+        "bounds": (INT32, [4]),
+        "full_frame": (STRING, [1]),
+        "sound": (schema.TYPE_INT16, [640]),
+    }
+    assert tensors(unet.input) == {"face": PICTURE, "audio": audio}
+    assert tensors(unet.output) == tensors(jpeg.input) == {"image": PICTURE}
+    assert tensors(jpeg.output) == {"jpeg": (STRING, [1])}
+
+
+@pytest.mark.parametrize(("fps", "samples"), [(25.0, 640), (30.0, 533), (29.97, 534), (60.0, 267)])
+def test_sound_of_other_rates(fps, samples):
+    """A frame's sound is as long as the frame is shown, in whole samples of 16 kHz."""
+    assert tensors(parse(frames_configs(avatar(fps=fps))["config.pbtxt"]).output)["sound"][1] == [samples]
+
+
+def test_ensemble_steps():
+    """The ensemble runs lookup, network and encoder, and never asks the lookup for the full frame."""
+    config = parse(ensemble_configs(avatar(name="may"))["config.pbtxt"])
+    assert config.platform == "ensemble"
+    assert [
+        (step.model_name, dict(step.input_map), dict(step.output_map))
+        for step in config.ensemble_scheduling.step
+    ] == [
+        ("may_frames", {"frame_id": "frame_id"}, {"face": "face", "audio": "audio", "bounds": "bounds"}),
+        ("may_unet", {"face": "face", "audio": "audio"}, {"image": "image"}),
+        ("jpeg_encode", {"image": "image"}, {"jpeg": "jpeg"}),
+    ]
+
+
+def test_metadata_parameters():
+    """What clients read as metadata stands in the parameters of the frame lookup."""
+    config = parse(
+        frames_configs(avatar(fps=29.97, frame_count=523, audio_mode="wenet", edge_padding="repeat"))[
+            "config.pbtxt"
+        ]
+    )
+    assert {key: value.string_value for key, value in config.parameters.items()} == {
+        "fps": "29.97",
+        "frame_count": "523",
+        "audio_mode": "wenet",
+        "edge_padding": "repeat",
+    }
+    assert config.backend == "frame_lookup"
+
+
+def test_encoder_parameters():
+    """The encoder gives 256x256 pictures at quality 95, as the seed's answers are."""
+    config = parse(jpeg_configs()["config.pbtxt"])
+    assert {key: value.string_value for key, value in config.parameters.items()} == {
+        "size": "256",
+        "quality": "95",
+    }
+    assert config.backend == "jpeg_encode"
+
+
+@pytest.mark.parametrize(
+    ("variant", "batching", "instances", "cache"),
+    [
+        ("latency", False, 1, False),
+        ("batching", True, 1, False),
+        ("multi_instance", False, 3, False),
+        ("hybrid", True, 3, False),
+        ("replay", True, 3, True),
+    ],
+)
+def test_variants(variant, batching, instances, cache):
+    """Each strategy is a variant of the network's config; the cache is the ensemble's alone."""
+    configs = every_config(options=ServingOptions(instances=3))
+    unet = parse(configs[f"demo_unet/configs/{variant}.pbtxt"])
+    assert unet.HasField("dynamic_batching") == batching
+    assert [group.count for group in unet.instance_group] == [instances]
+    assert not unet.HasField("response_cache")
+    ensemble = parse(configs.get(f"demo/configs/{variant}.pbtxt", configs["demo/config.pbtxt"]))
+    assert ensemble.response_cache.enable == cache
+
+
+def test_plain_config_is_the_latency_variant():
+    """Without a variant's name Triton loads the lowest latency."""
+    configs = unet_configs(avatar(), ServingOptions())
+    assert configs["config.pbtxt"] == configs["configs/latency.pbtxt"]
+
+
+def test_onnxruntime_backend():
+    """Every variant names ONNX Runtime and its file."""
+    assert BACKENDS == {"onnxruntime": "model.onnx", "tensorrt": "model.plan"}
+    for text in unet_configs(avatar(), ServingOptions()).values():
+        config = parse(text)
+        assert (config.backend, config.default_model_filename) == ("onnxruntime", "model.onnx")
+        assert not config.HasField("optimization")
+
+
+@pytest.mark.parametrize(
+    ("variant", "file", "graphs"),
+    [
+        ("latency", "single.plan", [1]),
+        ("multi_instance", "single.plan", [1]),
+        ("hybrid", "model.plan", [1, 2, 4, 8, 16]),
+    ],
+)
+def test_tensorrt_backend(variant, file, graphs):
+    """Strategies that batch load the engine for batches, the others that for single frames; both with CUDA graphs."""
+    config = parse(unet_configs(avatar(), ServingOptions("tensorrt"))[f"configs/{variant}.pbtxt"])
+    assert (config.backend, config.default_model_filename) == ("tensorrt", file)
+    assert config.optimization.cuda.graphs
+    assert [spec.batch_size for spec in config.optimization.cuda.graph_spec] == graphs
+
+
+def test_placement():
+    """Instances are placed on the GPUs that are named, so many on each."""
+    config = parse(unet_configs(avatar(), ServingOptions(instances=3, gpus=(0, 2)))["configs/hybrid.pbtxt"])
+    (group,) = config.instance_group
+    assert (group.count, group.kind, list(group.gpus)) == (3, schema.ModelInstanceGroup.KIND_GPU, [0, 2])
+
+
+@pytest.mark.parametrize("configs", [frames_configs(avatar()), jpeg_configs()], ids=["frames", "jpeg"])
+def test_one_user_does_not_wait_for_a_batch(configs):
+    """The stages beside the network batch, except in the strategy for one user, and differ in nothing else."""
+    batching, alone = parse(configs["config.pbtxt"]), parse(configs["configs/latency.pbtxt"])
+    assert batching.HasField("dynamic_batching")
+    assert not alone.HasField("dynamic_batching")
+    batching.ClearField("dynamic_batching")
+    assert batching == alone

@@ -1,0 +1,129 @@
+"""export/repository/entries.py"""
+
+import json
+
+import pytest
+
+from export.errors import BadSource
+from export.files import link_or_copy
+from export.repository.avatar import FRAME_FILES
+from export.repository.configs import ServingOptions
+from export.repository.entries import write_entries, write_unet_configs
+from tests.export.repository.test_configs import avatar, every_config
+from tests.export.sources import tree
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """An avatar's folder, its data being its files' names."""
+    folder = tmp_path / "avatars" / "demo"
+    folder.mkdir(parents=True)
+    for name in (*FRAME_FILES, "unet_cpu.onnx"):
+        (folder / name).write_text(name)
+    described = avatar()
+    content = {key: getattr(described, key) for key in described.__dataclass_fields__}
+    (folder / "avatar.json").write_text(json.dumps(content))
+    return folder
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """Where the models go; not made yet."""
+    return tmp_path / "model_repository"
+
+
+def configs_in(repository):
+    return {str(path.relative_to(repository)): path.read_text() for path in repository.rglob("*.pbtxt")}
+
+
+def test_whole_repository(folder, repository):
+    """Every config, the frame data and the weights are in their places; an ensemble's version folder holds no data."""
+    assert write_entries(folder, repository) == ["demo_frames", "demo_unet", "demo"]
+    assert configs_in(repository) == every_config()
+    files = {str(path.relative_to(repository)) for path in repository.rglob("1/*")}
+    assert files == {f"demo_frames/1/{name}" for name in FRAME_FILES} | {
+        "demo_unet/1/model.onnx",
+        "demo/1/.gitkeep",
+        "jpeg_encode/1/.gitkeep",
+    }
+    assert (repository / "demo_unet/1/model.onnx").read_text() == "unet_cpu.onnx"
+    assert {path.name for path in repository.iterdir()} == {"demo", "demo_frames", "demo_unet", "jpeg_encode"}
+
+
+def test_data_is_linked(folder, repository):
+    """On one file system frame data takes no space twice."""
+    write_entries(folder, repository)
+    for name in FRAME_FILES:
+        assert (repository / "demo_frames" / "1" / name).samefile(folder / name)
+
+
+def test_the_encoder_is_left_as_it_is(folder, repository):
+    """A shared encoder that is already there keeps the user's settings."""
+    write_entries(folder, repository)
+    (repository / "jpeg_encode" / "config.pbtxt").write_text("mine")
+    write_entries(folder, repository)
+    assert (repository / "jpeg_encode" / "config.pbtxt").read_text() == "mine"
+
+
+def test_entries_are_replaced_whole(folder, repository):
+    """Importing again leaves nothing of the older entries: no engine of older weights, no stale variant."""
+    write_entries(folder, repository)
+    once = tree(repository)
+    (repository / "demo_unet/1/model.plan").touch()
+    (repository / "demo_unet/configs/old.pbtxt").touch()
+    write_entries(folder, repository)
+    assert tree(repository) == {**once, "demo/2": "folder"}
+
+
+def test_no_ensemble_without_its_parts(folder, repository):
+    """When a part cannot be written, the ensemble, which comes last, is not there."""
+    (folder / "unet_cpu.onnx").unlink()
+    with pytest.raises(FileNotFoundError):
+        write_entries(folder, repository)
+    assert {path.name for path in repository.iterdir()} == {"demo_frames", "jpeg_encode"}
+
+
+def test_no_avatar(repository, tmp_path):
+    """A folder that is no avatar is refused before anything is written."""
+    with pytest.raises(BadSource):
+        write_entries(tmp_path, repository)
+    assert not repository.exists()
+
+
+def test_network_configs_alone(folder, repository):
+    """Another backend and instance count rewrite the network's configs, and nothing else."""
+    write_entries(folder, repository)
+    before = tree(repository)
+    options = ServingOptions("tensorrt", 4)
+    write_unet_configs(avatar(), repository, options)
+    assert configs_in(repository) == every_config(options=options)
+    after = tree(repository)
+    assert after.keys() == before.keys()
+    assert {path.split("/")[0] for path in after if after[path] != before[path]} == {"demo_unet"}
+
+
+def test_new_pictures_are_a_new_version(folder, repository):
+    """A second import gives the ensemble a higher version, so that no response cache answers with old pictures."""
+    write_entries(folder, repository)
+    write_entries(folder, repository)
+    write_entries(folder, repository)
+    assert sorted(path.name for path in (repository / "demo").iterdir()) == [
+        "1",
+        "3",
+        "config.pbtxt",
+        "configs",
+    ]
+    assert [path.name for path in (repository / "demo_unet").glob("[0-9]")] == ["1"]
+
+
+def test_a_server_that_starts_meanwhile_sees_no_unfinished_model(folder, repository, monkeypatch):
+    """While models are being written, the repository holds nothing but whole ones."""
+    seen = set()
+
+    def look(source, target):
+        seen.update(path.name for path in repository.iterdir())
+        link_or_copy(source, target)
+
+    monkeypatch.setattr("export.repository.entries.link_or_copy", look)
+    write_entries(folder, repository)
+    assert seen == {"jpeg_encode", "demo_frames"}

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import io
+import struct
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from speech.errors import BadSound
+from speech.wav import encode_wav, read_speech, read_wav
+
+
+def write(path: Path, data: bytes, *, width: int = 2, rate_hz: int = 16_000, channels: int = 1) -> Path:
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(channels)
+        file.setsampwidth(width)
+        file.setframerate(rate_hz)
+        file.writeframes(data)
+    return path
+
+
+def tone(rate_hz: int, seconds: float = 0.5, hz: float = 440) -> np.ndarray:
+    return 0.5 * np.sin(2 * np.pi * hz * np.arange(int(rate_hz * seconds)) / rate_hz)
+
+
+def pcm16(samples: np.ndarray) -> bytes:
+    return (samples * 32767).round().astype("<i2").tobytes()
+
+
+@pytest.mark.parametrize(
+    ("width", "data"),
+    [
+        (1, bytes([128, 192, 64])),
+        (2, struct.pack("<3h", 0, 16384, -16384)),
+        (3, b"\x00\x00\x00\x00\x00\x40\x00\x00\xc0"),
+        (4, struct.pack("<3i", 0, 1 << 30, -(1 << 30))),
+    ],
+)
+def test_sample_widths(tmp_path: Path, width: int, data: bytes) -> None:
+    """Zero and plus and minus half of full scale read the same from 8, 16, 24 and 32 bits."""
+    assert read_wav(write(tmp_path / "a.wav", data, width=width)).tolist() == [0, 0.5, -0.5]
+
+
+@pytest.mark.parametrize("rate_hz", [8_000, 22_050, 44_100, 48_000])
+def test_other_rates_are_resampled(tmp_path: Path, rate_hz: int) -> None:
+    """A tone of any rate becomes the same tone at 16 kHz."""
+    samples = read_wav(write(tmp_path / "a.wav", pcm16(tone(rate_hz)), rate_hz=rate_hz))
+    assert len(samples) == 8_000
+    middle = slice(800, -800)  # a tone that is cut off rings at its ends
+    np.testing.assert_allclose(samples[middle], tone(16_000)[middle], atol=2e-3)
+
+
+def test_what_16_khz_cannot_hold_is_removed(tmp_path: Path) -> None:
+    """A tone of 12 kHz does not come back as one of 4 kHz."""
+    samples = read_wav(write(tmp_path / "a.wav", pcm16(tone(48_000, hz=12_000)), rate_hz=48_000))
+    assert np.abs(samples[800:-800]).max() < 1e-3
+
+
+def test_channels_are_averaged(tmp_path: Path) -> None:
+    """Stereo becomes the mean of both."""
+    data = struct.pack("<4h", 16384, 0, 0, -16384)
+    assert read_wav(write(tmp_path / "a.wav", data, channels=2)).tolist() == [0.25, -0.25]
+
+
+def test_silence_is_refused(tmp_path: Path) -> None:
+    """Zeros, and what never exceeds -60 dB, are no speech; the message says how long and how quiet."""
+    path = write(tmp_path / "a.wav", bytes(32_000))
+    with pytest.raises(BadSound) as error:
+        read_speech(path)
+    assert str(error.value) == f"{path}: expected speech, got 1.0 s of silence (all zeros)"
+    write(path, pcm16(tone(16_000) * 1e-3))
+    with pytest.raises(BadSound, match=r"0\.5 s of silence \(peak -66 dB\)"):
+        read_speech(path)
+    assert len(read_speech(write(path, pcm16(tone(16_000))))) == 8_000
+
+
+def test_no_wav_file(tmp_path: Path) -> None:
+    """A missing file, a file of something else and an empty one are each said to be so."""
+    path = tmp_path / "aud.wav"
+    with pytest.raises(BadSound, match="got nothing there"):
+        read_wav(path)
+    path.write_bytes(b"ID3\x03 no wave")
+    with pytest.raises(
+        BadSound, match="expected a PCM WAV file of 8, 16, 24 or 32 bits, got file does not start"
+    ):
+        read_wav(path)
+    write(path, b"")
+    with pytest.raises(BadSound, match="expected a sound, got a WAV file of 0 samples"):
+        read_wav(path)
+
+
+def test_a_file_cut_short(tmp_path: Path) -> None:
+    """A header without its samples' end gives the samples there are."""
+    path = write(tmp_path / "a.wav", pcm16(tone(16_000)))
+    path.write_bytes(path.read_bytes()[: 44 + 2 * 1000 + 1])
+    assert len(read_wav(path)) == 1000
+
+
+def test_a_file_of_samples() -> None:
+    """The file holds the samples as they were given, 16 kHz mono, 16 bits each."""
+    with wave.open(io.BytesIO(encode_wav(b"\1\2\3\4\5\6"))) as file:
+        assert file.getparams()[:4] == (1, 2, 16_000, 3)
+        assert file.readframes(3) == b"\1\2\3\4\5\6"

@@ -1,0 +1,143 @@
+"""triton_lipsync/start.py"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Clip, Workspace
+from tests.embedded.processes import STUB, WAIT_S, find_family
+from triton_lipsync.start import main
+
+
+@pytest.fixture(scope="module")
+def model_repository(tmp_path_factory: pytest.TempPathFactory, clip: Clip) -> Path:
+    """The models of one avatar."""
+    root = tmp_path_factory.mktemp("served")
+    workspace = Workspace(root / "avatars", root / "model_repository")
+    workspace.import_avatar("demo", clip)
+    return workspace.model_repository
+
+
+@dataclass
+class Serving:
+    """A running ``python -m triton_lipsync.start`` and what it printed."""
+
+    process: asyncio.subprocess.Process
+    lines: list[str]
+
+    async def read_until(self, beginning: str) -> str:
+        """Read what it prints up to the line that begins so, and return that line."""
+        assert self.process.stdout is not None
+        while line := (await asyncio.wait_for(self.process.stdout.readline(), WAIT_S)).decode():
+            self.lines.append(line)
+            if line.startswith(beginning):
+                return line
+        raise AssertionError(self.lines)
+
+
+@contextlib.asynccontextmanager
+async def serving(model_repository: Path) -> AsyncIterator[Serving]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "triton_lipsync.start", "--model-repository", model_repository),
+        *("--port", "0", "--triton-port", "0"),
+        stdout=subprocess.PIPE,
+    )
+    try:
+        yield Serving(process, [])
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.communicate()
+
+
+def get(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=WAIT_S) as answer:
+        return bytes(answer.read())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_serves_until_a_signal(model_repository: Path, number: signal.Signals) -> None:
+    """The printed page is healthy and answers frames; Ctrl-C or SIGTERM stops all of it with exit code 0."""
+    async with serving(model_repository) as demo:
+        page = (await demo.read_until("page ")).split()[1]
+        port = re.findall(r"gRPC 127\.0\.0\.1:(\d+)", "".join(demo.lines))[0]
+        family = find_family(f"--grpc-port={port}")
+        health = json.loads(await asyncio.to_thread(get, f"{page.rstrip('/')}/health"))
+        frame = await asyncio.to_thread(get, f"{page.rstrip('/')}/frames/demo/3.jpg")
+        demo.process.send_signal(number)
+        await demo.read_until("stopped")
+        assert await asyncio.wait_for(demo.process.wait(), WAIT_S) == 0
+    assert health["healthy"] is True
+    assert frame.startswith(b"\xff\xd8")
+    assert all(process.ended() for process in family.members)
+    assert not family.shared_memory()
+
+
+async def test_signal_while_triton_starts(model_repository: Path) -> None:
+    """Ctrl-C before Triton is ready stops it with exit code 0 and leaves no process."""
+    async with serving(model_repository) as demo:
+        family = await asyncio.to_thread(find_family, str(model_repository), with_part=STUB)
+        demo.process.send_signal(signal.SIGINT)
+        assert await asyncio.wait_for(demo.process.wait(), WAIT_S) == 0
+    assert all(process.ended() for process in family.members)
+    assert not family.shared_memory()
+
+
+def check_refused(capsys: pytest.CaptureFixture[str], argv: list[str], sentence: str) -> None:
+    assert main(argv) == 1
+    out, err = capsys.readouterr()
+    assert "page" not in out
+    assert err.splitlines()[-1] == f"error: {sentence}"
+
+
+def test_page_port_in_use(model_repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A port of the page that is in use is one sentence and exit code 1."""
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        port = sock.getsockname()[1]
+        arguments = ["--model-repository", str(model_repository), "--triton-port", "0", "--port", str(port)]
+        sentence = f"expected to listen on port {port} of 127.0.0.1, got: address already in use"
+        check_refused(capsys, arguments, sentence)
+
+
+def test_triton_port_in_use(model_repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A port of Triton that is in use is one sentence and exit code 1."""
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        port = sock.getsockname()[1]
+        arguments = ["--model-repository", str(model_repository), "--triton-port", str(port)]
+        sentence = f"expected 127.0.0.1:{port} to be free for Triton, but something listens there already"
+        check_refused(capsys, arguments, sentence)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (
+            ["--strategy", "fastest"],
+            "strategy: expected one of batching, hybrid, latency, multi_instance, replay, got fastest",
+        ),
+        (["--grpc-port", "99999"], "grpc_port: expected an integer from -1 to 65535, got '99999'"),
+        (["--model-repository", "/nowhere"], "model_repository: expected a folder, got /nowhere"),
+        (
+            ["--triton-port", "70000"],
+            "http_port: expected ports within 0 to 65535 for every process, got 70000",
+        ),
+    ],
+)
+def test_bad_settings(
+    model_repository: Path, capsys: pytest.CaptureFixture[str], options: list[str], sentence: str
+) -> None:
+    """A setting that cannot work is one sentence and exit code 1."""
+    check_refused(capsys, ["--model-repository", str(model_repository), *options], sentence)

@@ -1,0 +1,125 @@
+"""``python -m training``: trains an audio encoder and a U-Net on dataset folders."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from export.errors import ExportError, MissingExtra
+from speech.errors import SpeechError
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Train; return 0, or 1 after one sentence of error, or 130 after a second Ctrl-C."""
+    args = _parser().parse_args(argv)
+    try:
+        _train(args)
+    except (
+        ExportError,
+        SpeechError,
+        OSError,
+    ) as exc:  # an OSError names its file: no permission, a full disk
+        print(f"error: {exc}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ninterrupted: the last state that was written stays", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
+    parser.add_argument(
+        "datasets",
+        type=Path,
+        nargs="+",
+        metavar="DATASET_DIR",
+        help="full_body_img/<i>.jpg, landmarks/<i>.lms, aud.wav; several are takes of one person",
+    )
+    parser.add_argument("--output", type=Path, required=True, metavar="RUN_DIR", help="the run's folder")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in RUN_DIR")
+    budget = parser.add_mutually_exclusive_group(required=True)
+    budget.add_argument("--steps", type=_positive(int), metavar="N", help="train for so many steps")
+    budget.add_argument("--minutes", type=_positive(float), metavar="M", help="train for so many minutes")
+    parser.add_argument(
+        "--width", type=float, choices=(0.5, 1.0), default=0.5, help="of the U-Net (default 0.5)"
+    )
+    parser.add_argument(
+        "--batch-size", type=_positive(int), default=8, metavar="B", help="frames per step (default 8)"
+    )
+    parser.add_argument(
+        "--encoder",
+        type=Path,
+        metavar="FILE",
+        help="audio encoder weights to begin with; it needs no listening stage of its own",
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of weights and draws (default 0)")
+    parser.add_argument(
+        "--threads",
+        type=_positive(int),
+        default=os.cpu_count(),
+        metavar="N",
+        help="default: one for each core",
+    )
+
+    return parser
+
+
+def _train(args: argparse.Namespace) -> None:
+    try:
+        from training.memory import keep_freed_memory
+        from training.run import RunConfig, train
+        from training.schedule import Budget
+        from training.trainer import SHARES, SHARES_WITH_ENCODER, TrainerConfig
+    except ModuleNotFoundError as exc:
+        raise MissingExtra("torch", "export") from exc
+    trainer = TrainerConfig(
+        width=args.width,
+        batch_size=args.batch_size,
+        budget=Budget(steps=args.steps, minutes=args.minutes),
+        threads=args.threads,
+        shares=SHARES_WITH_ENCODER if args.encoder else SHARES,
+    )
+    config = RunConfig(
+        datasets=tuple(args.datasets),
+        output=args.output,
+        trainer=trainer,
+        seed=args.seed,
+        resume=args.resume,
+        encoder=args.encoder,
+    )
+    keep_freed_memory()
+    stop = threading.Event()
+    signal.signal(signal.SIGINT, lambda *_: _stop(stop))
+    train(config, stop.is_set)
+
+
+def _stop(stop: threading.Event) -> None:
+    """Let the step in progress finish at the first Ctrl-C; a second one ends at once."""
+    stop.set()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+class _positive:
+    """An argparse type: a number above zero."""
+
+    def __init__(self, kind: type[int] | type[float]) -> None:
+        self.kind = kind
+        self.__name__ = f"positive {kind.__name__}"
+
+    def __call__(self, text: str) -> float:
+        value = self.kind(text)
+        if not value > 0:
+            raise ValueError(text)
+        return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,79 @@
+"""``python -m triton_lipsync.start``: Triton and bridge together on this machine, on every avatar of the repository."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import dataclasses
+import logging
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import uvloop
+
+import bridge.server
+import embedded
+from bridge.config import GRPC_OFF, BridgeConfig
+from bridge.errors import START_ERRORS
+from embedded import EmbeddedConfig, EmbeddedError
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Serve until Ctrl-C or SIGTERM; return 0, or 1 after one sentence of error."""
+    parser = argparse.ArgumentParser(prog="python -m triton_lipsync.start", description=__doc__)
+    parser.add_argument("--model-repository", type=Path, default=Path("model_repository"), metavar="DIR")
+    parser.add_argument("--strategy", default="replay", help="config variant of the models (default: replay)")
+    parser.add_argument("--host", default="127.0.0.1", help="address of the page (default: 127.0.0.1)")
+    parser.add_argument("--port", type=int, default=8086, help="port of the page (default: 8086)")
+    parser.add_argument(
+        "--triton-port", type=int, default=8000, help="first of Triton's three ports (default: 8000)"
+    )
+    parser.add_argument(
+        "--grpc-port", type=int, default=GRPC_OFF, help="port of the bridge's gRPC service (default: off)"
+    )
+    parser.add_argument("--verbose", action="store_true", help="show Triton's log")
+    args = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO if args.verbose else logging.ERROR, format="%(message)s")
+    try:
+        uvloop.run(_serve(args, BridgeConfig(host=args.host, port=args.port, grpc_port=args.grpc_port)))
+    except (*START_ERRORS, EmbeddedError) as exc:
+        print(f"error: {exc}", file=sys.stderr)
+        return 1
+    return 0
+
+
+async def _serve(args: argparse.Namespace, bridge_config: BridgeConfig) -> None:
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, task.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        print("starting Triton …", flush=True)
+        async with embedded.serve(_triton_config(args)) as servers:
+            config = dataclasses.replace(bridge_config, backends=(servers[0].grpc_url,))
+            async with bridge.server.serve(config) as running:
+                print(f"Triton   gRPC {servers[0].grpc_url}   HTTP {servers[0].http_url}")
+                print(f"page     {running.url}   (Ctrl-C stops)", flush=True)
+                await asyncio.Event().wait()
+    print("stopped", flush=True)
+
+
+def _triton_config(args: argparse.Namespace) -> EmbeddedConfig:
+    first = args.triton_port
+    return EmbeddedConfig(
+        model_repository=args.model_repository,
+        strategy=args.strategy,
+        http_port=first,
+        grpc_port=first and first + 1,
+        metrics_port=first and first + 2,
+        stop_timeout_s=3.0,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
