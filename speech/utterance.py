@@ -53,6 +53,7 @@ class Utterance:
     Attributes:
         sample_count: Samples so far.
         ended: Whether ``end`` was called.
+        given: How many encoder inputs were given out.
     """
 
     def __init__(self, look_ahead: int = LOOK_AHEAD_VECTORS) -> None:
@@ -63,7 +64,7 @@ class Utterance:
         self._last_sample = np.float32(0)
         self._emphasised: Samples = np.zeros(REACH, np.float32)
         self._first = -REACH  # the emphasised sample that ``_emphasised`` begins with
-        self._asked = 0  # vectors whose input was given out
+        self.given = 0
         self._vectors: dict[int, NDArray[np.float32]] = {}
         self._forgotten = 0  # vectors below this are no longer kept
 
@@ -106,21 +107,25 @@ class Utterance:
         Returns:
             The number of the first vector, and (n, 3800) float32 emphasised samples, n from 0 to ``most``.
         """
-        first = self._asked
+        first = self.given
         count = min(most, self.vector_count - first)
         if count <= 0:
             return first, np.zeros((0, VECTOR_SAMPLES), np.float32)
-        self._asked += count
+        self.given += count
         inputs = np.stack([self._input(k) for k in range(first, first + count)])
-        self._drop_samples(self._start(self._asked))
+        self._drop_samples(self._start(self.given))
         return first, inputs
 
     def put(self, first: int, vectors: NDArray[np.float32]) -> None:
         """Take the vectors, (n, 512) float32, of inputs that were given out; in any order."""
         self._vectors.update(zip(range(first, first + len(vectors)), vectors, strict=True))
 
+    def is_heard(self, frame: int) -> bool:
+        """Tell whether all samples are there that a frame needs."""
+        return self.ended or self.vector_count > frame + self._look_ahead
+
     def is_ready(self, frame: int) -> bool:
-        """Tell whether all that a frame hears is there."""
+        """Tell whether all vectors are there that a frame hears."""
         newest = self._newest(frame)
         oldest = max(frame - HALF_WINDOW - 1, 0)
         return newest >= 0 and all(k in self._vectors for k in range(min(oldest, newest), newest + 1))
