@@ -184,16 +184,21 @@ class NoSound(BridgeError):
 
 
 class NoUpstreamReady(BridgeError):
-    """Raised when no Triton can take a request: all fail their probe, or the call was lost twice."""
+    """Raised when no Triton can take a request: all fail their probe, or the call was lost twice.
+
+    ``of_those_that_know``: those that are ready do not know the model, and one that is not may.
+    """
 
     code = "unavailable"
 
-    def __init__(self, ready: int, total: int) -> None:
+    def __init__(self, ready: int, total: int, of_those_that_know: bool = False) -> None:
         self.ready = ready
         self.total = total
+        self.of_those_that_know = of_those_that_know
 
     def __str__(self) -> str:
-        return f"expected a Triton to answer, got none ({self.ready} of {self.total} ready)"
+        whose = "a Triton that knows the model" if self.of_those_that_know else "a Triton"
+        return f"expected {whose} to answer, got none ({self.ready} of {self.total} ready)"
 
 
 class InferTimeout(BridgeError):
