@@ -30,6 +30,8 @@ from bridge.errors import (
     InvalidFrameId,
     NoSound,
     NoUpstreamReady,
+    Overloaded,
+    Refused,
     UnknownModel,
     shown,
 )
@@ -62,7 +64,9 @@ STATUS_OF_ERROR = {
     UnknownModel: HTTPStatus.NOT_FOUND,
     NoSound: HTTPStatus.NOT_FOUND,
     NoUpstreamReady: HTTPStatus.SERVICE_UNAVAILABLE,
+    Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
     InferTimeout: HTTPStatus.GATEWAY_TIMEOUT,
+    Refused: HTTPStatus.BAD_GATEWAY,
 }
 
 logger = logging.getLogger(__name__)
