@@ -152,7 +152,7 @@ class BridgeConfig:
         "how long the first Triton may take to be ready, else the bridge ends; 0 waits for none",
     )
     metadata_ttl_s: float = _setting(
-        5.0, _seconds(0, 3600), "how long a model's frame count, rate, bounds and sound are remembered"
+        5.0, _seconds(0, 3600), "how long a model's frame count, rate, bounds and version are remembered"
     )
     max_inflight: int = _setting(
         32, _integer(1, 4096), "requests of one connection in flight before it is no longer read"

@@ -145,6 +145,7 @@ class Bridge:
         if self._grpc is not None:
             ending.append(self._grpc.stop())
         await asyncio.gather(*ending)
+        await self._service.close()
 
     async def _end_websockets(self) -> None:
         try:

@@ -212,6 +212,14 @@ async def test_index_and_config(triton, client):
         await client.get_model_config("slow_frames", TIMEOUT_S)
 
 
+async def test_version(triton, client):
+    """A model's version is the last of those that are served, as numbers go."""
+    triton.versions["echo"] = ["9", "10", "8"]
+    assert await client.get_model_version("echo", TIMEOUT_S) == "10"
+    with pytest.raises(UnknownModel):
+        await client.get_model_version("nobody", TIMEOUT_S)
+
+
 async def test_load_model(triton, client):
     """A model is loaded on demand."""
     await client.load_model("anna", TIMEOUT_S)
