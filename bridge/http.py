@@ -1,7 +1,7 @@
 """Plain HTTP on the WebSocket port: health, metrics, models, single frames, sound, and the page's files.
 
-The WebSocket library reads one request per connection and no body, which is all these routes need. HEAD
-wants a library that passes it on (websockets 16 and later); an older one answers 400.
+One request per connection is answered, and none with a body, which is all these routes need. HEAD wants a WebSocket
+library that passes it on (websockets 16 and later); an older one answers 400.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import re
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from websockets.asyncio.server import ServerConnection
 from websockets.datastructures import Headers
@@ -22,6 +22,7 @@ from websockets.http11 import Request, Response
 
 from bridge import request_id
 from bridge.balancer import Balancer
+from bridge.connection import Connection
 from bridge.errors import (
     BadRequest,
     BridgeError,
@@ -106,23 +107,29 @@ class Routes:
 
     async def process_request(self, connection: ServerConnection, request: Request) -> Response | None:
         """Return the response to ``request``, or None for a WebSocket handshake to go on."""
-        path = urlsplit(request.path).path
+        assert isinstance(connection, Connection)
+        path = _path(request.path)
         method = getattr(request, "method", "GET")
-        if path in WEBSOCKET_PATHS and "websocket" in _field(request.headers, "Upgrade").lower():
+        upgrade = "websocket" in _field(request.headers, "Upgrade").lower()
+        if path in WEBSOCKET_PATHS and upgrade and not connection.has_body:
             return None
         request_id.current.set(request_id.of_http(request.path, request.headers))
-        response = await self._respond(method, path, _conditions(method, request.headers))
+        response = await self._respond(
+            method, path, _conditions(method, request.headers), connection.has_body
+        )
         response.headers[request_id.HEADER] = request_id.current.get()
         logger.debug("%s %s: %d", method, shown(path), response.status_code)
         if method == "HEAD":
             response.body = b""
         return response
 
-    async def _respond(self, method: str, path: str, conditions: Conditions) -> Response:
+    async def _respond(self, method: str, path: str, conditions: Conditions, has_body: bool) -> Response:
         if method not in ("GET", "HEAD"):
             error = _error_body("method_not_allowed", f"method: expected GET or HEAD, got {shown(method)}")
             return _response(HTTPStatus.METHOD_NOT_ALLOWED, JSON_TYPE, error, Allow="GET, HEAD")
         try:
+            if has_body:
+                raise BadRequest("body", "none", "one")
             found = await self._find(path)
             return await self._route(path) if found is None else _selected(found, conditions)
         except BridgeError as exc:
@@ -192,6 +199,14 @@ class Routes:
             raise BadRequest("path", "/audio/<model>.wav", shown(path))
         sound = await self._service.sound(_parse_model_name(match.group(1)))
         return Representation("audio/wav", sound.wav, sound.etag)
+
+
+def _path(target: str) -> str:
+    """Return the path of a request's target, which is one, or a whole URL as proxies send it.
+
+    Not with ``urlsplit``: it takes ``//[`` for the beginning of a host, and raises.
+    """
+    return re.sub(r"^https?://[^/?]*", "", target.partition("?")[0]) or "/"
 
 
 def _parse_frame_path(path: str) -> tuple[str, int]:
