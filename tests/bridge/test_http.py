@@ -198,6 +198,7 @@ async def test_a_bug_is_an_internal_error(bridge, caplog, monkeypatch):
     status, error = await get_json(bridge, "/health")
     assert (status, error["code"]) == (500, "internal")
     assert "secret" not in error["error"]
+    assert "a bug: '/health' ended with a foreign exception" in caplog.text
     assert "RuntimeError: a bug's secret" in caplog.text
 
 

@@ -183,6 +183,31 @@ async def test_lost_in_flight(triton, client):
         await client.infer(frame_request("echo", 1, ("jpeg",)), TIMEOUT_S)
 
 
+async def test_a_server_that_cancels():
+    """A call that the server cancels, as one that is stopping does, is lost."""
+
+    class Stopping(FakeTriton):
+        async def ModelInfer(self, request, context):
+            await context.abort(grpc.StatusCode.CANCELLED, "the server is stopping")
+
+    async with Stopping() as triton:
+        client = TritonClient(triton.address)
+        with pytest.raises(UpstreamLost, match=r"got: the server is stopping$"):
+            await client.infer(frame_request("echo", 1, ("jpeg",)), TIMEOUT_S)
+        await client.close()
+
+
+async def test_a_server_that_closes_its_connection():
+    """A server that closes each connection as it comes is not ready, and a call to it is lost."""
+    closing = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+    client = TritonClient(f"127.0.0.1:{closing.sockets[0].getsockname()[1]}")
+    async with closing:
+        assert not await client.is_server_ready(TIMEOUT_S)
+        with pytest.raises(UpstreamLost):
+            await client.infer(frame_request("echo", 1, ("jpeg",)), TIMEOUT_S)
+        await client.close()
+
+
 async def test_cancelling_reaches_triton(triton, client):
     """A cancelled call is cancelled in Triton, too."""
     call = asyncio.create_task(client.infer(frame_request("slow", 1, ("jpeg",)), TIMEOUT_S))
