@@ -91,7 +91,7 @@ def load_static_files(folder: Path) -> dict[str, Representation]:
 
 
 class Routes:
-    """Answers whatever isn't a WebSocket handshake; ``process_request`` is the library's hook."""
+    """Answers whatever is not a WebSocket handshake; ``process_request`` is the library's hook."""
 
     def __init__(
         self,

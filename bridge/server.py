@@ -28,7 +28,7 @@ from bridge.session import Session
 __all__ = ["Bridge", "serve"]
 
 MAX_WEBSOCKET_MESSAGE_BYTES = 1 << 20
-"""Beyond this a message isn't even read, and its connection closed with 1009; below, it gets its answer."""
+"""Beyond this a message is not even read, and its connection closed with 1009; below, it gets its answer."""
 
 HANDSHAKE_SLACK_S = 10.0
 CLOSE_TIMEOUT_S = 2.0
@@ -49,7 +49,7 @@ async def serve(config: BridgeConfig) -> AsyncIterator[Bridge]:
 
     Raises:
         ListenError: If the address cannot be listened on, for example because the port is in use.
-        UnresolvableUpstream: If DNS doesn't know an upstream's host.
+        UnresolvableUpstream: If DNS does not know an upstream's host.
         NoneReadyInTime: If no upstream is ready within ``require_ready_s``, where that is set.
     """
     async with Balancer(config) as balancer:
@@ -93,7 +93,7 @@ class Bridge:
 
     @property
     def grpc_address(self) -> str | None:
-        """Where the gRPC service listens, None if it doesn't."""
+        """Where the gRPC service listens, None if it does not."""
         if self._grpc is None:
             return None
         host = self._config.host
@@ -125,8 +125,8 @@ class Bridge:
                 process_request=self._routes.process_request,
                 process_response=_name_connection,
                 server_header=None,
-                compression=None,  # a JPEG doesn't get any smaller
-                # a client under backpressure has its pong behind requests that aren't read yet: TCP tells who is gone
+                compression=None,  # a JPEG does not get any smaller
+                # a client under backpressure has its pong behind requests that are not read yet: TCP tells who is gone
                 ping_timeout=None,
                 max_size=MAX_WEBSOCKET_MESSAGE_BYTES,
                 # a plain HTTP request counts as a handshake, and may take two calls to Triton

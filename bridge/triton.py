@@ -243,7 +243,7 @@ def int32_output(response: InferResponse, name: str) -> list[int]:
     """Return the values of an INT32 tensor.
 
     Raises:
-        InternalError: If the response has no such tensor, or it isn't one of INT32.
+        InternalError: If the response has no such tensor, or it is not one of INT32.
     """
     content = raw_output(response, name)
     if len(content) % INT32.size:
