@@ -31,6 +31,7 @@ __all__ = [
     "load_config",
 ]
 
+ADMISSIONS = ("measured", "off")
 POLICIES = ("round_robin", "least_inflight")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 MAX_UPSTREAMS = 20
@@ -163,6 +164,27 @@ class BridgeConfig:
     )
     shutdown_timeout_s: float = _setting(
         10.0, _seconds(0.01, 600), "how long requests in flight have on SIGTERM"
+    )
+    speech_sessions_max: int = _setting(200, _integer(0, 10_000), "live sessions at once; 0 refuses all")
+    speech_sessions_per_client: int = _setting(
+        16, _integer(1, 10_000), "live sessions at once of one client address"
+    )
+    speech_admission: str = _setting(
+        "measured",
+        _choice(ADMISSIONS),
+        "measured: no more live sessions than Triton can paint for; off: up to `BRIDGE_SPEECH_SESSIONS_MAX`",
+    )
+    speech_lead_s: float = _setting(
+        2.0, _seconds(0.1, 60), "how long before it is due a live picture may be made"
+    )
+    speech_held_s: float = _setting(
+        60.0, _seconds(1, 3600), "how much sound of a live session may wait to be shown"
+    )
+    speech_timeout_s: float = _setting(
+        2.0, _seconds(0.01, 600), "deadline of one call to Triton for a live session"
+    )
+    speech_idle_timeout_s: float = _setting(
+        300.0, _seconds(0.01, 86400), "how long the client of a live session may send nothing"
     )
     packages_dir: str = _setting(
         IMPORT_OFF, _parse_text, "folder whose packages gRPC's LoadPackage may import; off: none"
