@@ -84,6 +84,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         request_ids: The id of each inference received, in order.
         requested_outputs: The output names of each inference received, in order.
         probes: Answers given to ServerReady so far.
+        versions: Those of a model that are served, by its name; ["1"] where nothing is said.
         secret: What index, configuration and loading want to be shown; empty: nothing.
         unloadable: Models that cannot be loaded, with status and text of the refusal.
         release: Event that lets ``slow`` answer.
@@ -107,6 +108,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         self.probes = 0
         self.release = asyncio.Event()
         self.secret = ""
+        self.versions: dict[str, list[str]] = {}
         self.unloadable: dict[str, tuple[grpc.StatusCode, str]] = {}
         self._avatars = list(models)
         self._unloaded: set[str] = set()
@@ -184,6 +186,12 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
 
     async def ModelReady(self, request: Any, context: Any) -> Any:
         return service_pb2.ModelReadyResponse(ready=request.name in self._loaded())
+
+    async def ModelMetadata(self, request: Any, context: Any) -> Any:
+        await self._check_loaded(request.name, context)
+        return service_pb2.ModelMetadataResponse(
+            name=request.name, versions=self.versions.get(request.name, ["1"])
+        )
 
     async def RepositoryIndex(self, request: Any, context: Any) -> Any:
         await self._check_secret(context)
