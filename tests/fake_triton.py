@@ -188,6 +188,14 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
                 response.models.add(name=name, version="1", state="UNAVAILABLE", reason="unloaded")
         return response
 
+    async def ModelStatistics(self, request: Any, context: Any) -> Any:
+        loaded = self._loaded()
+        wanted = [name for name in self._names() if name in loaded and request.name in ("", name)]
+        response = service_pb2.ModelStatisticsResponse()
+        for name in wanted:
+            response.model_stats.add(name=name, version="1")
+        return response
+
     async def ModelConfig(self, request: Any, context: Any) -> Any:
         await self._check_loaded(request.name.removesuffix("_unet"), context)
         response = service_pb2.ModelConfigResponse()
