@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bridge.balancer import Balancer
 from bridge.config import BridgeConfig
-from bridge.errors import BadRequest, BridgeError, InternalError, NoSound, UnknownModel
+from bridge.errors import (
+    BadRequest,
+    BridgeError,
+    InferTimeout,
+    InternalError,
+    NoSound,
+    NoUpstreamReady,
+    Overloaded,
+    UnknownModel,
+)
 from bridge.metrics import CANCELLED, OK, Metrics
 from bridge.protocol import check_frame_id
 from bridge.recent import Recent
@@ -32,6 +43,7 @@ __all__ = ["Metadata", "Picture", "Placement", "Service"]
 # Triton's response cache keeps the outputs that the first caller asked for, and answers every later caller with
 # them alone. So a frame is always asked for whole, also where only the JPEG is wanted.
 FRAME_OUTPUTS = ("jpeg", "bounds")
+UNANSWERED = (NoUpstreamReady, InferTimeout, Overloaded)
 MAX_REMEMBERED_MODELS = 256
 MAX_REMEMBERED_SOUNDS = 16  # a minute of sound is 1.9 MB
 
@@ -68,8 +80,9 @@ class Placement:
 class Service:
     """The bridge's requests, answered by Triton.
 
-    Every method raises ``UnknownModel``, ``NoBackendReady``, ``InferTimeout`` or ``InternalError``; those
-    with a frame id also ``InvalidFrameId``, and ``BadRequest`` for a model that isn't an avatar's.
+    Every method raises ``UnknownModel``, ``NoUpstreamReady``, ``InferTimeout``, ``Overloaded``, ``Refused`` or
+    ``InternalError``; those with a frame id also ``InvalidFrameId``, and ``BadRequest`` for a model that is not an
+    avatar's.
     """
 
     def __init__(self, config: BridgeConfig, balancer: Balancer, metrics: Metrics) -> None:
@@ -127,35 +140,33 @@ class Service:
     async def all_metadata(self) -> list[Metadata]:
         """Return the metadata of all avatars, sorted by name.
 
-        One unloaded meanwhile is left out, and so are models that only look like an avatar's.
+        One unloaded or lost meanwhile is left out, and so are models that only look like an avatar's.
         """
         names = await self.list_models()
         answers = await asyncio.gather(*map(self.metadata, names), return_exceptions=True)
+        known = [answer for answer in answers if isinstance(answer, Metadata)]
         for name, answer in zip(names, answers, strict=True):
-            if isinstance(answer, (InternalError, BadRequest)):
+            if isinstance(answer, (InternalError, BadRequest)) or (known and isinstance(answer, UNANSWERED)):
                 logger.warning("'%s' is left out: %s", name, getattr(answer, "detail", answer))
             elif isinstance(answer, BaseException) and not isinstance(answer, UnknownModel):
                 raise answer
-        return [answer for answer in answers if isinstance(answer, Metadata)]
+        return known
 
     async def video_frame(self, model_name: str, frame_id: int, video_type: str) -> memoryview:
         """Return a source picture as JPEG: the whole frame (``full_body``) or the face (``rois_320``)."""
-        check_frame_id(frame_id)
-        frames_name = f"{model_name}_frames"
-        if video_type == "full_body":
-            return bytes_output(await self._infer(frames_name, frame_id, ("full_frame",)), "full_frame")
-        face = raw_output(await self._infer(frames_name, frame_id, ("face",)), "face")
-        request = encode_request(face)
-        return bytes_output(await self._send(request), "jpeg")
+        output = "full_frame" if video_type == "full_body" else "face"
+        with _in_the_words_of(model_name):
+            response = await self._infer(f"{model_name}_frames", check_frame_id(frame_id), (output,))
+        if output == "full_frame":
+            return bytes_output(response, output)
+        return await self._encode(raw_output(response, output))
 
     async def placement(self, model_name: str) -> Placement:
         """Return where an avatar's network runs, and how, by Triton's own account."""
-        try:
+        with _in_the_words_of(model_name):
             network, ensemble = await asyncio.gather(
                 self._model_config(f"{model_name}_unet"), self._model_config(model_name)
             )
-        except UnknownModel as exc:
-            raise UnknownModel(model_name) from exc  # in the caller's words
         return _read_placement(network, ensemble)
 
     async def _render(self, model_name: str, frame_id: int) -> InferResponse:
@@ -177,16 +188,22 @@ class Service:
     async def _infer(self, model_name: str, frame_id: int, outputs: tuple[str, ...]) -> InferResponse:
         return await self._send(frame_request(model_name, frame_id, outputs))
 
+    async def _encode(self, face: bytes) -> memoryview:
+        try:
+            return bytes_output(await self._send(encode_request(face)), "jpeg")
+        except UnknownModel as exc:  # the caller named another, which there is
+            raise InternalError(
+                "expected the model 'jpeg_encode' to be loaded, got none of that name"
+            ) from exc
+
     async def _send(self, request: InferRequest) -> InferResponse:
         return await self._balancer.call(lambda triton: triton.infer(request, self._timeout_s))
 
     async def _ask_for_metadata(self, model_name: str) -> Metadata:
         frames_name = f"{model_name}_frames"
-        try:
+        with _in_the_words_of(model_name):
             config = await self._model_config(frames_name)
             response = await self._infer(frames_name, 0, ("bounds",))
-        except UnknownModel as exc:
-            raise UnknownModel(model_name) from exc  # in the caller's words
         parameters = {key: value.string_value for key, value in config.parameters.items()}
         return _read_metadata(model_name, parameters, int32_output(response, "bounds"))
 
@@ -197,11 +214,21 @@ class Service:
         for start in frame_ids[::MAX_BATCH_SIZE]:
             batch = frame_ids[start : start + MAX_BATCH_SIZE]
             request = batch_request(f"{model_name}_frames", batch, ("sound",))
-            parts.append(raw_output(await self._send(request), "sound"))
+            with _in_the_words_of(model_name):
+                parts.append(raw_output(await self._send(request), "sound"))
         return b"".join(parts)
 
     async def _model_config(self, model_name: str) -> ModelConfig:
         return await self._balancer.call(lambda triton: triton.get_model_config(model_name, self._timeout_s))
+
+
+@contextlib.contextmanager
+def _in_the_words_of(model_name: str) -> Iterator[None]:
+    """Name the avatar that was asked for where Triton does not know one of the models it is made of."""
+    try:
+        yield
+    except UnknownModel as exc:
+        raise UnknownModel(model_name) from exc
 
 
 def _read_metadata(model_name: str, parameters: dict[str, str], bounds: list[int]) -> Metadata:

@@ -67,7 +67,9 @@ async def _serve(args: argparse.Namespace, bridge_config: BridgeConfig) -> None:
         triton_config = _triton_config(args)
         async with embedded.serve(triton_config) as (triton,):
             with embedded.keep_secret_file(triton_config, triton) as secret_file:
-                config = dataclasses.replace(bridge_config, backends=(triton.grpc_url,))
+                config = dataclasses.replace(
+                    bridge_config, upstreams=(triton.grpc_url,), triton_secret_file=str(secret_file)
+                )
                 async with bridge.server.serve(config) as running:
                     print(f"Triton   gRPC {triton.grpc_url}   HTTP {triton.http_url}")
                     print(f"avatars  {_load_command(triton, secret_file)}")

@@ -29,7 +29,9 @@ from bridge.errors import (
     InternalError,
     InvalidFrameId,
     ListenError,
-    NoBackendReady,
+    NoUpstreamReady,
+    Overloaded,
+    Refused,
     Unimplemented,
     UnknownModel,
 )
@@ -52,7 +54,9 @@ STATUS_OF_ERROR = {
     BadRequest: grpc.StatusCode.INVALID_ARGUMENT,
     InvalidFrameId: grpc.StatusCode.INVALID_ARGUMENT,
     UnknownModel: grpc.StatusCode.NOT_FOUND,
-    NoBackendReady: grpc.StatusCode.UNAVAILABLE,
+    NoUpstreamReady: grpc.StatusCode.UNAVAILABLE,
+    Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    Refused: grpc.StatusCode.FAILED_PRECONDITION,
     InferTimeout: grpc.StatusCode.DEADLINE_EXCEEDED,
     Unimplemented: grpc.StatusCode.UNIMPLEMENTED,
 }

@@ -20,25 +20,25 @@ async def get_json(bridge, path):
 
 
 async def test_health(triton, bridge):
-    """Health has the seed's shape, and calls nothing."""
-    backend = {"address": triton.address, "healthy": True, "total_requests": 0, "error_count": 0}
-    healthy = {"healthy": True, "total_backends": 1, "healthy_count": 1, "backends": [backend]}
+    """Health has the predecessor's shape, and calls nothing."""
+    upstream = {"address": triton.address, "healthy": True, "total_requests": 0, "error_count": 0}
+    healthy = {"healthy": True, "total_backends": 1, "healthy_count": 1, "backends": [upstream]}
     assert await get_json(bridge, "/health") == (200, healthy)
     assert not triton.calls
 
 
 async def test_health_of_some():
-    """One ready backend is enough to be healthy."""
+    """One ready upstream is enough to be healthy."""
     async with FakeTriton() as first, FakeTriton() as second:
         second.set_ready(False)
         async with serve(config_for(first, second)) as bridge:
             status, health = await get_json(bridge, "/health")
     assert (status, health["healthy"], health["healthy_count"]) == (200, True, 1)
-    assert [backend["healthy"] for backend in health["backends"]] == [True, False]
+    assert [upstream["healthy"] for upstream in health["backends"]] == [True, False]
 
 
 async def test_health_of_none(triton, bridge):
-    """Without a ready backend health is 503."""
+    """Without a ready upstream health is 503."""
     triton.set_ready(False)
     await triton.wait_for_probes(2)
     status, health = await get_json(bridge, "/health")
@@ -133,6 +133,29 @@ async def test_unavailable_and_timeout():
             assert (status, error["code"]) == (503, "unavailable")
 
 
+async def test_overloaded(caplog):
+    """A full queue is 503, and in the log."""
+    async with FakeTriton(models=("full",)) as triton, serve(config_for(triton)) as bridge:
+        status, error = await get_json(bridge, "/frames/full/1.jpg")
+    assert (status, error["code"]) == (503, "overloaded")
+    assert "expected room in Triton's queue for model 'full'" in caplog.text
+
+
+async def test_a_secret(triton, caplog, tmp_path):
+    """With Triton's secret the bridge lists its models; without, that is 502, and the log says why."""
+    triton.secret = "letmein"
+    path = tmp_path / "secret"
+    path.write_text("letmein\nanother line\n")
+    async with serve(config_for(triton, triton_secret_file=str(path))) as bridge:
+        assert (await http(bridge.port, "/models"))[0] == 200
+    async with serve(config_for(triton)) as bridge:
+        status, error = await get_json(bridge, "/models")
+        assert (await http(bridge.port, "/frames/echo/1.jpg"))[0] == 200
+    assert (status, error["code"]) == (502, "refused")
+    assert "refused the bridge's secret" in caplog.text
+    assert "letmein" not in caplog.text
+
+
 async def test_a_bug_is_an_internal_error(bridge, caplog, monkeypatch):
     """An exception nobody foresaw is 500, and its traceback is in the log."""
 
@@ -147,12 +170,12 @@ async def test_a_bug_is_an_internal_error(bridge, caplog, monkeypatch):
 
 
 async def test_metrics(bridge):
-    """Metrics are Prometheus' text, with the backend in them."""
+    """Metrics are Prometheus' text, with the upstream in them."""
     await http(bridge.port, "/frames/echo/1.jpg")
     status, headers, body = await http(bridge.port, "/metrics")
     assert (status, headers["content-type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
     assert b'lipsync_bridge_frames_total{code="ok",model="echo"} 1.0\n' in body
-    assert b"lipsync_bridge_backend_up{" in body
+    assert b"lipsync_bridge_upstream_up{" in body
 
 
 async def test_page(bridge):

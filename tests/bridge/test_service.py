@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
-from bridge.wav import encode_wav
 from tritonclient.grpc import model_config_pb2
 
 from bridge.balancer import Balancer
-from bridge.errors import InferTimeout, InternalError, InvalidFrameId, NoSound, UnknownModel
+from bridge.errors import InferTimeout, InternalError, InvalidFrameId, NoSound, NoUpstreamReady, UnknownModel
 from bridge.metrics import Metrics
 from bridge.service import Metadata, Placement, Service
 from bridge.triton import TritonClient
+from speech.wav import encode_wav
 from tests.bridge.helpers import config_for
 from tests.fake_triton import BOUNDS, FakeTriton, fake_jpeg, fake_picture, fake_sound
 
@@ -128,6 +128,42 @@ async def test_all_metadata(triton, service):
     triton.add_model("added")
     service.list_models = list_then_unload
     assert [metadata.model_name for metadata in await service.all_metadata()] == ["broken", "echo", "slow"]
+
+
+async def test_all_metadata_without_the_lost():
+    """An avatar whose only Triton is lost meanwhile is left out; when all are lost, they are unavailable."""
+    async with (
+        FakeTriton(models=["echo"]) as first,
+        FakeTriton(models=["late"]) as second,
+        Balancer(config_for(first, second)) as balancer,
+    ):
+        service = Service(config_for(first, second, metadata_ttl_s=0), balancer, Metrics())
+        names = await service.list_models()
+
+        async def list_before():
+            return names
+
+        service.list_models = list_before
+        await second.kill()
+        assert [metadata.model_name for metadata in await service.all_metadata()] == ["echo"]
+        await first.kill()
+        with pytest.raises(NoUpstreamReady):
+            await service.all_metadata()
+
+
+@pytest.mark.parametrize("video_type", ["full_body", "rois_320"])
+async def test_video_frames_of_nobody(service, video_type):
+    """A model that is not loaded is unknown by the name that was asked for."""
+    with pytest.raises(UnknownModel, match=r"got 'nobody'$"):
+        await service.video_frame("nobody", 1, video_type)
+
+
+async def test_faces_without_the_encoder(monkeypatch, triton, service):
+    """A repository without jpeg_encode is no mistake of the caller."""
+    monkeypatch.setattr(triton, "_names", lambda: ["echo", "echo_frames"])
+    with pytest.raises(InternalError) as caught:
+        await service.video_frame("echo", 1, "rois_320")
+    assert caught.value.detail == "expected the model 'jpeg_encode' to be loaded, got none of that name"
 
 
 async def test_metadata_that_is_not_there(monkeypatch, service):
