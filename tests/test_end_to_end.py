@@ -26,7 +26,9 @@ from websockets.asyncio.client import connect
 import bridge.server
 from backends.jpeg_encode.encoder import encode_jpeg
 from bridge.config import BridgeConfig
+from bridge.errors import Refused
 from bridge.server import Bridge
+from bridge.triton import TritonClient
 from embedded import EmbeddedConfig, Server
 from lipsync_client import LipsyncClient
 from tests.browser import launch_browser, open_page, play_and_count
@@ -196,6 +198,19 @@ async def test_a_loading_avatar_leaves_the_server_ready(
     for model in ("broken", "broken_frames", "broken_unet"):  # else no other server would start on them
         shutil.rmtree(workspace.model_repository / model)
     assert all(answers)
+
+
+async def test_the_bridge_and_tritons_secret(triton: Server) -> None:
+    """Without Triton's secret the bridge lists what it serves, and with it, it loads a model."""
+    without, knowing = TritonClient(triton.grpc_url), TritonClient(triton.grpc_url, triton.secret)
+    try:
+        assert {"demo", "demo_frames", "second"} <= set(await without.get_model_repository_index(DEADLINE_S))
+        with pytest.raises(Refused):
+            await without.load_model("second", DEADLINE_S)
+        await knowing.load_model("second", DEADLINE_S)
+    finally:
+        await without.close()
+        await knowing.close()
 
 
 async def test_chromium_plays_the_page(running_bridge: Bridge) -> None:

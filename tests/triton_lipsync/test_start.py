@@ -94,7 +94,9 @@ async def test_serves_until_a_signal(model_repository: Path, number: signal.Sign
         family = find_family(f"--grpc-port={port}")
         health = json.loads(await asyncio.to_thread(get, f"{page.rstrip('/')}/health"))
         frame = await asyncio.to_thread(get, f"{page.rstrip('/')}/frames/demo/3.jpg")
-        load = next(line for line in demo.lines if line.startswith("avatars ")).removeprefix("avatars ")
+        load = (
+            next(line for line in demo.lines if line.startswith("avatars ")).removeprefix("avatars ").strip()
+        )
         loaded = await asyncio.to_thread(run, load.replace("NAME", "demo"))
         secret = default_path(int(re.findall(r"HTTP 127\.0\.0\.1:(\d+)", "".join(demo.lines))[0]))
         assert stat.S_IMODE(secret.stat().st_mode) == 0o600
