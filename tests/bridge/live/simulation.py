@@ -1,5 +1,7 @@
 """A client, a clock and a Triton around an engine, all in one thread: time goes on in steps of 5 ms."""
 
+import heapq
+import itertools
 import json
 from dataclasses import dataclass, field
 
@@ -66,12 +68,12 @@ class Simulation:
         self.log = []
         self._rng = np.random.default_rng(0)
         self._plan = []
+        self._number = itertools.count()
         self._under_way = []
 
     def at(self, time_s, action):
         """Have ``action(engine, now_s)`` called at a time from the start on."""
-        self._plan.append((100.0 + time_s, len(self._plan), action))
-        self._plan.sort(key=lambda entry: entry[:2])
+        heapq.heappush(self._plan, (100.0 + time_s, next(self._number), action))
 
     def say(self, time_s, samples, chunk=None, real_time=False, end=True):
         """Schedule an utterance, in pieces of ``chunk`` samples; return when its last piece comes."""
@@ -88,7 +90,7 @@ class Simulation:
         """Let time pass until so many seconds after the start."""
         while self.now_s < 100.0 + until_s:
             while self._plan and self._plan[0][0] <= self.now_s:
-                self._plan.pop(0)[2](self.engine, self.now_s)
+                heapq.heappop(self._plan)[2](self.engine, self.now_s)
             self._answer()
             for request in self.engine.requests(self.now_s):
                 delay_s = self.latency_s + self.jitter_s * self._rng.random()
