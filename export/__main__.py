@@ -134,6 +134,8 @@ def _add_model_repository(parser: argparse.ArgumentParser) -> None:
 
 def _import_avatar(args: argparse.Namespace) -> None:
     check_name(args.name)
+    if args.audio_encoder and args.audio_mode != "ave":
+        args.parser.error(f"--audio-encoder gives ave features, and this is --audio-mode {args.audio_mode}")
     footage = _open_footage(args)
     checkpoint: Path | None = args.checkpoint or footage.checkpoint
     if checkpoint is None:
@@ -195,8 +197,6 @@ def _open_video(args: argparse.Namespace) -> Footage:
         return open_video_with_landmarks(args.video, args.landmarks, args.audio_features, args.audio_mode)
     if not args.audio_encoder or args.landmarks or args.audio_features:
         args.parser.error("--video needs either --audio-encoder, or --landmarks and --audio-features")
-    if args.audio_mode != "ave":
-        args.parser.error(f"--audio-encoder gives ave features, and this is --audio-mode {args.audio_mode}")
     if args.checkpoint is None:
         args.parser.error("--video needs --checkpoint, as a video brings no weights")
     find_checkpoint(args.checkpoint)  # before the minutes that finding the face takes
