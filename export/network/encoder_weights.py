@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from export.errors import MissingExtra
-from speech.features import Encoder
+from speech.features import AudioEncoder
 from speech.features import open_encoder as open_onnx_encoder
 
 __all__ = ["open_encoder"]
 
 
-def open_encoder(path: Path) -> Encoder:
+def open_encoder(path: Path) -> AudioEncoder:
     """Open an audio encoder: an ONNX file that ``python -m export audio-encoder`` wrote, or a ``.pth``.
 
     Raises:

@@ -20,7 +20,7 @@ async def get_json(bridge, path):
 
 
 async def test_health(triton, bridge):
-    """Health has the seed's shape, and calls nothing."""
+    """Health has the predecessor's shape, and calls nothing."""
     backend = {"address": triton.address, "healthy": True, "total_requests": 0, "error_count": 0}
     healthy = {"healthy": True, "total_backends": 1, "healthy_count": 1, "backends": [backend]}
     assert await get_json(bridge, "/health") == (200, healthy)

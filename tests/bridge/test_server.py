@@ -34,7 +34,7 @@ async def connected_and_stopping(triton, **settings):
 
 @pytest.mark.parametrize("path", ["/", "/ws"])
 async def test_websocket_paths(bridge, path):
-    """A handshake is taken at the root, as by the seed, and at /ws."""
+    """A handshake is taken at the root, as by the predecessor, and at /ws."""
     async with connect(f"ws://127.0.0.1:{bridge.port}{path}") as websocket:
         await websocket.send(encode_frame_request("echo", 1))
         assert await receive(websocket) == fake_jpeg("echo", 1)

@@ -1,4 +1,4 @@
-"""Who says what in which take: for training, held out, and served."""
+"""Who says what in each recording: for training, held out, and served."""
 
 from __future__ import annotations
 
