@@ -23,7 +23,7 @@ __all__ = [
     "GRPC_OFF",
     "IMPORT_OFF",
     "LOG_LEVELS",
-    "MAX_BACKENDS",
+    "MAX_UPSTREAMS",
     "POLICIES",
     "BridgeConfig",
     "env_name",
@@ -33,23 +33,26 @@ __all__ = [
 
 POLICIES = ("round_robin", "least_inflight")
 LOG_LEVELS = ("debug", "info", "warning", "error")
-MAX_BACKENDS = 20
+MAX_UPSTREAMS = 20
 GRPC_OFF = -1
 IMPORT_OFF = "off"
-DEFAULT_BACKENDS = ("localhost:8001",)
+DEFAULT_UPSTREAMS = ("localhost:8001",)
 DEFAULT_START_PORT = 8001
 DEFAULT_PORT_STEP = 10
+FORMER_NAMES = {"upstreams": "backends"}
+"""Fields of BridgeConfig whose variable and flag had another name, which goes on working."""
+
 ADDRESS = re.compile(r"(?:dns:///)?(?:[^\s:/\[\]]+|\[[0-9a-fA-F:.]+\]):([0-9]{1,5})")
 
 Parse = Callable[[str, str], Any]
 """Takes a setting's key and text, returns its value or raises ConfigError."""
 
 
-def _parse_backends(key: str, text: str) -> tuple[str, ...]:
+def _parse_upstreams(key: str, text: str) -> tuple[str, ...]:
     addresses = tuple(part.strip() for part in text.split(",") if part.strip())
-    if not 1 <= len(addresses) <= MAX_BACKENDS:
+    if not 1 <= len(addresses) <= MAX_UPSTREAMS:
         raise ConfigError(
-            key, f"1 to {MAX_BACKENDS} addresses host:port, separated by commas", len(addresses) or text
+            key, f"1 to {MAX_UPSTREAMS} addresses host:port, separated by commas", len(addresses) or text
         )
     for address in addresses:
         match = ADDRESS.fullmatch(address)
@@ -105,13 +108,15 @@ def _setting(default: object, parse: Parse, meaning: str) -> Any:
 class BridgeConfig:
     """Settings of one bridge process; each field's meaning stands beside it, units are in the names."""
 
-    backends: tuple[str, ...] = _setting(
-        DEFAULT_BACKENDS,
-        _parse_backends,
+    upstreams: tuple[str, ...] = _setting(
+        DEFAULT_UPSTREAMS,
+        _parse_upstreams,
         "Triton gRPC addresses, 1 to 20, separated by commas; host:port, or dns:///host:port: all that DNS gives",
     )
     num_servers: int = _setting(
-        0, _integer(0, MAX_BACKENDS), "Tritons on this machine, in place of `BRIDGE_BACKENDS`; 0 takes those"
+        0,
+        _integer(0, MAX_UPSTREAMS),
+        "Tritons on this machine, in place of `BRIDGE_UPSTREAMS`; 0 takes those",
     )
     start_port: int = _setting(DEFAULT_START_PORT, _integer(1, 65535), "gRPC port of the first of them")
     port_step: int = _setting(
@@ -125,10 +130,10 @@ class BridgeConfig:
         50051, _integer(GRPC_OFF, 65535), "port of the gRPC service; 0 takes a free one, -1 switches it off"
     )
     policy: str = _setting(
-        "round_robin", _choice(POLICIES), "which ready backend is next: round_robin or least_inflight"
+        "round_robin", _choice(POLICIES), "which ready upstream is next: round_robin or least_inflight"
     )
     infer_timeout_s: float = _setting(5.0, _seconds(0.001, 600), "deadline of one call to Triton")
-    probe_interval_s: float = _setting(0.5, _seconds(0.01, 60), "pause between two probes of a backend")
+    probe_interval_s: float = _setting(0.5, _seconds(0.01, 60), "pause between two probes of an upstream")
     probe_timeout_s: float = _setting(1.0, _seconds(0.01, 60), "deadline of one probe")
     dns_interval_s: float = _setting(2.0, _seconds(0.01, 3600), "pause between two lookups of a dns:/// name")
     resolve_timeout_s: float = _setting(
@@ -179,9 +184,9 @@ class BridgeConfig:
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """Where Triton is: ``backends``, or ``num_servers`` on this machine."""
+        """Where Triton is: ``upstreams``, or ``num_servers`` on this machine."""
         if not self.num_servers:
-            return self.backends
+            return self.upstreams
         return tuple(f"localhost:{self.start_port + i * self.port_step}" for i in range(self.num_servers))
 
     def _check_import(self) -> None:
@@ -193,8 +198,8 @@ class BridgeConfig:
             raise ConfigError("model_repository", "a folder that can be written", self.model_repository)
 
     def _check_servers(self) -> None:
-        if self.num_servers and self.backends != DEFAULT_BACKENDS:
-            raise ConfigError("num_servers", "either it or backends", self.num_servers)
+        if self.num_servers and self.upstreams != DEFAULT_UPSTREAMS:
+            raise ConfigError("num_servers", "either it or upstreams", self.num_servers)
         if not self.num_servers and (self.start_port, self.port_step) != (
             DEFAULT_START_PORT,
             DEFAULT_PORT_STEP,
@@ -229,12 +234,17 @@ def load_config(argv: Sequence[str], environ: Mapping[str, str]) -> BridgeConfig
     arguments = vars(_parser().parse_args(argv))
     values: dict[str, Any] = {}
     for field in dataclasses.fields(BridgeConfig):
-        flag, variable = arguments[field.name], environ.get(env_name(field.name))
-        if flag is not None:
-            values[field.name] = field.metadata["parse"](flag_name(field.name), flag)
-        elif variable:
-            values[field.name] = field.metadata["parse"](env_name(field.name), variable)
+        variables = [name for name in map(env_name, _names(field.name)) if environ.get(name)]
+        if arguments[field.name] is not None:
+            values[field.name] = field.metadata["parse"](flag_name(field.name), arguments[field.name])
+        elif variables:
+            values[field.name] = field.metadata["parse"](variables[0], environ[variables[0]])
     return BridgeConfig(**values)
+
+
+def _names(field_name: str) -> list[str]:
+    """Return what a field is called, and what it was called before."""
+    return [field_name, *filter(None, [FORMER_NAMES.get(field_name)])]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -246,7 +256,7 @@ def _parser() -> argparse.ArgumentParser:
     for field in dataclasses.fields(BridgeConfig):
         default = ",".join(field.default) if isinstance(field.default, tuple) else field.default
         parser.add_argument(
-            flag_name(field.name),
+            *map(flag_name, _names(field.name)),
             dest=field.name,
             metavar="VALUE",
             help=f"{field.metadata['meaning']} (default {default}; {env_name(field.name)})",

@@ -3,16 +3,16 @@
     BridgeError
     ├── ConfigError        config             start-up only
     ├── ListenError        listen             start-up only
-    ├── UnresolvableBackend  unresolvable     start-up only
+    ├── UnresolvableUpstream  unresolvable    start-up only
     ├── NoneReadyInTime    none_ready         start-up only
     ├── BadRequest         bad_request
     ├── MessageTooLarge    message_too_large
     ├── InvalidFrameId     invalid_frame_id
     ├── UnknownModel       unknown_model
     ├── NoSound            no_sound           /audio only
-    ├── NoBackendReady     unavailable
+    ├── NoUpstreamReady    unavailable
     ├── InferTimeout       timeout
-    ├── BackendLost        backend_lost       between triton.py and balancer.py only
+    ├── UpstreamLost       upstream_lost      between triton.py and balancer.py only
     ├── Unimplemented      unimplemented      gRPC only
     ├── PackageRefused     package_refused    gRPC only
     ├── ImportFailed       import_failed      gRPC only
@@ -27,7 +27,6 @@ from collections.abc import Sequence
 
 __all__ = [
     "START_ERRORS",
-    "BackendLost",
     "BadRequest",
     "BridgeError",
     "ConfigError",
@@ -37,13 +36,14 @@ __all__ = [
     "InvalidFrameId",
     "ListenError",
     "MessageTooLarge",
-    "NoBackendReady",
     "NoSound",
+    "NoUpstreamReady",
     "NoneReadyInTime",
     "PackageRefused",
     "Unimplemented",
     "UnknownModel",
-    "UnresolvableBackend",
+    "UnresolvableUpstream",
+    "UpstreamLost",
     "shown",
 ]
 
@@ -90,17 +90,17 @@ class ListenError(BridgeError):
         return cls(host, port, "address already in use" if "in use" in text else text)
 
 
-class UnresolvableBackend(BridgeError):
-    """Raised at start-up when DNS doesn't know a backend's host."""
+class UnresolvableUpstream(BridgeError):
+    """Raised at start-up when DNS doesn't know an upstream's host."""
 
     code = "unresolvable"
 
-    def __init__(self, backend: str, reason: str) -> None:
-        self.backend = backend
+    def __init__(self, upstream: str, reason: str) -> None:
+        self.upstream = upstream
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"expected to resolve the host of Triton at {self.backend}, got: {self.reason}"
+        return f"expected to resolve the host of Triton at {self.upstream}, got: {self.reason}"
 
 
 class NoneReadyInTime(BridgeError):
@@ -116,7 +116,7 @@ class NoneReadyInTime(BridgeError):
         return f"expected a Triton to be ready within {self.timeout_s:g} s, got none at {', '.join(self.addresses)}"
 
 
-START_ERRORS = (ConfigError, ListenError, UnresolvableBackend, NoneReadyInTime)
+START_ERRORS = (ConfigError, ListenError, UnresolvableUpstream, NoneReadyInTime)
 """What ends a bridge before it serves; no client ever sees them."""
 
 
@@ -183,8 +183,8 @@ class NoSound(BridgeError):
         return f"expected an avatar with sound, got {shown(self.model_name)}, whose clip is silent"
 
 
-class NoBackendReady(BridgeError):
-    """Raised when no Triton backend can take a request: all fail their probe, or the call was lost twice."""
+class NoUpstreamReady(BridgeError):
+    """Raised when no Triton can take a request: all fail their probe, or the call was lost twice."""
 
     code = "unavailable"
 
@@ -193,7 +193,7 @@ class NoBackendReady(BridgeError):
         self.total = total
 
     def __str__(self) -> str:
-        return f"expected a Triton backend to answer, got none ({self.ready} of {self.total} ready)"
+        return f"expected a Triton to answer, got none ({self.ready} of {self.total} ready)"
 
 
 class InferTimeout(BridgeError):
@@ -209,10 +209,10 @@ class InferTimeout(BridgeError):
         return f"expected an answer of model {shown(self.model_name)} within {self.timeout_s:g} s, got none"
 
 
-class BackendLost(BridgeError):
-    """Raised when the connection to a backend fails; the balancer answers it by asking another one."""
+class UpstreamLost(BridgeError):
+    """Raised when the connection to an upstream fails; the balancer answers it by asking another one."""
 
-    code = "backend_lost"
+    code = "upstream_lost"
 
     def __init__(self, address: str, detail: str) -> None:
         self.address = address

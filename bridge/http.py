@@ -28,8 +28,8 @@ from bridge.errors import (
     InferTimeout,
     InternalError,
     InvalidFrameId,
-    NoBackendReady,
     NoSound,
+    NoUpstreamReady,
     UnknownModel,
     shown,
 )
@@ -61,7 +61,7 @@ STATUS_OF_ERROR = {
     InvalidFrameId: HTTPStatus.BAD_REQUEST,  # Triton's own HTTP answer to it is 400, too
     UnknownModel: HTTPStatus.NOT_FOUND,
     NoSound: HTTPStatus.NOT_FOUND,
-    NoBackendReady: HTTPStatus.SERVICE_UNAVAILABLE,
+    NoUpstreamReady: HTTPStatus.SERVICE_UNAVAILABLE,
     InferTimeout: HTTPStatus.GATEWAY_TIMEOUT,
 }
 
@@ -147,20 +147,20 @@ class Routes:
         return _response(HTTPStatus.NOT_FOUND, JSON_TYPE, error)
 
     def _health(self) -> Response:
-        backends = self._balancer.backends
+        upstreams = self._balancer.upstreams
         healthy_count = self._balancer.ready_count
-        body = {
+        body = {  # the keys are published since the predecessor: their "backends" are our upstreams
             "healthy": healthy_count > 0,
-            "total_backends": len(backends),
+            "total_backends": len(upstreams),
             "healthy_count": healthy_count,
             "backends": [
                 {
-                    "address": backend.address,
-                    "healthy": backend.ready,
-                    "total_requests": backend.total_requests,
-                    "error_count": backend.error_count,
+                    "address": upstream.address,
+                    "healthy": upstream.ready,
+                    "total_requests": upstream.total_requests,
+                    "error_count": upstream.error_count,
                 }
-                for backend in backends
+                for upstream in upstreams
             ],
         }
         status = HTTPStatus.OK if healthy_count else HTTPStatus.SERVICE_UNAVAILABLE

@@ -48,8 +48,8 @@ async def serve(config: BridgeConfig) -> AsyncIterator[Bridge]:
 
     Raises:
         ListenError: If the address cannot be listened on, for example because the port is in use.
-        UnresolvableBackend: If DNS doesn't know a backend's host.
-        NoneReadyInTime: If no backend is ready within ``require_ready_s``, where that is set.
+        UnresolvableUpstream: If DNS doesn't know an upstream's host.
+        NoneReadyInTime: If no upstream is ready within ``require_ready_s``, where that is set.
     """
     async with Balancer(config) as balancer:
         bridge = Bridge(config, balancer)
@@ -64,7 +64,7 @@ class Bridge:
     """A listening bridge.
 
     Attributes:
-        balancer: Its backends and their state.
+        balancer: Its upstreams and their state.
         port: The port it listens on, also when the configuration left the choice to the system.
     """
 

@@ -68,7 +68,7 @@ class Placement:
 class Service:
     """The bridge's requests, answered by Triton.
 
-    Every method raises ``UnknownModel``, ``NoBackendReady``, ``InferTimeout`` or ``InternalError``; those
+    Every method raises ``UnknownModel``, ``NoUpstreamReady``, ``InferTimeout`` or ``InternalError``; those
     with a frame id also ``InvalidFrameId``, and ``BadRequest`` for a model that isn't an avatar's.
     """
 

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 class Session:
     """One connection: ``await Session(...).run()`` returns when it has ended.
 
-    However it ends, its requests in flight are cancelled, and so give back their backends.
+    However it ends, its requests in flight are cancelled, and so give back their upstreams.
 
     Attributes:
         requests: How many were read so far; each one's id is the connection's with this number.

@@ -18,7 +18,6 @@ from tritonclient.grpc import model_config_pb2, service_pb2, service_pb2_grpc
 
 from bridge import request_id
 from bridge.errors import (
-    BackendLost,
     BadRequest,
     BridgeError,
     ImportFailed,
@@ -26,6 +25,7 @@ from bridge.errors import (
     InternalError,
     InvalidFrameId,
     UnknownModel,
+    UpstreamLost,
 )
 
 __all__ = [
@@ -78,7 +78,7 @@ LENGTH = struct.Struct("<I")
 class TritonClient:
     """A gRPC channel to one Triton; method names are those of Triton's own client.
 
-    Every method raises ``BackendLost`` when the connection fails, ``InferTimeout`` when the deadline passes,
+    Every method raises ``UpstreamLost`` when the connection fails, ``InferTimeout`` when the deadline passes,
     ``UnknownModel`` when the model isn't loaded, and ``InternalError`` for any other failure of Triton.
 
     Args:
@@ -144,7 +144,7 @@ class TritonClient:
         except grpc.aio.AioRpcError as exc:
             # on demand not allowed: UNAVAILABLE, too
             if exc.code() in LOST and LOADING_REFUSED not in (exc.details() or ""):
-                raise BackendLost(self.address, exc.details() or "") from exc
+                raise UpstreamLost(self.address, exc.details() or "") from exc
             raise ImportFailed(model_name, f"Triton at {self.address}: {exc.details()}") from exc
 
     def _translated(self, exc: grpc.aio.AioRpcError, model_name: str, timeout_s: float) -> BridgeError:
@@ -153,7 +153,7 @@ class TritonClient:
         if code is grpc.StatusCode.NOT_FOUND or UNKNOWN_MODEL in detail:
             return UnknownModel(model_name)
         if code in LOST:
-            return BackendLost(self.address, detail)
+            return UpstreamLost(self.address, detail)
         if code is grpc.StatusCode.DEADLINE_EXCEEDED:
             return InferTimeout(model_name, timeout_s)
         if code is grpc.StatusCode.INVALID_ARGUMENT:

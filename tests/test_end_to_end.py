@@ -57,7 +57,7 @@ def expected_jpegs(workspace: Workspace) -> dict[int, bytes]:
 async def running_bridge(triton: Server) -> AsyncIterator[Bridge]:
     """A bridge in front of the shared Triton."""
     async with bridge.server.serve(
-        BridgeConfig(backends=(triton.grpc_url,), port=0, grpc_port=-1)
+        BridgeConfig(upstreams=(triton.grpc_url,), port=0, grpc_port=-1)
     ) as running:
         yield running
 
@@ -239,7 +239,7 @@ async def test_replay_answers_every_form_of_request(
     """A cached frame, first asked for in binary, also answers JSON, with its bounds, and the clients."""
     async with (
         bridge.server.serve(
-            BridgeConfig(backends=(replaying_triton.grpc_url,), port=0, grpc_port=-1)
+            BridgeConfig(upstreams=(replaying_triton.grpc_url,), port=0, grpc_port=-1)
         ) as running,
         connect(websocket_url(running)) as websocket,
     ):

@@ -55,7 +55,7 @@ async def _serve(args: argparse.Namespace, bridge_config: BridgeConfig) -> None:
     with contextlib.suppress(asyncio.CancelledError):
         print("starting Triton …", flush=True)
         async with embedded.serve(_triton_config(args)) as servers:
-            config = dataclasses.replace(bridge_config, backends=(servers[0].grpc_url,))
+            config = dataclasses.replace(bridge_config, upstreams=(servers[0].grpc_url,))
             async with bridge.server.serve(config) as running:
                 print(f"Triton   gRPC {servers[0].grpc_url}   HTTP {servers[0].http_url}")
                 print(f"page     {running.url}   (Ctrl-C stops)", flush=True)

@@ -41,7 +41,7 @@ class PackageLoader:
         Raises:
             PackageRefused: If no import is allowed, this path isn't, or another import is under way.
             ImportFailed: If the importer or a Triton cannot use the package, or takes too long.
-            NoBackendReady: If no Triton is ready to load it.
+            NoUpstreamReady: If no Triton is ready to load it.
         """
         config = self._config
         if config.packages_dir == IMPORT_OFF:

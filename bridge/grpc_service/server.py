@@ -29,7 +29,7 @@ from bridge.errors import (
     InternalError,
     InvalidFrameId,
     ListenError,
-    NoBackendReady,
+    NoUpstreamReady,
     Unimplemented,
     UnknownModel,
 )
@@ -52,7 +52,7 @@ STATUS_OF_ERROR = {
     BadRequest: grpc.StatusCode.INVALID_ARGUMENT,
     InvalidFrameId: grpc.StatusCode.INVALID_ARGUMENT,
     UnknownModel: grpc.StatusCode.NOT_FOUND,
-    NoBackendReady: grpc.StatusCode.UNAVAILABLE,
+    NoUpstreamReady: grpc.StatusCode.UNAVAILABLE,
     InferTimeout: grpc.StatusCode.DEADLINE_EXCEEDED,
     Unimplemented: grpc.StatusCode.UNIMPLEMENTED,
 }

@@ -24,7 +24,7 @@ def config_for(*tritons: FakeTriton | str, **settings: Any) -> BridgeConfig:
     """Return settings for these Tritons, on a free port, with short pauses."""
     addresses = tuple(triton if isinstance(triton, str) else triton.address for triton in tritons)
     return BridgeConfig(
-        **{"backends": addresses, "port": 0, "grpc_port": -1, "probe_interval_s": 0.02, **settings}
+        **{"upstreams": addresses, "port": 0, "grpc_port": -1, "probe_interval_s": 0.02, **settings}
     )
 
 

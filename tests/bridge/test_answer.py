@@ -126,7 +126,7 @@ async def test_errors(answerer, message, code, model_name, frame_id):
     }
 
 
-async def test_no_backend(triton, answerer):
+async def test_no_upstream(triton, answerer):
     """Without a Triton the code is ``unavailable``."""
     await triton.kill()
     answer = json.loads(await answerer.answer(encode_frame_request("echo", 1), "id-1"))

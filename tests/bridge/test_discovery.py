@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from bridge.discovery import Discovery, lookup
-from bridge.errors import UnresolvableBackend
+from bridge.errors import UnresolvableUpstream
 
 
 class Names:
@@ -41,7 +41,7 @@ async def test_lookup_of_nobody(host):
         await lookup(host, 1)
 
 
-async def test_listed_backends_stay_names():
+async def test_listed_upstreams_stay_names():
     """A listed host keeps its name, which gRPC resolves again on each connection; it never changes."""
     names = Names(a_1=["10.0.0.1:1"], b_2=["10.0.0.2:2"])
     discovery = Discovery(["a:1", "b:2"], names.resolve)
@@ -78,13 +78,13 @@ async def test_a_failed_lookup_keeps_the_known_addresses(caplog):
     assert not discovery.failing
 
 
-@pytest.mark.parametrize("backend", ["nobody:1", "dns:///nobody:1"])
-async def test_an_unknown_name_at_the_start(backend):
+@pytest.mark.parametrize("upstream", ["nobody:1", "dns:///nobody:1"])
+async def test_an_unknown_name_at_the_start(upstream):
     """A name that stays unknown at the start is one sentence."""
-    with pytest.raises(UnresolvableBackend) as caught:
-        await Discovery([backend], Names().resolve).start(0)
+    with pytest.raises(UnresolvableUpstream) as caught:
+        await Discovery([upstream], Names().resolve).start(0)
     assert str(caught.value) == (
-        f"expected to resolve the host of Triton at {backend}, got: name or service not known"
+        f"expected to resolve the host of Triton at {upstream}, got: name or service not known"
     )
 
 

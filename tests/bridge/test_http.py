@@ -21,24 +21,29 @@ async def get_json(bridge, path):
 
 async def test_health(triton, bridge):
     """Health has the predecessor's shape, and calls nothing."""
+<<<<<<< HEAD
     backend = {"address": triton.address, "healthy": True, "total_requests": 0, "error_count": 0}
     healthy = {"healthy": True, "total_backends": 1, "healthy_count": 1, "backends": [backend]}
+=======
+    upstream = {"address": triton.address, "healthy": True, "total_requests": 0, "error_count": 0}
+    healthy = {"healthy": True, "total_backends": 1, "healthy_count": 1, "backends": [upstream]}
+>>>>>>> wt-bridge
     assert await get_json(bridge, "/health") == (200, healthy)
     assert not triton.calls
 
 
 async def test_health_of_some():
-    """One ready backend is enough to be healthy."""
+    """One ready upstream is enough to be healthy."""
     async with FakeTriton() as first, FakeTriton() as second:
         second.set_ready(False)
         async with serve(config_for(first, second)) as bridge:
             status, health = await get_json(bridge, "/health")
     assert (status, health["healthy"], health["healthy_count"]) == (200, True, 1)
-    assert [backend["healthy"] for backend in health["backends"]] == [True, False]
+    assert [upstream["healthy"] for upstream in health["backends"]] == [True, False]
 
 
 async def test_health_of_none(triton, bridge):
-    """Without a ready backend health is 503."""
+    """Without a ready upstream health is 503."""
     triton.set_ready(False)
     await triton.wait_for_probes(2)
     status, health = await get_json(bridge, "/health")
@@ -147,12 +152,12 @@ async def test_a_bug_is_an_internal_error(bridge, caplog, monkeypatch):
 
 
 async def test_metrics(bridge):
-    """Metrics are Prometheus' text, with the backend in them."""
+    """Metrics are Prometheus' text, with the upstream in them."""
     await http(bridge.port, "/frames/echo/1.jpg")
     status, headers, body = await http(bridge.port, "/metrics")
     assert (status, headers["content-type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
     assert b'lipsync_bridge_frames_total{code="ok",model="echo"} 1.0\n' in body
-    assert b"lipsync_bridge_backend_up{" in body
+    assert b"lipsync_bridge_upstream_up{" in body
 
 
 async def test_page(bridge):

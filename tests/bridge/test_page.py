@@ -75,7 +75,7 @@ def content_of(path: Path) -> bytes:
 
 def config_for(triton: FakeTriton, *, port: int = 0) -> BridgeConfig:
     return BridgeConfig(
-        backends=(triton.address,), port=port, grpc_port=-1, probe_interval_s=0.05, metadata_ttl_s=0.0
+        upstreams=(triton.address,), port=port, grpc_port=-1, probe_interval_s=0.05, metadata_ttl_s=0.0
     )
 
 

@@ -85,7 +85,7 @@ async def test_url(host, url):
     """The URL is one that a browser on this machine can open."""
 
     class NoBalancer:
-        backends = ()
+        upstreams = ()
 
     assert Bridge(BridgeConfig(host=host), NoBalancer()).url == url
 
@@ -104,7 +104,7 @@ async def test_starts_without_triton():
             assert await receive(websocket) == fake_jpeg("echo", 1)
 
 
-async def test_sigkill_of_a_backend_costs_no_frame(triton):
+async def test_sigkill_of_an_upstream_costs_no_frame(triton):
     """A Triton killed under load costs no client a frame."""
     async with triton_process() as (address, process), serve(config_for(triton, address)) as bridge:
 

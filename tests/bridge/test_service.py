@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from bridge.wav import encode_wav
 from tritonclient.grpc import model_config_pb2
 
 from bridge.balancer import Balancer
@@ -10,6 +9,7 @@ from bridge.errors import InferTimeout, InternalError, InvalidFrameId, NoSound, 
 from bridge.metrics import Metrics
 from bridge.service import Metadata, Placement, Service
 from bridge.triton import TritonClient
+from speech.wav import encode_wav
 from tests.bridge.helpers import config_for
 from tests.fake_triton import BOUNDS, FakeTriton, fake_jpeg, fake_picture, fake_sound
 

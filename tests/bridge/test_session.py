@@ -89,18 +89,18 @@ async def test_a_megabyte_closes_the_connection(bridge):
 
 
 async def test_disconnect_cancels_requests(triton, bridge):
-    """When a client leaves, what it asked for is cancelled in Triton, and the backend is given back."""
+    """When a client leaves, what it asked for is cancelled in Triton, and the upstream is given back."""
     async with connected(bridge) as websocket:
         for frame_id in range(5):
             await websocket.send(encode_frame_request("slow", frame_id))
         await triton.wait_for_calls("slow", 5)
-        assert bridge.balancer.backends[0].inflight == 5
+        assert bridge.balancer.upstreams[0].inflight == 5
         websocket.transport.abort()
         await triton.wait_for_cancelled("slow", 5)
     metrics = (await http(bridge.port, "/metrics"))[2]
     assert b"lipsync_bridge_requests_inflight 0.0\n" in metrics
     assert b"lipsync_bridge_connections 0.0\n" in metrics
-    assert bridge.balancer.backends[0].inflight == 0
+    assert bridge.balancer.upstreams[0].inflight == 0
 
 
 async def test_disconnect_with_a_full_window(triton):

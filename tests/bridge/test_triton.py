@@ -8,13 +8,13 @@ import pytest
 from tritonclient.grpc import service_pb2
 
 from bridge.errors import (
-    BackendLost,
     BadRequest,
     ImportFailed,
     InferTimeout,
     InternalError,
     InvalidFrameId,
     UnknownModel,
+    UpstreamLost,
 )
 from bridge.triton import (
     TritonClient,
@@ -116,7 +116,7 @@ async def test_unloaded_model(triton, client):
         await client.infer(frame_request("echo", 1, ("jpeg",)), TIMEOUT_S)
 
 
-async def test_unavailable_model_is_not_a_lost_backend():
+async def test_unavailable_model_is_not_a_lost_upstream():
     """UNAVAILABLE about a model speaks of the model, not of the connection."""
 
     class OlderTriton(FakeTriton):
@@ -142,9 +142,9 @@ async def test_lost_in_flight(triton, client):
     call = asyncio.create_task(client.infer(frame_request("slow", 1, ("jpeg",)), TIMEOUT_S))
     await triton.wait_for_calls("slow", 1)
     await triton.kill()
-    with pytest.raises(BackendLost):
+    with pytest.raises(UpstreamLost):
         await call
-    with pytest.raises(BackendLost, match=f"^expected an answer of Triton at {triton.address}, got: "):
+    with pytest.raises(UpstreamLost, match=f"^expected an answer of Triton at {triton.address}, got: "):
         await client.infer(frame_request("echo", 1, ("jpeg",)), TIMEOUT_S)
 
 
@@ -194,13 +194,13 @@ async def test_load_model(triton, client):
     ],
 )
 async def test_a_model_that_cannot_be_loaded(triton, client, status, text):
-    """A refused load is Triton's sentence, and no lost backend, whatever Triton's status for it is."""
+    """A refused load is Triton's sentence, and no lost upstream, whatever Triton's status for it is."""
     triton.unloadable["anna"] = (status, text)
     with pytest.raises(ImportFailed) as caught:
         await client.load_model("anna", TIMEOUT_S)
     assert str(caught.value) == f"expected to import 'anna', got: Triton at {triton.address}: {text}"
     await triton.kill()
-    with pytest.raises(BackendLost):
+    with pytest.raises(UpstreamLost):
         await client.load_model("anna", TIMEOUT_S)
 
 

@@ -131,7 +131,7 @@ async def test_health(triton, pb, deployed, short, stubs):
     await triton.kill()
     response = await short.HealthCheck(stubs["optimized_lipsyncsrv_short_pb2"].HealthRequest())
     assert (response.healthy, response.loaded_models) == (False, 0)
-    assert response.status == "expected a Triton backend to answer, got none (0 of 1 ready)"
+    assert response.status == "expected a Triton to answer, got none (0 of 1 ready)"
 
 
 @pytest.mark.parametrize(

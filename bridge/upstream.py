@@ -7,15 +7,15 @@ import contextlib
 import logging
 from collections.abc import Iterator
 
-from bridge.errors import BackendLost, InferTimeout, InternalError
+from bridge.errors import InferTimeout, InternalError, UpstreamLost
 from bridge.triton import TritonClient
 
-__all__ = ["Backend"]
+__all__ = ["Upstream"]
 
 logger = logging.getLogger(__name__)
 
 
-class Backend:
+class Upstream:
     """One Triton server and what is known about it.
 
     Attributes:
@@ -42,9 +42,9 @@ class Backend:
         self.total_requests += 1
         try:
             yield self.client
-        except (BackendLost, InferTimeout, InternalError) as exc:
+        except (UpstreamLost, InferTimeout, InternalError) as exc:
             self.error_count += 1
-            if isinstance(exc, BackendLost):
+            if isinstance(exc, UpstreamLost):
                 self._suspect(exc)
             raise
         finally:  # runs on success, error and cancellation alike
@@ -85,7 +85,7 @@ class Backend:
         finally:
             await self.client.close()
 
-    def _suspect(self, error: BackendLost) -> None:
+    def _suspect(self, error: UpstreamLost) -> None:
         if self.ready:
             logger.warning("%s; it is out of the rotation", error)
         self.ready = False
