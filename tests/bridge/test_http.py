@@ -21,13 +21,8 @@ async def get_json(bridge, path):
 
 async def test_health(triton, bridge):
     """Health has the predecessor's shape, and calls nothing."""
-<<<<<<< HEAD
-    backend = {"address": triton.address, "healthy": True, "total_requests": 0, "error_count": 0}
-    healthy = {"healthy": True, "total_backends": 1, "healthy_count": 1, "backends": [backend]}
-=======
     upstream = {"address": triton.address, "healthy": True, "total_requests": 0, "error_count": 0}
     healthy = {"healthy": True, "total_backends": 1, "healthy_count": 1, "backends": [upstream]}
->>>>>>> wt-bridge
     assert await get_json(bridge, "/health") == (200, healthy)
     assert not triton.calls
 
