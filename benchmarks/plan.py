@@ -37,7 +37,7 @@ class Plan:
         passes: How often the sweep goes through them.
         strategies: Which to sweep.
         replay_s: Load on the response cache.
-        soak_s: The full house.
+        soak_s: The load of many viewers.
         clients: Idle and playing ones of it.
         others: Whether to compare LitServe and Ray Serve.
     """
@@ -151,7 +151,7 @@ async def _soak(site: Site, plan: Plan, report: Report) -> None:
         goal("missed deadlines", found.missed, 0, at_most=True),
         f"the bridge's memory changed by {growth:+.1f} MiB",
     ]
-    report.add("soak", f"A full house for {plan.soak_s:g} s", found.rows(), notes)
+    report.add("soak", f"Many viewers for {plan.soak_s:g} s", found.rows(), notes)
 
 
 async def _scaling(site: Site, plan: Plan, report: Report) -> None:

@@ -111,7 +111,7 @@ def write_take(
         seed: Which blinks and head movements to make.
         processes: How many draw at the same time.
         quiet: Whether to show no progress bar.
-        encoder: What hears the sound; without one there are no features.
+        encoder: Computes the features; without one there are none.
 
     Raises:
         UnknownPhoneme: If the speech holds a phoneme that has no mouth shape.

@@ -81,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def draw_heldout(folder: Path, encoder: AudioEncoder) -> KnownTake:
-    """Draw the held-out take into a dataset folder, and hear it."""
+    """Draw the held-out take into a dataset folder, with its speech features."""
     write_take(folder, read_recording("heldout"), seed=SEED, encoder=encoder)
     return open_known_take(folder)
 

@@ -111,7 +111,7 @@ def measure_quality(take: KnownTake, network: Network, encoder: AudioEncoder, se
     Args:
         take: Not trained on.
         network: What paints.
-        encoder: What ``take.audio`` was made with; hears the silence.
+        encoder: What ``take.audio`` was made with; also computes the features of silence.
         seed: Of the shuffling.
     """
     count = len(take.faces)

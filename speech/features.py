@@ -1,4 +1,4 @@
-"""From sound to the vectors a network hears, with an audio encoder in ONNX Runtime."""
+"""From sound to feature vectors, with an audio encoder in ONNX Runtime."""
 
 from __future__ import annotations
 

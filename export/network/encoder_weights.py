@@ -1,4 +1,4 @@
-"""Any audio encoder a user has, opened to hear with."""
+"""Open an audio encoder from either kind of file that a user may have, ONNX or PyTorch weights."""
 
 from __future__ import annotations
 
