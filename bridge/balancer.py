@@ -10,7 +10,6 @@ Where upstreams are found by DNS, one more task follows its changes.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
@@ -18,7 +17,7 @@ from typing import TypeVar
 
 from bridge.config import MAX_UPSTREAMS, BridgeConfig
 from bridge.discovery import Discovery, Resolve, lookup
-from bridge.errors import BridgeError, NoneReadyInTime, NoUpstreamReady, UnknownModel, UpstreamLost
+from bridge.errors import InferTimeout, NoneReadyInTime, NoUpstreamReady, UnknownModel, UpstreamLost
 from bridge.triton import TritonClient
 from bridge.upstream import Upstream
 
@@ -44,6 +43,7 @@ class Balancer:
     def __init__(self, config: BridgeConfig, resolve: Resolve = lookup) -> None:
         self.upstreams: list[Upstream] = []
         self._config = config
+        self._secret = config.read_triton_secret()
         self._discovery = Discovery(config.addresses, resolve)
         self._probes: dict[Upstream, asyncio.Task[None]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
@@ -81,51 +81,62 @@ class Balancer:
     async def call(self, call: Call[Answer]) -> Answer:
         """Run ``call`` on a ready upstream; if its connection is lost, run it once more on another.
 
-        An upstream that doesn't know the model hands on to the others: an avatar may be loaded on some of them only.
+        One that does not know the model hands on to the others: an avatar may be loaded on some of them only.
 
         Raises:
-            NoUpstreamReady: If none is ready, or the second was lost as well.
+            NoUpstreamReady: If none is ready, the second was lost as well, or one that cannot be asked now may be
+                the one that knows the model.
             UnknownModel: If none of them knows it.
             BridgeError: Whatever else ``call`` raises.
         """
-        first = self._next(None)
-        try:
-            with first.lease() as client:
-                return await call(client)
-        except UnknownModel as exc:
-            return await self._call_others(call, first, exc)
-        except UpstreamLost:
-            pass
-        try:
-            with self._next(first).lease() as client:
-                return await call(client)
-        except UpstreamLost as exc:
-            raise self._no_upstream_ready() from exc
+        asked: list[Upstream] = []
+        lost: UpstreamLost | None = None
+        unknown: UnknownModel | None = None
+        while (upstream := self._next(asked)) is not None:
+            asked.append(upstream)
+            try:
+                with upstream.lease() as client:
+                    return await call(client)
+            except UnknownModel as exc:
+                unknown = exc
+            except UpstreamLost as exc:
+                if lost is not None:
+                    raise self._no_upstream_ready() from exc
+                lost = exc
+        if unknown is not None and lost is None and self.ready_count == len(self.upstreams):
+            raise unknown
+        raise self._no_upstream_ready(of_those_that_know=unknown is not None) from lost
 
     async def call_all(self, call: Call[Answer]) -> list[Answer]:
-        """Run ``call`` on every ready upstream, and return the answers of those that weren't lost meanwhile.
+        """Run ``call`` on every ready upstream, and return the answers of those that were not lost or late meanwhile.
 
         Raises:
             NoUpstreamReady: If none is ready, or all were lost.
+            InferTimeout: If none answered, and one was late.
             BridgeError: Whatever else ``call`` raises.
         """
+        late: list[InferTimeout] = []
 
         async def ask(upstream: Upstream) -> list[Answer]:
-            with contextlib.suppress(UpstreamLost), upstream.lease() as client:
-                return [await call(client)]
-            return []
+            try:
+                with upstream.lease() as client:
+                    return [await call(client)]
+            except UpstreamLost:
+                return []
+            except InferTimeout as exc:
+                late.append(exc)
+                return []
 
         ready = [upstream for upstream in self.upstreams if upstream.ready]
         answers = [answer for given in await asyncio.gather(*map(ask, ready)) for answer in given]
         if not answers:
-            raise self._no_upstream_ready()
+            raise late[0] if late else self._no_upstream_ready()
         return answers
 
     async def _start(self) -> None:
         config = self._config
-        self.upstreams += map(
-            Upstream, (await self._discovery.start(config.resolve_timeout_s))[:MAX_UPSTREAMS]
-        )
+        addresses = (await self._discovery.start(config.resolve_timeout_s))[:MAX_UPSTREAMS]
+        self.upstreams += [Upstream(address, self._secret) for address in addresses]
         await asyncio.gather(*(upstream.probe(config.probe_timeout_s) for upstream in self.upstreams))
         if waiting := [upstream.address for upstream in self.upstreams if not upstream.ready]:
             logger.warning("not ready yet, and waited for: Triton at %s", ", ".join(waiting))
@@ -169,7 +180,7 @@ class Balancer:
         room = MAX_UPSTREAMS - len(self.upstreams)
         for address in new[:room]:
             logger.info("Triton at %s has joined", address)
-            self.upstreams.append(Upstream(address))
+            self.upstreams.append(Upstream(address, self._secret))
             self._start_probe(self.upstreams[-1])
         if new[room:] != self._left_out:
             self._left_out = new[room:]
@@ -185,24 +196,18 @@ class Balancer:
         self._leaving.add(leaving)
         leaving.add_done_callback(self._leaving.discard)
 
-    async def _call_others(self, call: Call[Answer], asked: Upstream, unknown: UnknownModel) -> Answer:
-        for upstream in tuple(self.upstreams):  # DNS may change them meanwhile
-            if upstream.ready and upstream is not asked:
-                with contextlib.suppress(UnknownModel, UpstreamLost), upstream.lease() as client:
-                    return await call(client)
-        raise unknown
+    def _next(self, asked: Sequence[Upstream]) -> Upstream | None:
+        if not asked:
+            self._turn += (
+                1  # per call, not per try: else every call might begin at one that has to hand it on
+            )
+        ready = [upstream for upstream in self.upstreams if upstream.ready and upstream not in asked]
+        return self._choose(ready) if ready else None
 
-    def _next(self, lost: Upstream | None) -> Upstream:
-        ready = [upstream for upstream in self.upstreams if upstream.ready and upstream is not lost]
-        if not ready:
-            raise self._no_upstream_ready()
-        return self._choose(ready)
-
-    def _no_upstream_ready(self) -> BridgeError:
-        return NoUpstreamReady(self.ready_count, len(self.upstreams))
+    def _no_upstream_ready(self, of_those_that_know: bool = False) -> NoUpstreamReady:
+        return NoUpstreamReady(self.ready_count, len(self.upstreams), of_those_that_know)
 
     def _round_robin(self, ready: list[Upstream]) -> Upstream:
-        self._turn += 1
         return ready[self._turn % len(ready)]
 
     def _least_inflight(self, ready: list[Upstream]) -> Upstream:

@@ -69,6 +69,10 @@ def _parse_text(key: str, text: str) -> str:
     return text.strip()
 
 
+def _parse_optional(key: str, text: str) -> str:
+    return text.strip()
+
+
 def _integer(low: int, high: int) -> Parse:
     def parse(key: str, text: str) -> int:
         if not re.fullmatch(r"-?[0-9]{1,12}", text.strip()) or not low <= int(text) <= high:
@@ -134,6 +138,9 @@ class BridgeConfig:
     policy: str = _setting(
         "round_robin", _choice(POLICIES), "which ready upstream is next: round_robin or least_inflight"
     )
+    triton_secret_file: str = _setting(
+        "", _parse_optional, "file whose first line is the secret of Triton's restricted calls; empty: none"
+    )
     infer_timeout_s: float = _setting(5.0, _seconds(0.001, 600), "deadline of one call to Triton")
     probe_interval_s: float = _setting(0.5, _seconds(0.01, 60), "pause between two probes of an upstream")
     probe_timeout_s: float = _setting(1.0, _seconds(0.01, 60), "deadline of one probe")
@@ -147,7 +154,7 @@ class BridgeConfig:
         "how long the first Triton may take to be ready, else the bridge ends; 0: start without waiting",
     )
     metadata_ttl_s: float = _setting(
-        5.0, _seconds(0, 3600), "how long a model's frame count, rate, bounds and sound are remembered"
+        5.0, _seconds(0, 3600), "how long a model's frame count, rate, bounds and version are remembered"
     )
     max_inflight: int = _setting(
         32, _integer(1, 4096), "requests of one connection in flight before it is no longer read"
@@ -182,6 +189,7 @@ class BridgeConfig:
             value = getattr(self, field.name)
             field.metadata["parse"](field.name, ",".join(value) if isinstance(value, tuple) else str(value))
         self._check_servers()
+        self.read_triton_secret()
         self._check_import()
 
     @property
@@ -190,6 +198,27 @@ class BridgeConfig:
         if not self.num_servers:
             return self.upstreams
         return tuple(f"localhost:{self.start_port + i * self.port_step}" for i in range(self.num_servers))
+
+    def read_triton_secret(self) -> str:
+        """Return the secret that Triton wants to be shown, empty if there is none.
+
+        Raises:
+            ConfigError: If its file cannot be read, or its first line cannot be sent.
+        """
+        if not self.triton_secret_file:
+            return ""
+        try:
+            line, *_ = [*Path(self.triton_secret_file).read_text(encoding="ascii").splitlines(), ""]
+        except (OSError, UnicodeDecodeError) as exc:
+            reason = f"{self.triton_secret_file} ({getattr(exc, 'strerror', None) or 'not text'})"
+            raise ConfigError("triton_secret_file", "a file with the secret in it", reason) from exc
+        if not re.fullmatch(r"[!-~]+", line.strip()):  # the line itself is told to nobody
+            raise ConfigError(
+                "triton_secret_file",
+                "printable characters in the first line",
+                f"others in {self.triton_secret_file}",
+            )
+        return line.strip()
 
     def _check_import(self) -> None:
         if self.packages_dir == IMPORT_OFF:

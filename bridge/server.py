@@ -17,6 +17,7 @@ from bridge import request_id
 from bridge.answer import Answerer
 from bridge.balancer import Balancer
 from bridge.config import GRPC_OFF, BridgeConfig
+from bridge.connection import Connection
 from bridge.errors import ListenError
 from bridge.grpc_service.server import GrpcServer
 from bridge.http import STATIC_FOLDER, Routes, load_static_files
@@ -120,6 +121,7 @@ class Bridge:
                 self._handle,
                 config.host,
                 config.port,
+                create_connection=Connection,
                 process_request=self._routes.process_request,
                 process_response=_name_connection,
                 server_header=None,
@@ -145,6 +147,7 @@ class Bridge:
         if self._grpc is not None:
             ending.append(self._grpc.stop())
         await asyncio.gather(*ending)
+        await self._service.close()
 
     async def _end_websockets(self) -> None:
         try:

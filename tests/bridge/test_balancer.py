@@ -7,6 +7,7 @@ import pytest
 
 from bridge.balancer import Balancer
 from bridge.errors import (
+    InferTimeout,
     InternalError,
     InvalidFrameId,
     NoneReadyInTime,
@@ -194,6 +195,71 @@ async def test_a_model_that_only_some_upstreams_know():
         with pytest.raises(UnknownModel):
             await render(balancer, "nowhere")
     assert {bytes(bytes_output(answer, "jpeg")) for answer in answers} == {fake_jpeg("late", 1)}
+
+
+async def test_the_first_dies_and_the_second_does_not_know_the_model():
+    """A call that was lost is handed on by one that does not know the model, and answered by one that does."""
+    async with (
+        FakeTriton(models=["slow"]) as third,
+        FakeTriton(models=["slow"]) as first,
+        FakeTriton(models=["echo"]) as second,
+        Balancer(config_for(third, first, second, probe_interval_s=60)) as balancer,
+    ):
+        third.release.set()
+        call = asyncio.create_task(render(balancer, "slow"))
+        await first.wait_for_calls("slow", 1)
+        await first.kill()
+        assert bytes_output(await call, "jpeg") == fake_jpeg("slow", 1)
+        assert [triton.calls["slow"] for triton in (first, second, third)] == [1, 1, 1]
+
+
+async def test_the_only_one_that_knows_the_model_dies():
+    """An avatar whose only upstream is gone is unavailable: nobody knows that it is unknown; others go on."""
+    async with (
+        FakeTriton(models=["echo"]) as other,
+        FakeTriton(models=["slow"]) as only,
+        Balancer(config_for(other, only, probe_interval_s=60)) as balancer,
+    ):
+        call = asyncio.create_task(render(balancer, "slow"))
+        await only.wait_for_calls("slow", 1)
+        await only.kill()
+        for coroutine in (call, render(balancer, "slow")):
+            with pytest.raises(NoUpstreamReady) as caught:
+                await coroutine
+            assert str(caught.value) == (
+                "expected a Triton that knows the model to answer, got none (1 of 2 ready)"
+            )
+        assert bytes_output(await render(balancer), "jpeg") == fake_jpeg("echo", 1)
+
+
+async def test_handing_on_keeps_the_turns():
+    """With an avatar on one of two upstreams only, every other call begins at it: it is not always handed on."""
+    async with (
+        FakeTriton(models=["echo"]) as first,
+        FakeTriton(models=["late"]) as second,
+        Balancer(config_for(first, second)) as balancer,
+    ):
+        for _ in range(4):
+            await render(balancer, "late")
+        assert (first.calls["late"], second.calls["late"]) == (2, 4)
+
+
+async def test_call_all_without_the_late():
+    """An upstream that is late gives no answer; when no other answers, it is a timeout."""
+
+    def picture(triton):
+        return triton.infer(frame_request("slow", 1, ("jpeg",)), 0.1)
+
+    async with (
+        FakeTriton() as first,
+        FakeTriton() as second,
+        Balancer(config_for(first, second)) as balancer,
+    ):
+        first.release.set()
+        assert len(await balancer.call_all(picture)) == 1
+        first.release.clear()
+        with pytest.raises(InferTimeout):
+            await balancer.call_all(picture)
 
 
 async def test_call_all():

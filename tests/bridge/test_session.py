@@ -187,3 +187,23 @@ async def test_sent_bytes_are_counted(bridge):
         assert json.loads(text)["count"] == 3
         metrics = (await http(bridge.port, "/metrics"))[2].decode()
     assert f"lipsync_bridge_sent_bytes_total {float(len(jpeg) + len(text))}\n" in metrics
+
+
+async def test_a_bug_ends_one_connection(bridge, caplog, monkeypatch):
+    """An exception nobody foresaw ends its connection alone, and its traceback is in the log."""
+    answer = bridge._answerer.answer
+
+    async def fail(message, request_id):
+        if message == "fail":
+            raise RuntimeError("unforeseen")
+        return await answer(message, request_id)
+
+    monkeypatch.setattr(bridge._answerer, "answer", fail)
+    async with connected(bridge) as other, connected(bridge) as websocket:
+        await websocket.send("fail")
+        with pytest.raises(ConnectionClosed):
+            await receive_all(websocket)
+        await other.send(encode_frame_request("echo", 1))
+        assert await receive(other) == fake_jpeg("echo", 1)
+    assert "a bug: a connection ended with a foreign exception" in caplog.text
+    assert "RuntimeError: unforeseen" in caplog.text

@@ -13,6 +13,8 @@ from bridge.errors import (
     InferTimeout,
     InternalError,
     InvalidFrameId,
+    Overloaded,
+    Refused,
     UnknownModel,
     UpstreamLost,
 )
@@ -130,6 +132,39 @@ async def test_unavailable_model_is_not_a_lost_upstream():
         await client.close()
 
 
+@pytest.mark.parametrize("model_name", ["full", "overdue"])
+async def test_a_full_queue_is_not_a_lost_upstream(triton, client, model_name):
+    """A request that Triton's queue has no room or no patience for finds Triton overloaded."""
+    triton.add_model(model_name)
+    with pytest.raises(Overloaded) as caught:
+        await client.infer(frame_request(model_name, 1, ("jpeg",)), TIMEOUT_S)
+    assert caught.value.model_name == model_name
+
+
+async def test_restricted_calls(triton, client):
+    """What Triton keeps for those who know its secret is refused without it, or with another, and given with it."""
+    triton.secret = "letmein"
+    wrong, right = TritonClient(triton.address, "sesame"), TritonClient(triton.address, "letmein")
+    for refused in (client, wrong):
+        for call in (
+            refused.get_model_repository_index(TIMEOUT_S),
+            refused.get_model_config("echo", TIMEOUT_S),
+            refused.load_model("anna", TIMEOUT_S),
+        ):
+            with pytest.raises(Refused) as caught:
+                await call
+            assert caught.value.detail == (
+                f"Triton at {triton.address} refused the bridge's secret, or that it has none: This protocol is "
+                "restricted, expecting header 'triton-grpc-protocol-lipsync-secret'"
+            )
+        assert await refused.infer(frame_request("echo", 1, ("jpeg",)), TIMEOUT_S)
+    assert "echo" in await right.get_model_repository_index(TIMEOUT_S)
+    assert (await right.get_model_config("echo", TIMEOUT_S)).name == "echo"
+    await right.load_model("anna", TIMEOUT_S)
+    await wrong.close()
+    await right.close()
+
+
 async def test_deadline(client):
     """An answer that doesn't come in time is a timeout that names model and deadline."""
     with pytest.raises(InferTimeout) as caught:
@@ -146,6 +181,31 @@ async def test_lost_in_flight(triton, client):
         await call
     with pytest.raises(UpstreamLost, match=f"^expected an answer of Triton at {triton.address}, got: "):
         await client.infer(frame_request("echo", 1, ("jpeg",)), TIMEOUT_S)
+
+
+async def test_a_server_that_cancels():
+    """A call that the server cancels, as one that is stopping does, is lost."""
+
+    class Stopping(FakeTriton):
+        async def ModelInfer(self, request, context):
+            await context.abort(grpc.StatusCode.CANCELLED, "the server is stopping")
+
+    async with Stopping() as triton:
+        client = TritonClient(triton.address)
+        with pytest.raises(UpstreamLost, match=r"got: the server is stopping$"):
+            await client.infer(frame_request("echo", 1, ("jpeg",)), TIMEOUT_S)
+        await client.close()
+
+
+async def test_a_server_that_closes_its_connection():
+    """A server that closes each connection as it comes is not ready, and a call to it is lost."""
+    closing = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+    client = TritonClient(f"127.0.0.1:{closing.sockets[0].getsockname()[1]}")
+    async with closing:
+        assert not await client.is_server_ready(TIMEOUT_S)
+        with pytest.raises(UpstreamLost):
+            await client.infer(frame_request("echo", 1, ("jpeg",)), TIMEOUT_S)
+        await client.close()
 
 
 async def test_cancelling_reaches_triton(triton, client):
@@ -175,6 +235,14 @@ async def test_index_and_config(triton, client):
     assert {key: value.string_value for key, value in config.parameters.items()}["frame_count"] == "150"
     with pytest.raises(UnknownModel):
         await client.get_model_config("slow_frames", TIMEOUT_S)
+
+
+async def test_version(triton, client):
+    """A model's version is the last of those that are served, as numbers go."""
+    triton.versions["echo"] = ["9", "10", "8"]
+    assert await client.get_model_version("echo", TIMEOUT_S) == "10"
+    with pytest.raises(UnknownModel):
+        await client.get_model_version("nobody", TIMEOUT_S)
 
 
 async def test_load_model(triton, client):

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from bridge.errors import InternalError, InvalidFrameId, UpstreamLost
+from bridge.errors import InternalError, InvalidFrameId, Overloaded, Refused, UpstreamLost
 from bridge.triton import bytes_output, frame_request
 from bridge.upstream import Upstream
 from tests.fake_triton import fake_jpeg
@@ -42,6 +42,57 @@ async def test_a_lost_call_takes_it_out(triton, upstream):
     with pytest.raises(UpstreamLost):
         await render(upstream)
     assert not upstream.ready
+
+
+async def test_a_probe_that_began_before_a_call_was_lost(upstream, monkeypatch):
+    """The answer to a probe that was under way when a call was lost is old news: the next probe decides."""
+    asked, answered = asyncio.Event(), asyncio.Event()
+
+    async def is_server_ready(timeout_s):
+        asked.set()
+        await answered.wait()
+        return True
+
+    monkeypatch.setattr(upstream.client, "is_server_ready", is_server_ready)
+    probing = asyncio.create_task(upstream.probe(TIMEOUT_S))
+    await asked.wait()
+    with pytest.raises(UpstreamLost), upstream.lease():
+        raise UpstreamLost(upstream.address, "it was closed")
+    answered.set()
+    await probing
+    assert not upstream.ready
+    await upstream.probe(TIMEOUT_S)
+    assert upstream.ready
+
+
+async def test_a_lost_call_wakes_the_probe(upstream, monkeypatch):
+    """A lost call is followed by a probe at once, however long the pause between two is."""
+    probes: asyncio.Queue[None] = asyncio.Queue()
+
+    async def is_server_ready(timeout_s):
+        probes.put_nowait(None)
+        return True
+
+    monkeypatch.setattr(upstream.client, "is_server_ready", is_server_ready)
+    probing = asyncio.create_task(upstream.probe_forever(3600, TIMEOUT_S))
+    await asyncio.wait_for(probes.get(), TIMEOUT_S)
+    with pytest.raises(UpstreamLost), upstream.lease():
+        raise UpstreamLost(upstream.address, "it was closed")
+    await asyncio.wait_for(probes.get(), TIMEOUT_S)
+    probing.cancel()
+    await asyncio.gather(probing, return_exceptions=True)
+
+
+async def test_a_refusal_leaves_it_in(triton, upstream):
+    """An upstream that is overloaded, or refuses a call, has failed it and stays in the rotation."""
+    await upstream.probe(TIMEOUT_S)
+    triton.add_model("full")
+    triton.secret = "letmein"
+    with pytest.raises(Overloaded):
+        await render(upstream, "full")
+    with pytest.raises(Refused), upstream.lease() as client:
+        await client.get_model_repository_index(TIMEOUT_S)
+    assert (upstream.ready, upstream.error_count) == (True, 2)
 
 
 async def test_it_leaves_when_its_calls_are_done(triton, upstream):

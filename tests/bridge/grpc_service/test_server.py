@@ -154,4 +154,5 @@ async def test_a_bug_is_an_internal_error(bridge, pb, deployed, monkeypatch, cap
         )
     assert not response.success
     assert "secret" not in response.error
+    assert "a bug: GenerateInference ended with a foreign exception" in caplog.text
     assert "RuntimeError: a bug's secret" in caplog.text
