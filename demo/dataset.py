@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from demo import takes
+from demo import script
 from demo.errors import DemoError
 from demo.face import FaceRenderer
 from demo.geometry import mouth_size
@@ -37,7 +37,7 @@ from export.footage.feature_files import FILE_NAMES
 from export.network.encoder_weights import open_encoder
 from speech.contract import SAMPLE_RATE_HZ
 from speech.errors import SpeechError
-from speech.features import Encoder, extract_features
+from speech.features import AudioEncoder, extract_features
 from speech.wav import FULL_SCALE, write_wav
 
 __all__ = ["main", "write_take"]
@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--seconds",
         type=_positive(float),
-        default=takes.TRAINING_SECONDS,
+        default=script.TRAINING_SECONDS,
         metavar="S",
         help="of training speech (default %(default)s)",
     )
@@ -97,7 +97,7 @@ def write_take(
     seed: int,
     processes: int = 1,
     quiet: bool = False,
-    encoder: Encoder | None = None,
+    encoder: AudioEncoder | None = None,
 ) -> None:
     """Draw a take and write its dataset folder, which replaces an older one when complete.
 
@@ -111,7 +111,7 @@ def write_take(
         seed: Which blinks and head movements to make.
         processes: How many draw at the same time.
         quiet: Whether to show no progress bar.
-        encoder: What hears the sound; without one there are no features.
+        encoder: Computes the features; without one there are none.
 
     Raises:
         UnknownPhoneme: If the speech holds a phoneme that has no mouth shape.
@@ -148,7 +148,7 @@ def _chosen(arguments: argparse.Namespace) -> Iterator[tuple[str, Speech]]:
         if arguments.take in (name, "all"):
             yield name, read_recording(name)
     if arguments.take in ("train", "all"):
-        spoken = _spoken(arguments.recordings) if arguments.recordings else takes.training(arguments.seconds)
+        spoken = _spoken(arguments.recordings) if arguments.recordings else script.training(arguments.seconds)
         for number, speech in enumerate(spoken, start=1):
             yield f"train_{number}", speech
 

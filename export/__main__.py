@@ -71,7 +71,7 @@ def _add_avatar(parser: argparse.ArgumentParser) -> None:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--dataset", type=Path, metavar="DIR", help="a training repository's dataset folder")
     source.add_argument(
-        "--package", type=Path, metavar="DIR", help="a package of the seed's system (brings its weights)"
+        "--package", type=Path, metavar="DIR", help="a package of the predecessor (brings its weights)"
     )
     source.add_argument(
         "--video", type=Path, metavar="FILE", help="a video of a talking person; with --audio-encoder"

@@ -59,19 +59,19 @@ def add_serving_options(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=0,
         metavar="N",
-        help="per instance on a CPU (default: cores by instances)",
+        help="per instance on a CPU (default: cores divided by instances)",
     )
     parser.add_argument(
         "--gpus",
         type=_gpus,
         default=(),
         metavar="N[,N…]",
-        help="so many instances on each (default: every GPU)",
+        help="GPUs to place instances on, on each as many as --instances (default: every GPU)",
     )
 
 
 def serving_options(args: argparse.Namespace, backend: str = "onnxruntime") -> ServingOptions:
-    """Return what was chosen."""
+    """Return the serving options of parsed arguments."""
     return ServingOptions(
         backend=backend,
         instances=args.instances,

@@ -41,13 +41,13 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         nargs="+",
         metavar="DATASET_DIR",
-        help="full_body_img/<i>.jpg, landmarks/<i>.lms, aud.wav; several are takes of one person",
+        help="full_body_img/<i>.jpg, landmarks/<i>.lms, aud.wav; several are recordings of one person",
     )
     parser.add_argument("--output", type=Path, required=True, metavar="RUN_DIR", help="the run's folder")
     parser.add_argument("--resume", action="store_true", help="go on with the run in RUN_DIR")
     budget = parser.add_mutually_exclusive_group(required=True)
-    budget.add_argument("--steps", type=_positive(int), metavar="N", help="train for so many steps")
-    budget.add_argument("--minutes", type=_positive(float), metavar="M", help="train for so many minutes")
+    budget.add_argument("--steps", type=_positive(int), metavar="N", help="train for N steps")
+    budget.add_argument("--minutes", type=_positive(float), metavar="M", help="train for M minutes")
     parser.add_argument(
         "--width", type=float, choices=(0.5, 1.0), default=0.5, help="of the U-Net (default 0.5)"
     )
@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
         "--encoder",
         type=Path,
         metavar="FILE",
-        help="audio encoder weights to begin with; it needs no listening stage of its own",
+        help="trained audio encoder to begin with; the first stage is left out",
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of weights and draws (default 0)")
     parser.add_argument(

@@ -1,6 +1,6 @@
 """The three places an avatar comes from, each read into the same stream of frames.
 
-A training dataset folder, a package of the seed's system, or a video with its landmarks and speech features.
+A training dataset folder, a package of the predecessor, or a video with its landmarks and speech features.
 Everything that can be checked without decoding is checked when a source is opened.
 """
 

@@ -155,7 +155,7 @@ def test_metadata_parameters():
 
 
 def test_encoder_parameters():
-    """The encoder gives 256x256 pictures at quality 95, as the seed's answers are."""
+    """The encoder gives 256x256 pictures at quality 95, as the predecessor's answers are."""
     config = parse(jpeg_configs()["config.pbtxt"])
     assert {key: value.string_value for key, value in config.parameters.items()} == {
         "size": "256",
