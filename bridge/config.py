@@ -215,18 +215,21 @@ def flag_name(field_name: str) -> str:
     return f"--{field_name.replace('_', '-')}"
 
 
-def load_config(argv: Sequence[str], environ: Mapping[str, str]) -> BridgeConfig:
+def load_config(
+    argv: Sequence[str], environ: Mapping[str, str], prog: str = "python -m bridge"
+) -> BridgeConfig:
     """Read the settings from the arguments and, where those say nothing, from the environment.
 
     Args:
         argv: Arguments, without the program's name.
         environ: Environment variables; an empty one counts as absent.
+        prog: How the program is called, for its usage.
 
     Raises:
         ConfigError: If a value isn't what its setting can be.
         SystemExit: With 2 for an argument that doesn't exist, with 0 after ``--help``.
     """
-    arguments = vars(_parser().parse_args(argv))
+    arguments = vars(_parser(prog).parse_args(argv))
     values: dict[str, Any] = {}
     for field in dataclasses.fields(BridgeConfig):
         flag, variable = arguments[field.name], environ.get(env_name(field.name))
@@ -237,9 +240,9 @@ def load_config(argv: Sequence[str], environ: Mapping[str, str]) -> BridgeConfig
     return BridgeConfig(**values)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m bridge",
+        prog=prog,
         description="WebSocket bridge to Triton: binary frames and JSON, the page, health and metrics.",
         allow_abbrev=False,
     )
