@@ -9,7 +9,6 @@
 PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/bin
-TAKES := build/demo
 
 .PHONY: demo test test-compose check bench clean
 .DELETE_ON_ERROR:
@@ -58,8 +57,7 @@ build/baselines/bin/python: requirements/baselines.txt $(VENV)/.serve
 	build/baselines/bin/pip install --quiet --requirement $<
 
 avatars/demo/avatar.json: $(VENV)/.serve demo/unet.onnx demo/audio_encoder.onnx export/repository/avatar.py $(wildcard demo/*.py demo/recordings/*)
-	$(BIN)/python -m demo.dataset $(TAKES) --take served --audio-encoder demo/audio_encoder.onnx
-	$(BIN)/python -m export avatar demo --dataset $(TAKES)/served --checkpoint demo/unet.onnx
+	$(BIN)/python -m demo.avatar
 
 # The last tritonclient wheel whose perf_analyzer runs on glibc 2.36; the PyPI package perf-analyzer is empty.
 build/perf_analyzer/perf_analyzer: $(VENV)/.serve
