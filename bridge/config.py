@@ -273,18 +273,21 @@ def flag_name(field_name: str) -> str:
     return f"--{field_name.replace('_', '-')}"
 
 
-def load_config(argv: Sequence[str], environ: Mapping[str, str]) -> BridgeConfig:
+def load_config(
+    argv: Sequence[str], environ: Mapping[str, str], prog: str = "python -m bridge"
+) -> BridgeConfig:
     """Read the settings from the arguments and, where those say nothing, from the environment.
 
     Args:
         argv: Arguments, without the program's name.
         environ: Environment variables; an empty one counts as absent.
+        prog: How the program is called, for its usage.
 
     Raises:
         ConfigError: If a value is not what its setting can be.
         SystemExit: With 2 for an argument that does not exist, with 0 after ``--help``.
     """
-    arguments = vars(_parser().parse_args(argv))
+    arguments = vars(_parser(prog).parse_args(argv))
     values: dict[str, Any] = {}
     for field in dataclasses.fields(BridgeConfig):
         variables = [name for name in map(env_name, _names(field.name)) if environ.get(name)]
@@ -300,9 +303,9 @@ def _names(field_name: str) -> list[str]:
     return [field_name, *filter(None, [FORMER_NAMES.get(field_name)])]
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m bridge",
+        prog=prog,
         description="WebSocket bridge to Triton: binary frames and JSON, the page, health and metrics.",
         allow_abbrev=False,
     )

@@ -28,11 +28,11 @@ from speech.contract import AUDIO_SHAPES, EDGE_PADDINGS
 from speech.errors import SpeechError
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, prog: str = "python -m export") -> int:
     """Run one command; return 0, or 1 after one sentence of error, or 130 after Ctrl-C."""
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # of a broken video, our sentence says all
     cv2.setLogLevel(0)
-    args = _parser().parse_args(argv)
+    args = _parser(prog).parse_args(argv)
     try:
         args.run(args)
     except (
@@ -48,8 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m export", description=__doc__)
+def _parser(prog: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=prog, description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_avatar(commands.add_parser("avatar", help="import an avatar and write its models for Triton"))
     _add_onnx(
