@@ -149,7 +149,7 @@ def read_picture(path: Path) -> tuple[NDArray[np.uint8], bytes]:
         data = path.read_bytes()
     except FileNotFoundError as exc:
         raise BadSource(path, "a whole JPEG picture", "nothing there") from exc
-    whole = JPEG_END in data[-64:]  # OpenCV decodes a cut picture, and greys what is missing
+    whole = JPEG_END in data[-64:]  # a decoder greys what is missing, or zeros
     try:
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if whole else None
     except cv2.error:  # a header that claims more pixels than OpenCV takes
