@@ -12,8 +12,10 @@ import cv2
 
 from export.contract import PRECISIONS
 from export.errors import BadSource, ExportError
-from export.footage.clip import Footage, open_dataset, open_video_with_landmarks
+from export.footage.clip import Footage
+from export.footage.dataset import open_dataset
 from export.footage.detect import MediaPipeFaceFinder
+from export.footage.marked_video import open_video_with_landmarks
 from export.footage.package import open_package
 from export.footage.talking import features_reader, open_talking_video
 from export.hearing_cli import add_audio_encoder, add_compact, add_features

@@ -7,7 +7,7 @@ import onnx
 import pytest
 
 from export.errors import BadName, BadSource
-from export.footage.clip import open_dataset
+from export.footage.dataset import open_dataset
 from export.repository.avatar import (
     CPU_WEIGHTS_FILE,
     FRAME_FILES,
