@@ -12,7 +12,9 @@ import {
 } from "./protocol.js";
 import { Sound } from "./sound.js";
 import { showSpeaker, wireSpeaker } from "./speaker.js";
+import { isSeen } from "./tabs.js";
 
+const TAB = "clip";
 const TARGET_FPS = 30;
 const SAMPLE_MS = 250;
 const FPS_WINDOW_MS = 1000;
@@ -85,7 +87,7 @@ function onFault(error) {
 // ---- models
 
 async function refreshModels() {
-  if (document.hidden) return;
+  if (!isSeen(TAB)) return;
   try {
     const answer = await fetch("models", { signal: AbortSignal.timeout(MODELS_LIMIT_MS) });
     const body = await answer.json();
@@ -150,7 +152,7 @@ function chooseModel(name) {
 connection.addEventListener("open", () => {
   setLink("open", "Connected");
   tell("connection", null);
-  player.setConnected(!document.hidden);
+  player.setConnected(isSeen(TAB));
   refreshModels();
 });
 
@@ -197,7 +199,7 @@ function sample() {
   const digits = averageMs < 10 ? 1 : 0;
   if (averageMs !== null) setOutput("latency", averageMs.toFixed(2), averageMs.toFixed(digits));
   setOutput("in-flight", player.inFlight, player.inFlight);
-  if (!player.isPlaying || document.hidden) return;
+  if (!player.isPlaying || !isSeen(TAB)) return;
   const nowMs = performance.now();
   shownAtMs = shownAtMs.filter((shownMs) => shownMs > nowMs - FPS_WINDOW_MS);
   const fps = shownAtMs.length / (FPS_WINDOW_MS / 1000);
@@ -255,7 +257,7 @@ function toggleFullScreen() {
 }
 
 function onKey(event) {
-  if (event.ctrlKey || event.altKey || event.metaKey || element("play").disabled) return;
+  if (event.ctrlKey || event.altKey || event.metaKey || element("play").disabled || !isSeen(TAB)) return;
   const actions = {
     ArrowLeft: () => player.step(-1),
     ArrowRight: () => player.step(1),
@@ -286,8 +288,8 @@ element("download").addEventListener("click", download);
 element("full-screen").addEventListener("click", toggleFullScreen);
 element("full-screen").hidden = !document.fullscreenEnabled;
 document.addEventListener("keydown", onKey);
-document.addEventListener("visibilitychange", () => {
-  player.setConnected(connection.isOpen && !document.hidden); // nobody sees, so nobody shall hear either
+document.addEventListener("tabchange", () => {
+  player.setConnected(connection.isOpen && isSeen(TAB)); // nobody sees, so nobody shall hear either
   refreshModels();
 });
 addEventListener("focus", refreshModels);
