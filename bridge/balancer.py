@@ -43,6 +43,7 @@ class Balancer:
     def __init__(self, config: BridgeConfig, resolve: Resolve = lookup) -> None:
         self.upstreams: list[Upstream] = []
         self._config = config
+        self._secret = config.read_triton_secret()
         self._discovery = Discovery(config.addresses, resolve)
         self._probes: dict[Upstream, asyncio.Task[None]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
@@ -134,9 +135,8 @@ class Balancer:
 
     async def _start(self) -> None:
         config = self._config
-        self.upstreams += map(
-            Upstream, (await self._discovery.start(config.resolve_timeout_s))[:MAX_UPSTREAMS]
-        )
+        addresses = (await self._discovery.start(config.resolve_timeout_s))[:MAX_UPSTREAMS]
+        self.upstreams += [Upstream(address, self._secret) for address in addresses]
         await asyncio.gather(*(upstream.probe(config.probe_timeout_s) for upstream in self.upstreams))
         if waiting := [upstream.address for upstream in self.upstreams if not upstream.ready]:
             logger.warning("not ready yet, and waited for: Triton at %s", ", ".join(waiting))
@@ -180,7 +180,7 @@ class Balancer:
         room = MAX_UPSTREAMS - len(self.upstreams)
         for address in new[:room]:
             logger.info("Triton at %s has joined", address)
-            self.upstreams.append(Upstream(address))
+            self.upstreams.append(Upstream(address, self._secret))
             self._start_probe(self.upstreams[-1])
         if new[room:] != self._left_out:
             self._left_out = new[room:]

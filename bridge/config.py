@@ -31,6 +31,7 @@ __all__ = [
     "load_config",
 ]
 
+ADMISSIONS = ("measured", "off")
 POLICIES = ("round_robin", "least_inflight")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 MAX_UPSTREAMS = 20
@@ -66,6 +67,10 @@ def _parse_upstreams(key: str, text: str) -> tuple[str, ...]:
 def _parse_text(key: str, text: str) -> str:
     if not text.strip():
         raise ConfigError(key, "a name or an address", text)
+    return text.strip()
+
+
+def _parse_optional(key: str, text: str) -> str:
     return text.strip()
 
 
@@ -132,6 +137,9 @@ class BridgeConfig:
     policy: str = _setting(
         "round_robin", _choice(POLICIES), "which ready upstream is next: round_robin or least_inflight"
     )
+    triton_secret_file: str = _setting(
+        "", _parse_optional, "file whose first line is the secret of Triton's restricted calls; empty: none"
+    )
     infer_timeout_s: float = _setting(5.0, _seconds(0.001, 600), "deadline of one call to Triton")
     probe_interval_s: float = _setting(0.5, _seconds(0.01, 60), "pause between two probes of an upstream")
     probe_timeout_s: float = _setting(1.0, _seconds(0.01, 60), "deadline of one probe")
@@ -157,6 +165,27 @@ class BridgeConfig:
     shutdown_timeout_s: float = _setting(
         10.0, _seconds(0.01, 600), "how long requests in flight have on SIGTERM"
     )
+    speech_sessions_max: int = _setting(200, _integer(0, 10_000), "live sessions at once; 0 refuses all")
+    speech_sessions_per_client: int = _setting(
+        16, _integer(1, 10_000), "live sessions at once of one client address"
+    )
+    speech_admission: str = _setting(
+        "measured",
+        _choice(ADMISSIONS),
+        "measured: no more live sessions than Triton can paint for; off: up to `BRIDGE_SPEECH_SESSIONS_MAX`",
+    )
+    speech_lead_s: float = _setting(
+        2.0, _seconds(0.1, 60), "how long before it is due a live picture may be made"
+    )
+    speech_held_s: float = _setting(
+        60.0, _seconds(1, 3600), "how much sound of a live session may wait to be shown"
+    )
+    speech_timeout_s: float = _setting(
+        2.0, _seconds(0.01, 600), "deadline of one call to Triton for a live session"
+    )
+    speech_idle_timeout_s: float = _setting(
+        300.0, _seconds(0.01, 86400), "how long the client of a live session may send nothing"
+    )
     packages_dir: str = _setting(
         IMPORT_OFF, _parse_text, "folder whose packages gRPC's LoadPackage may import; off: none"
     )
@@ -180,6 +209,7 @@ class BridgeConfig:
             value = getattr(self, field.name)
             field.metadata["parse"](field.name, ",".join(value) if isinstance(value, tuple) else str(value))
         self._check_servers()
+        self.read_triton_secret()
         self._check_import()
 
     @property
@@ -188,6 +218,27 @@ class BridgeConfig:
         if not self.num_servers:
             return self.upstreams
         return tuple(f"localhost:{self.start_port + i * self.port_step}" for i in range(self.num_servers))
+
+    def read_triton_secret(self) -> str:
+        """Return the secret that Triton wants to be shown, empty if there is none.
+
+        Raises:
+            ConfigError: If its file cannot be read, or its first line cannot be sent.
+        """
+        if not self.triton_secret_file:
+            return ""
+        try:
+            line, *_ = [*Path(self.triton_secret_file).read_text(encoding="ascii").splitlines(), ""]
+        except (OSError, UnicodeDecodeError) as exc:
+            reason = f"{self.triton_secret_file} ({getattr(exc, 'strerror', None) or 'not text'})"
+            raise ConfigError("triton_secret_file", "a file with the secret in it", reason) from exc
+        if not re.fullmatch(r"[!-~]+", line.strip()):  # the line itself is told to nobody
+            raise ConfigError(
+                "triton_secret_file",
+                "printable characters in the first line",
+                f"others in {self.triton_secret_file}",
+            )
+        return line.strip()
 
     def _check_import(self) -> None:
         if self.packages_dir == IMPORT_OFF:

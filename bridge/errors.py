@@ -12,6 +12,8 @@
     ├── NoSound            no_sound           /audio only
     ├── NoUpstreamReady    unavailable
     ├── InferTimeout       timeout
+    ├── Overloaded         overloaded
+    ├── Refused            refused
     ├── UpstreamLost       upstream_lost      between triton.py and balancer.py only
     ├── Unimplemented      unimplemented      gRPC only
     ├── PackageRefused     package_refused    gRPC only
@@ -39,7 +41,9 @@ __all__ = [
     "NoSound",
     "NoUpstreamReady",
     "NoneReadyInTime",
+    "Overloaded",
     "PackageRefused",
+    "Refused",
     "Unimplemented",
     "UnknownModel",
     "UnresolvableUpstream",
@@ -212,6 +216,33 @@ class InferTimeout(BridgeError):
 
     def __str__(self) -> str:
         return f"expected an answer of model {shown(self.model_name)} within {self.timeout_s:g} s, got none"
+
+
+class Overloaded(BridgeError):
+    """Raised when Triton's queue for a model is full, or a request has waited in it longer than it may."""
+
+    code = "overloaded"
+
+    def __init__(self, model_name: str) -> None:
+        self.model_name = model_name
+
+    def __str__(self) -> str:
+        return (
+            f"expected room in Triton's queue for model {shown(self.model_name)}, got none; try again later"
+        )
+
+
+class Refused(BridgeError):
+    """Raised when Triton keeps a call for those who know its secret; ``detail`` is for the log."""
+
+    code = "refused"
+
+    def __init__(self, address: str, detail: str) -> None:
+        self.address = address
+        self.detail = f"Triton at {address} refused the bridge's secret, or that it has none: {detail}"
+
+    def __str__(self) -> str:
+        return "expected Triton to take the bridge's secret (BRIDGE_TRITON_SECRET_FILE), got a refusal"
 
 
 class UpstreamLost(BridgeError):

@@ -30,6 +30,8 @@ from bridge.errors import (
     InvalidFrameId,
     NoSound,
     NoUpstreamReady,
+    Overloaded,
+    Refused,
     UnknownModel,
     shown,
 )
@@ -37,10 +39,11 @@ from bridge.logs import log_failure
 from bridge.metrics import CONTENT_TYPE, Metrics
 from bridge.service import Service
 
-__all__ = ["STATIC_FOLDER", "Routes", "load_static_files"]
+__all__ = ["SPEECH_PATH", "STATIC_FOLDER", "Routes", "load_static_files"]
 
 STATIC_FOLDER = Path(__file__).parent / "static"
-WEBSOCKET_PATHS = ("/", "/ws")
+SPEECH_PATH = "/speech"
+WEBSOCKET_PATHS = ("/", "/ws", SPEECH_PATH)
 NO_STORE = "no-store"
 NO_CACHE = "no-cache"  # kept, but asked for again: a new release shows at once
 JSON_TYPE = "application/json"
@@ -62,7 +65,9 @@ STATUS_OF_ERROR = {
     UnknownModel: HTTPStatus.NOT_FOUND,
     NoSound: HTTPStatus.NOT_FOUND,
     NoUpstreamReady: HTTPStatus.SERVICE_UNAVAILABLE,
+    Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
     InferTimeout: HTTPStatus.GATEWAY_TIMEOUT,
+    Refused: HTTPStatus.BAD_GATEWAY,
 }
 
 logger = logging.getLogger(__name__)
@@ -131,13 +136,15 @@ class Routes:
             return _response(HTTPStatus.OK, CONTENT_TYPE, self._metrics.render())
         if path == "/models":
             return await self._models()
-        if path == "/ws":
+        if path in ("/ws", SPEECH_PATH):
             error = _error_body(
-                "upgrade_required", "/ws: expected a WebSocket handshake, got a plain request"
+                "upgrade_required", f"{path}: expected a WebSocket handshake, got a plain request"
             )
             return _response(HTTPStatus.UPGRADE_REQUIRED, JSON_TYPE, error, Upgrade="websocket")
         if path.startswith("/frames/"):
             return await self._frame(path)
+        if path.startswith("/full_frames/"):
+            return await self._full_frame(path)
         if path.startswith("/audio/"):
             return await self._sound(path)
         if path in self._static_files:
@@ -179,6 +186,11 @@ class Routes:
         jpeg = await self._service.render(model_name, frame_id)
         return _response(HTTPStatus.OK, "image/jpeg", bytes(jpeg))
 
+    async def _full_frame(self, path: str) -> Response:
+        model_name, frame_id = _parse_frame_path(path, "full_frames")
+        jpeg = await self._service.video_frame(model_name, frame_id, "full_body")
+        return _response(HTTPStatus.OK, "image/jpeg", bytes(jpeg))
+
     async def _sound(self, path: str) -> Response:
         match = re.fullmatch(r"/audio/([^/]+)\.wav", path)
         if match is None:
@@ -187,10 +199,10 @@ class Routes:
         return _response(HTTPStatus.OK, "audio/wav", content)
 
 
-def _parse_frame_path(path: str) -> tuple[str, int]:
-    match = re.fullmatch(r"/frames/([^/]+)/([^/]*)\.jpg", path)
+def _parse_frame_path(path: str, folder: str = "frames") -> tuple[str, int]:
+    match = re.fullmatch(rf"/{folder}/([^/]+)/([^/]*)\.jpg", path)
     if match is None:
-        raise BadRequest("path", "/frames/<model>/<frame id>.jpg", shown(path))
+        raise BadRequest("path", f"/{folder}/<model>/<frame id>.jpg", shown(path))
     model_name = _parse_model_name(match.group(1))
     if not re.fullmatch(r"-?[0-9]{1,12}", match.group(2)):
         raise BadRequest("frame id", "an integer", shown(match.group(2)))

@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from urllib.parse import urlsplit
 
 from websockets.asyncio.server import Server, ServerConnection
 from websockets.asyncio.server import serve as serve_websockets
 from websockets.frames import CloseCode
 from websockets.http11 import Request, Response
+from websockets.typing import Subprotocol
 
 from bridge import request_id
 from bridge.answer import Answerer
@@ -19,7 +21,10 @@ from bridge.balancer import Balancer
 from bridge.config import GRPC_OFF, BridgeConfig
 from bridge.errors import ListenError
 from bridge.grpc_service.server import GrpcServer
-from bridge.http import STATIC_FOLDER, Routes, load_static_files
+from bridge.http import SPEECH_PATH, STATIC_FOLDER, Routes, load_static_files
+from bridge.live.hub import Hub
+from bridge.live.session import SpeechSession
+from bridge.live.wire import SUBPROTOCOL
 from bridge.metrics import Metrics
 from bridge.service import Service
 from bridge.session import Session
@@ -80,7 +85,8 @@ class Bridge:
             self._grpc = GrpcServer(config, balancer, service, self._metrics)
         self._routes = Routes(service, balancer, self._metrics, load_static_files(STATIC_FOLDER))
         self._answerer = Answerer(service, config.max_message_bytes)
-        self._sessions: set[Session] = set()
+        self._hub = Hub(config, balancer, service, self._metrics.live)
+        self._sessions: set[Session | SpeechSession] = set()
         self._stopping = False
         self._server: Server
 
@@ -122,6 +128,7 @@ class Bridge:
                 config.port,
                 process_request=self._routes.process_request,
                 process_response=_name_connection,
+                select_subprotocol=_select_subprotocol,
                 server_header=None,
                 compression=None,  # a JPEG doesn't get any smaller
                 # a client under backpressure has its pong behind requests that aren't read yet: TCP tells who is gone
@@ -145,6 +152,13 @@ class Bridge:
         if self._grpc is not None:
             ending.append(self._grpc.stop())
         await asyncio.gather(*ending)
+        await self._hub.close()
+
+    def _new_session(self, websocket: ServerConnection, connection_id: str) -> Session | SpeechSession:
+        assert websocket.request is not None
+        if urlsplit(websocket.request.path).path == SPEECH_PATH:
+            return SpeechSession(websocket, self._hub, self._config, connection_id)
+        return Session(websocket, self._answerer, self._config, self._metrics, connection_id)
 
     async def _end_websockets(self) -> None:
         try:
@@ -164,7 +178,7 @@ class Bridge:
         assert websocket.response is not None
         connection_id = websocket.response.headers[request_id.HEADER]
         request_id.current.set(connection_id)
-        session = Session(websocket, self._answerer, self._config, self._metrics, connection_id)
+        session = self._new_session(websocket, connection_id)
         self._sessions.add(session)
         logger.info("connection of %s opened", websocket.remote_address[0])
         try:
@@ -172,6 +186,11 @@ class Bridge:
         finally:
             self._sessions.remove(session)
             logger.info("connection closed after %d requests", session.requests)
+
+
+def _select_subprotocol(connection: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+    """Speak the live protocol with those who offer it; the other one has no name."""
+    return Subprotocol(SUBPROTOCOL) if SUBPROTOCOL in offered else None
 
 
 def _name_connection(connection: ServerConnection, request: Request, response: Response) -> Response:

@@ -18,6 +18,7 @@ from bridge.errors import (
     InternalError,
     NoSound,
     NoUpstreamReady,
+    Overloaded,
     UnknownModel,
 )
 from bridge.metrics import CANCELLED, OK, Metrics
@@ -42,7 +43,7 @@ __all__ = ["Metadata", "Picture", "Placement", "Service"]
 # Triton's response cache keeps the outputs that the first caller asked for, and answers every later caller with
 # them alone. So a frame is always asked for whole, also where only the JPEG is wanted.
 FRAME_OUTPUTS = ("jpeg", "bounds")
-UNANSWERED = (NoUpstreamReady, InferTimeout)
+UNANSWERED = (NoUpstreamReady, InferTimeout, Overloaded)
 MAX_REMEMBERED_MODELS = 256
 MAX_REMEMBERED_SOUNDS = 16  # a minute of sound is 1.9 MB
 
@@ -79,8 +80,9 @@ class Placement:
 class Service:
     """The bridge's requests, answered by Triton.
 
-    Every method raises ``UnknownModel``, ``NoUpstreamReady``, ``InferTimeout`` or ``InternalError``; those
-    with a frame id also ``InvalidFrameId``, and ``BadRequest`` for a model that isn't an avatar's.
+    Every method raises ``UnknownModel``, ``NoUpstreamReady``, ``InferTimeout``, ``Overloaded``, ``Refused`` or
+    ``InternalError``; those with a frame id also ``InvalidFrameId``, and ``BadRequest`` for a model that is not an
+    avatar's.
     """
 
     def __init__(self, config: BridgeConfig, balancer: Balancer, metrics: Metrics) -> None:

@@ -7,7 +7,7 @@ import contextlib
 import logging
 from collections.abc import Iterator
 
-from bridge.errors import InferTimeout, InternalError, UpstreamLost
+from bridge.errors import InferTimeout, InternalError, Overloaded, Refused, UpstreamLost
 from bridge.triton import TritonClient
 
 __all__ = ["Upstream"]
@@ -22,11 +22,11 @@ class Upstream:
         ready: Whether the last probe or call found it ready.
         inflight: Calls it hasn't answered yet.
         total_requests: Calls it was given.
-        error_count: Calls it failed: lost, late or with an internal error; a bad request isn't its fault.
+        error_count: Calls it failed: lost, late, refused or with an internal error; a bad request isn't its fault.
     """
 
-    def __init__(self, address: str) -> None:
-        self.client = TritonClient(address)
+    def __init__(self, address: str, secret: str = "") -> None:
+        self.client = TritonClient(address, secret)
         self.address = address
         self.ready = False
         self.inflight = 0
@@ -42,7 +42,7 @@ class Upstream:
         self.total_requests += 1
         try:
             yield self.client
-        except (UpstreamLost, InferTimeout, InternalError) as exc:
+        except (UpstreamLost, InferTimeout, Overloaded, Refused, InternalError) as exc:
             self.error_count += 1
             if isinstance(exc, UpstreamLost):
                 self._suspect(exc)

@@ -30,6 +30,8 @@ from bridge.errors import (
     InvalidFrameId,
     ListenError,
     NoUpstreamReady,
+    Overloaded,
+    Refused,
     Unimplemented,
     UnknownModel,
 )
@@ -53,6 +55,8 @@ STATUS_OF_ERROR = {
     InvalidFrameId: grpc.StatusCode.INVALID_ARGUMENT,
     UnknownModel: grpc.StatusCode.NOT_FOUND,
     NoUpstreamReady: grpc.StatusCode.UNAVAILABLE,
+    Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    Refused: grpc.StatusCode.FAILED_PRECONDITION,
     InferTimeout: grpc.StatusCode.DEADLINE_EXCEEDED,
     Unimplemented: grpc.StatusCode.UNIMPLEMENTED,
 }

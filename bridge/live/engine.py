@@ -85,11 +85,13 @@ class Engine:
             self._queue.append(Spoken(self._samples, Utterance(self.options.look_ahead)))
         self._queue[-1].heard.feed(samples)
         self._samples += client_samples
+        self._queue[-1].end_sample = self._samples
         self._note_heard(now_s)
 
-    def end(self, now_s: float) -> None:
-        """The current utterance is over."""
+    def end(self, rest: Vectors, now_s: float) -> None:
+        """The current utterance is over, but for ``rest``, samples that a resampler held back."""
         if self._queue and not self._queue[-1].heard.ended:
+            self._queue[-1].heard.feed(rest)
             self._queue[-1].heard.end()
             self._note_heard(now_s)
         else:  # nothing was said
@@ -113,11 +115,6 @@ class Engine:
         """How much sound waits for its pictures, in seconds."""
         waiting = (spoken.heard.sample_count - spoken.asked * SAMPLES_PER_FRAME for spoken in self._queue)
         return sum(max(0, samples) for samples in waiting) / SAMPLE_RATE_HZ
-
-    @property
-    def is_silent(self) -> bool:
-        """Whether all that was said is shown."""
-        return not self._queue
 
     def encoded(self, request: EncodeRequest, vectors: Vectors) -> None:
         """Take the vectors of a request, (n, 512) float32."""
@@ -303,10 +300,7 @@ class Engine:
             if any(waiting.request.spoken is spoken for waiting in self._waiting):
                 return
             self._queue.popleft()
-            samples = spoken.first_sample + round(
-                spoken.heard.sample_count * self.options.samples_per_frame / SAMPLES_PER_FRAME
-            )
-            self._say("ended", samples=samples, pictures=spoken.sent, skipped=spoken.skipped)
+            self._say("ended", samples=spoken.end_sample, pictures=spoken.sent, skipped=spoken.skipped)
 
     def _last_sample_due(self, now_s: float) -> int | None:
         """Return the session's last sample whose picture was due; None where that was a silent one."""

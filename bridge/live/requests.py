@@ -65,6 +65,7 @@ class Spoken:
 
     Attributes:
         first_sample: The session's sample, at the client's rate, that it begins with.
+        end_sample: The one after its last so far.
         heard: What was heard of it.
         asked: Its next picture to ask for.
         anchor: The number that its picture 0 would have; None while no picture of it is on its way.
@@ -80,6 +81,7 @@ class Spoken:
     sent: int = 0
     skipped: int = 0
     heard_s: float | None = None
+    end_sample: int = 0
 
     @property
     def is_asked_for(self) -> bool:

@@ -54,7 +54,7 @@ def write_entries(
     _write_model(model_repository / names[0], frames_configs(avatar), {"1": frame_files})
     _write_model(model_repository / names[1], unet_configs(avatar, options), {"1": weights})
     _write_model(model_repository / names[2], ensemble_configs(avatar), {version: {}, "1": {KEEP: None}})
-    return names + _write_live_entries(avatar, avatar_folder, model_repository, options)
+    return names + _write_live_entries(avatar, avatar_folder, model_repository, options, version)
 
 
 def write_network_configs(avatar: Avatar, model_repository: Path, options: ServingOptions) -> None:
@@ -72,9 +72,12 @@ def write_network_configs(avatar: Avatar, model_repository: Path, options: Servi
 
 
 def _write_live_entries(
-    avatar: Avatar, avatar_folder: Path, model_repository: Path, options: ServingOptions
+    avatar: Avatar, avatar_folder: Path, model_repository: Path, options: ServingOptions, version: str
 ) -> list[str]:
-    """Write what live speech needs, or remove what an earlier import of the name left of it."""
+    """Write what live speech needs, or remove what an earlier import of the name left of it.
+
+    ``<name>_live`` has the ensemble's version: by it the bridge knows that silent pictures it remembers are old.
+    """
     speech, live = f"{avatar.name}_speech", f"{avatar.name}_live"
     if not avatar.hears:
         for name in (live, speech):
@@ -83,7 +86,7 @@ def _write_live_entries(
     _write_shared(model_repository / LIVE_JPEG, live_jpeg_configs())
     weights = {BACKENDS["onnxruntime"]: avatar_folder / SPEECH_FILE}
     _write_model(model_repository / speech, speech_configs(avatar, options), {"1": weights})
-    _write_model(model_repository / live, live_configs(avatar), {"1": {KEEP: None}})
+    _write_model(model_repository / live, live_configs(avatar), {version: {}, "1": {KEEP: None}})
     return [speech, live]
 
 

@@ -129,6 +129,35 @@ def test_former_names():
         load_config([], {"BRIDGE_BACKENDS": "a"})
 
 
+def test_secret(tmp_path):
+    """Triton's secret is the first line of its file; the settings know the file alone."""
+    path = tmp_path / "secret"
+    path.write_text("letmein\n\n")
+    config = load_config([], {"BRIDGE_TRITON_SECRET_FILE": str(path)})
+    assert config.read_triton_secret() == "letmein"
+    assert "letmein" not in repr(config)
+    assert load_config([], {}).read_triton_secret() == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (None, "a file with the secret in it, got '{} (No such file or directory)'"),
+        ("geheim: ä".encode("latin-1"), "a file with the secret in it, got '{} (not text)'"),
+        (b"", "printable characters in the first line, got 'others in {}'"),
+        (b"let me in", "printable characters in the first line, got 'others in {}'"),
+    ],
+)
+def test_secrets_that_cannot_be(tmp_path, monkeypatch, content, sentence):
+    """A secret that cannot be read or sent is one sentence, without the secret."""
+    monkeypatch.chdir(tmp_path)
+    if content is not None:
+        (tmp_path / "key").write_bytes(content)
+    with pytest.raises(ConfigError) as caught:
+        load_config(["--triton-secret-file", "key"], {})
+    assert str(caught.value) == f"triton_secret_file: expected {sentence.format('key')}"
+
+
 def test_import_folders(tmp_path):
     """A folder to import from has to be there, and the model repository has to be writable."""
     with pytest.raises(ConfigError, match="packages_dir: expected a folder, or off, got 'nowhere'"):

@@ -24,6 +24,8 @@ EXAMPLES = [
     errors.ImportFailed("anna", "a broken video"),
     errors.InternalError("a secret"),
     errors.NoSound("mime"),
+    errors.Overloaded("demo"),
+    errors.Refused("localhost:8001", "This protocol is restricted"),
 ]
 
 
@@ -70,6 +72,15 @@ def test_sentences(error):
         ),
         (EXAMPLES[12], "package_dir: expected a folder, got 'x'"),
         (EXAMPLES[13], "expected to import 'anna', got: a broken video"),
+        (
+            errors.NoUpstreamReady(1, 2, True),
+            "expected a Triton that knows the model to answer, got none (1 of 2 ready)",
+        ),
+        (EXAMPLES[16], "expected room in Triton's queue for model 'demo', got none; try again later"),
+        (
+            EXAMPLES[17],
+            "expected Triton to take the bridge's secret (BRIDGE_TRITON_SECRET_FILE), got a refusal",
+        ),
         (EXAMPLES[15], "expected an avatar with sound, got 'mime', whose clip is silent"),
     ],
     ids=lambda value: getattr(value, "code", ""),

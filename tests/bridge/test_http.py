@@ -133,6 +133,29 @@ async def test_unavailable_and_timeout():
             assert (status, error["code"]) == (503, "unavailable")
 
 
+async def test_overloaded(caplog):
+    """A full queue is 503, and in the log."""
+    async with FakeTriton(models=("full",)) as triton, serve(config_for(triton)) as bridge:
+        status, error = await get_json(bridge, "/frames/full/1.jpg")
+    assert (status, error["code"]) == (503, "overloaded")
+    assert "expected room in Triton's queue for model 'full'" in caplog.text
+
+
+async def test_a_secret(triton, caplog, tmp_path):
+    """With Triton's secret the bridge lists its models; without, that is 502, and the log says why."""
+    triton.secret = "letmein"
+    path = tmp_path / "secret"
+    path.write_text("letmein\nanother line\n")
+    async with serve(config_for(triton, triton_secret_file=str(path))) as bridge:
+        assert (await http(bridge.port, "/models"))[0] == 200
+    async with serve(config_for(triton)) as bridge:
+        status, error = await get_json(bridge, "/models")
+        assert (await http(bridge.port, "/frames/echo/1.jpg"))[0] == 200
+    assert (status, error["code"]) == (502, "refused")
+    assert "refused the bridge's secret" in caplog.text
+    assert "letmein" not in caplog.text
+
+
 async def test_a_bug_is_an_internal_error(bridge, caplog, monkeypatch):
     """An exception nobody foresaw is 500, and its traceback is in the log."""
 

@@ -13,6 +13,8 @@ from bridge.errors import (
     InferTimeout,
     InternalError,
     InvalidFrameId,
+    Overloaded,
+    Refused,
     UnknownModel,
     UpstreamLost,
 )
@@ -128,6 +130,39 @@ async def test_unavailable_model_is_not_a_lost_upstream():
         with pytest.raises(UnknownModel):
             await client.infer(frame_request("x", 1, ("jpeg",)), TIMEOUT_S)
         await client.close()
+
+
+@pytest.mark.parametrize("model_name", ["full", "overdue"])
+async def test_a_full_queue_is_not_a_lost_upstream(triton, client, model_name):
+    """A request that Triton's queue has no room or no patience for finds Triton overloaded."""
+    triton.add_model(model_name)
+    with pytest.raises(Overloaded) as caught:
+        await client.infer(frame_request(model_name, 1, ("jpeg",)), TIMEOUT_S)
+    assert caught.value.model_name == model_name
+
+
+async def test_restricted_calls(triton, client):
+    """What Triton keeps for those who know its secret is refused without it, or with another, and given with it."""
+    triton.secret = "letmein"
+    wrong, right = TritonClient(triton.address, "sesame"), TritonClient(triton.address, "letmein")
+    for refused in (client, wrong):
+        for call in (
+            refused.get_model_repository_index(TIMEOUT_S),
+            refused.get_model_config("echo", TIMEOUT_S),
+            refused.load_model("anna", TIMEOUT_S),
+        ):
+            with pytest.raises(Refused) as caught:
+                await call
+            assert caught.value.detail == (
+                f"Triton at {triton.address} refused the bridge's secret, or that it has none: This protocol is "
+                "restricted, expecting header 'triton-grpc-protocol-lipsync-secret'"
+            )
+        assert await refused.infer(frame_request("echo", 1, ("jpeg",)), TIMEOUT_S)
+    assert "echo" in await right.get_model_repository_index(TIMEOUT_S)
+    assert (await right.get_model_config("echo", TIMEOUT_S)).name == "echo"
+    await right.load_model("anna", TIMEOUT_S)
+    await wrong.close()
+    await right.close()
 
 
 async def test_deadline(client):

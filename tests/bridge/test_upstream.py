@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from bridge.errors import InternalError, InvalidFrameId, UpstreamLost
+from bridge.errors import InternalError, InvalidFrameId, Overloaded, Refused, UpstreamLost
 from bridge.triton import bytes_output, frame_request
 from bridge.upstream import Upstream
 from tests.fake_triton import fake_jpeg
@@ -42,6 +42,18 @@ async def test_a_lost_call_takes_it_out(triton, upstream):
     with pytest.raises(UpstreamLost):
         await render(upstream)
     assert not upstream.ready
+
+
+async def test_a_refusal_leaves_it_in(triton, upstream):
+    """An upstream that is overloaded, or refuses a call, has failed it and stays in the rotation."""
+    await upstream.probe(TIMEOUT_S)
+    triton.add_model("full")
+    triton.secret = "letmein"
+    with pytest.raises(Overloaded):
+        await render(upstream, "full")
+    with pytest.raises(Refused), upstream.lease() as client:
+        await client.get_model_repository_index(TIMEOUT_S)
+    assert (upstream.ready, upstream.error_count) == (True, 2)
 
 
 async def test_it_leaves_when_its_calls_are_done(triton, upstream):

@@ -117,6 +117,24 @@ async def test_stats_of_nobody(pb, deployed):
     )
 
 
+async def test_overloaded(triton, pb, deployed):
+    """Without a field for errors a full queue is the status RESOURCE_EXHAUSTED."""
+    triton.add_model("full")
+    assert await status_of(deployed.GetStats(pb.StatsRequest(model_name="full"))) == (
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        "expected room in Triton's queue for model 'full_frames', got none; try again later",
+    )
+
+
+async def test_refused(triton, pb, deployed):
+    """A Triton that wants another secret is a failed precondition, and not healthy."""
+    triton.secret = "letmein"
+    code, sentence = await status_of(deployed.ListModels(pb.ListModelsRequest()))
+    response = await deployed.HealthCheck(pb.HealthRequest())
+    assert code is grpc.StatusCode.FAILED_PRECONDITION
+    assert (response.healthy, response.status, response.loaded_models) == (False, sentence, 0)
+
+
 async def test_list_models(pb, deployed):
     """The loaded avatars are listed."""
     response = await deployed.ListModels(pb.ListModelsRequest())
