@@ -1,5 +1,7 @@
 /** Puts a picture into the full frame that it belongs to. */
 
+const EDGE_PIXELS = 3; // a network of convolutions sees less at its edge, and paints it worse: the full frame stays there
+
 /**
  * Return where a picture lies in its full frame.
  *
@@ -31,5 +33,8 @@ export function drawPatch(canvas, fullFrame, patch, { bounds, border }) {
   const context = canvas.getContext("2d");
   context.imageSmoothingQuality = "high";
   context.drawImage(fullFrame ?? patch, 0, 0);
-  if (fullFrame) context.drawImage(patch, ...placeOf(bounds, border, patch));
+  if (!fullFrame) return;
+  const inner = { width: patch.width - 2 * EDGE_PIXELS, height: patch.height - 2 * EDGE_PIXELS };
+  const place = placeOf(bounds, border + EDGE_PIXELS, inner);
+  context.drawImage(patch, EDGE_PIXELS, EDGE_PIXELS, inner.width, inner.height, ...place);
 }

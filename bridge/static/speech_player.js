@@ -25,6 +25,7 @@ class Run {
     this.endNumber = null; // where silent pictures follow
     this.isOver = false; // no picture of it is yet to come
     this.late = 0; // pictures in a row that came too late to be shown
+    this.shown = number - 1; // the last one that was shown
   }
 }
 
@@ -257,9 +258,9 @@ export class SpeechPlayer {
     this.counts.shown += 1;
     if (!picture.isSpeech) return;
     this.counts.spoken += 1;
-    if (this.#shown?.isSpeech && !picture.isFirst && picture.epoch === this.#shown.epoch) {
-      this.counts.skipped += picture.number - this.#shown.number - 1;
-    }
+    if (!this.#run || picture.number < this.#run.number) return; // of the run before
+    this.counts.skipped += picture.number - this.#run.shown - 1;
+    this.#run.shown = picture.number;
   }
 
   #wantFrames() {
