@@ -121,7 +121,7 @@ class BridgeConfig:
     num_servers: int = _setting(
         0,
         _integer(0, MAX_UPSTREAMS),
-        "Tritons on this machine, in place of `BRIDGE_UPSTREAMS`; 0 takes those",
+        "Tritons on this machine, in place of `BRIDGE_UPSTREAMS`; 0: none",
     )
     start_port: int = _setting(DEFAULT_START_PORT, _integer(1, 65535), "gRPC port of the first of them")
     port_step: int = _setting(
@@ -153,7 +153,7 @@ class BridgeConfig:
         "how long the first Triton may take to be ready, else the bridge ends; 0 waits for none",
     )
     metadata_ttl_s: float = _setting(
-        5.0, _seconds(0, 3600), "how long a model's frame count, rate, bounds and sound are remembered"
+        5.0, _seconds(0, 3600), "how long a model's frame count, rate, bounds and version are remembered"
     )
     max_inflight: int = _setting(
         32, _integer(1, 4096), "requests of one connection in flight before it is no longer read"
@@ -203,7 +203,7 @@ class BridgeConfig:
         """Check what was given in code the way text is checked.
 
         Raises:
-            ConfigError: If a value isn't what its setting can be.
+            ConfigError: If a value is not what its setting can be.
         """
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
@@ -279,8 +279,8 @@ def load_config(argv: Sequence[str], environ: Mapping[str, str]) -> BridgeConfig
         environ: Environment variables; an empty one counts as absent.
 
     Raises:
-        ConfigError: If a value isn't what its setting can be.
-        SystemExit: With 2 for an argument that doesn't exist, with 0 after ``--help``.
+        ConfigError: If a value is not what its setting can be.
+        SystemExit: With 2 for an argument that does not exist, with 0 after ``--help``.
     """
     arguments = vars(_parser().parse_args(argv))
     values: dict[str, Any] = {}

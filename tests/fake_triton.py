@@ -84,7 +84,8 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         request_ids: The id of each inference received, in order.
         requested_outputs: The output names of each inference received, in order.
         probes: Answers given to ServerReady so far.
-        secret: What index, configuration and loading want to be shown; empty: nothing.
+        versions: Those of a model that are served, by its name; ["1"] where nothing is said.
+        secret: What statistics, configuration and loading want to be shown; empty: nothing.
         unloadable: Models that cannot be loaded, with status and text of the refusal.
         release: Event that lets ``slow`` answer.
     """
@@ -107,6 +108,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         self.probes = 0
         self.release = asyncio.Event()
         self.secret = ""
+        self.versions: dict[str, list[str]] = {}
         self.unloadable: dict[str, tuple[grpc.StatusCode, str]] = {}
         self._avatars = list(models)
         self._unloaded: set[str] = set()
@@ -185,6 +187,12 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
     async def ModelReady(self, request: Any, context: Any) -> Any:
         return service_pb2.ModelReadyResponse(ready=request.name in self._loaded())
 
+    async def ModelMetadata(self, request: Any, context: Any) -> Any:
+        await self._check_loaded(request.name, context)
+        return service_pb2.ModelMetadataResponse(
+            name=request.name, versions=self.versions.get(request.name, ["1"])
+        )
+
     async def RepositoryIndex(self, request: Any, context: Any) -> Any:
         await self._check_secret(context)
         response = service_pb2.RepositoryIndexResponse()
@@ -194,6 +202,15 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
                 response.models.add(name=name, version="1", state="READY")
             elif not request.ready:
                 response.models.add(name=name, version="1", state="UNAVAILABLE", reason="unloaded")
+        return response
+
+    async def ModelStatistics(self, request: Any, context: Any) -> Any:
+        await self._check_secret(context)
+        loaded = self._loaded()
+        wanted = [name for name in self._names() if name in loaded and request.name in ("", name)]
+        response = service_pb2.ModelStatisticsResponse()
+        for name in wanted:
+            response.model_stats.add(name=name, version="1")
         return response
 
     async def ModelConfig(self, request: Any, context: Any) -> Any:

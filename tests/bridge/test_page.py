@@ -234,7 +234,7 @@ async def test_without_a_model_the_page_tells_how_to_import_one(browser):
 
 
 async def test_the_whole_picture_has_the_crop_in_its_place(browser, triton, bridge, monkeypatch):
-    """The whole picture is the source with the crop in its bounds, less the border that isn't answered."""
+    """The whole picture is the source with the crop in its bounds, less the border that is not answered."""
     monkeypatch.setattr(fake_triton, "fake_picture", white_source_jpeg)
     async with open_page(browser, bridge.url) as page:
         await shown_frame(page, 0)
