@@ -139,6 +139,15 @@ class TritonClient:
             raise self._translated(exc, "the statistics of models", timeout_s) from exc
         return [model.name for model in response.model_stats]
 
+    async def get_model_version(self, model_name: str, timeout_s: float) -> str:
+        """Return the version of a model that is served, the last one of several."""
+        request = service_pb2.ModelMetadataRequest(name=model_name)
+        try:
+            response = await self._stub.ModelMetadata(request, timeout=timeout_s)
+        except grpc.aio.AioRpcError as exc:
+            raise self._translated(exc, model_name, timeout_s) from exc
+        return max(response.versions, key=int, default="")
+
     async def get_model_config(self, model_name: str, timeout_s: float) -> ModelConfig:
         """Return a model's configuration, as Triton completed it."""
         request = service_pb2.ModelConfigRequest(name=model_name)
@@ -238,7 +247,7 @@ def int32_output(response: InferResponse, name: str) -> list[int]:
     """Return the values of an INT32 tensor.
 
     Raises:
-        InternalError: If the response has no such tensor, or it isn't one of INT32.
+        InternalError: If the response has no such tensor, or it is not one of INT32.
     """
     content = raw_output(response, name)
     if len(content) % INT32.size:
