@@ -18,6 +18,7 @@ from export.footage.package import open_package
 from export.footage.talking import features_reader, open_talking_video
 from export.hearing_cli import add_audio_encoder, add_compact, add_features
 from export.network.compact import write_model
+from export.network.encoder_weights import find_encoder, load_speech_model
 from export.network.weights import find_checkpoint, load_served_model
 from export.repository.avatar import Avatar, check_name, write_avatar
 from export.repository.contact_sheet import CONTACT_SHEET
@@ -76,7 +77,11 @@ def _add_avatar(parser: argparse.ArgumentParser) -> None:
         "--video", type=Path, metavar="FILE", help="a video of a talking person; with --audio-encoder"
     )
     parser.add_argument(
-        "--audio-encoder", type=Path, metavar="FILE", help=".onnx or .pth, from sound to feature vectors"
+        "--audio-encoder",
+        type=Path,
+        metavar="FILE",
+        help=".onnx or .pth, from sound to feature vectors; with it the avatar can be spoken to "
+        "(default: the one beside the checkpoint)",
     )
     parser.add_argument("--landmarks", type=Path, metavar="DIR", help="0.lms, 1.lms, …: 110 lines 'x y' each")
     parser.add_argument(
@@ -133,6 +138,8 @@ def _import_avatar(args: argparse.Namespace) -> None:
     checkpoint: Path | None = args.checkpoint or footage.checkpoint
     if checkpoint is None:
         raise BadSource(Path(footage.name), "--checkpoint, as this source brings no weights", "none")
+    encoder = _find_encoder(args, checkpoint)
+    speech_model = load_speech_model(encoder) if encoder else None
     model = load_served_model(checkpoint, args.audio_mode, args.precision)
     avatar = Avatar(
         name=args.name,
@@ -141,15 +148,38 @@ def _import_avatar(args: argparse.Namespace) -> None:
         audio_mode=args.audio_mode,
         edge_padding=args.edge_padding,
         source=f"{footage.kind} {footage.name}",
+        hears=speech_model is not None,
     )
     folder = args.avatars / args.name
-    write_avatar(folder, avatar, footage, model)
+    write_avatar(folder, avatar, footage, model, speech_model)
     models = write_entries(folder, args.model_repository, serving_options(args))
     print(f"{folder}: {avatar.frame_count} frames at {avatar.fps:g} fps, {avatar.audio_mode} features")
     if not footage.sound.size:
         print(f"{folder}: {footage.kind} {footage.name} comes without sound, so this avatar is silent")
+    print(f"{folder}: {_hearing(avatar, encoder)}")
     print(f"{args.model_repository}: {', '.join(models)}")
     print(f"{folder / CONTACT_SHEET}: are the crops right?")
+
+
+def _find_encoder(args: argparse.Namespace, checkpoint: Path) -> Path | None:
+    """Return the audio encoder that makes an avatar able to hear; only ave networks have one."""
+    if args.audio_mode != "ave":
+        if args.audio_encoder:
+            args.parser.error(
+                f"--audio-encoder gives ave features, and this is --audio-mode {args.audio_mode}"
+            )
+        return None
+    encoder: Path | None = args.audio_encoder or find_encoder(checkpoint)
+    return encoder
+
+
+def _hearing(avatar: Avatar, encoder: Path | None) -> str:
+    """Say whether an avatar can be spoken to, and if not, why."""
+    if encoder is not None:
+        return f"can be spoken to, hearing with {encoder}"
+    if avatar.audio_mode != "ave":
+        return f"plays its clip, and cannot be spoken to: there is no live encoder for {avatar.audio_mode} features"
+    return "plays its clip, and cannot be spoken to: that needs --audio-encoder, or an encoder beside the checkpoint"
 
 
 def _open_footage(args: argparse.Namespace) -> Footage:
@@ -166,7 +196,7 @@ def _open_video(args: argparse.Namespace) -> Footage:
     if not args.audio_encoder or args.landmarks or args.audio_features:
         args.parser.error("--video needs either --audio-encoder, or --landmarks and --audio-features")
     if args.audio_mode != "ave":
-        args.parser.error("--audio-encoder gives ave features, which need --audio-mode ave")
+        args.parser.error(f"--audio-encoder gives ave features, and this is --audio-mode {args.audio_mode}")
     if args.checkpoint is None:
         args.parser.error("--video needs --checkpoint, as a video brings no weights")
     find_checkpoint(args.checkpoint)  # before the minutes that finding the face takes

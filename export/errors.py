@@ -75,8 +75,8 @@ class BadName(ExportError):
 
     def __str__(self) -> str:
         return (
-            "expected an avatar name of 1 to 64 letters, digits, '-' or '_' that starts with a letter or digit and "
-            f"neither is jpeg_encode nor ends in _frames or _unet, got {self.name!r}"
+            "expected an avatar name of 1 to 64 letters, digits, '-' or '_' that starts with a letter or digit, "
+            f"is not jpeg_encode or jpeg_live and does not end in _frames, _unet, _speech or _live, got {self.name!r}"
         )
 
 

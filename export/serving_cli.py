@@ -7,6 +7,7 @@ from pathlib import Path
 
 import onnx
 from google.protobuf import text_format
+from onnx import ModelProto
 from tritonclient.grpc import model_config_pb2 as schema
 
 from export.contract import MAX_BATCH_SIZE, PRECISIONS
@@ -14,9 +15,9 @@ from export.errors import BadSource
 from export.files import replacing_file
 from export.network.engine import BatchProfile, build_engine
 from export.network.half import to_half
-from export.repository.avatar import WEIGHTS_FILE, Avatar, read_avatar
+from export.repository.avatar import SPEECH_FILE, WEIGHTS_FILE, Avatar, read_avatar
 from export.repository.configs import PLAN_FILES, ServingOptions
-from export.repository.entries import write_unet_configs
+from export.repository.entries import write_network_configs
 
 __all__ = ["add_serving_options", "add_strategies", "add_tensorrt", "positive", "serving_options"]
 
@@ -110,27 +111,31 @@ def _add_avatar(parser: argparse.ArgumentParser) -> None:
 def _write_strategies(args: argparse.Namespace) -> None:
     avatar, folder = _open(args)
     config = text_format.Parse((folder / "config.pbtxt").read_text(encoding="utf-8"), schema.ModelConfig())
-    write_unet_configs(avatar, args.model_repository, serving_options(args, config.backend))
+    write_network_configs(avatar, args.model_repository, serving_options(args, config.backend))
     print(f"{folder}: {args.instances} instances, {config.backend}")
 
 
 def _build_tensorrt(args: argparse.Namespace) -> None:
     avatar, folder = _open(args)
     model = onnx.load(args.avatars / args.name / WEIGHTS_FILE)
-    if args.precision == "fp16":
-        model = to_half(model)
+    _build_plans(args, folder, to_half(model) if args.precision == "fp16" else model, args.precision)
+    if avatar.hears:  # its logarithm spans more than float16 does
+        speech_model = onnx.load(args.avatars / args.name / SPEECH_FILE)
+        _build_plans(args, args.model_repository / f"{avatar.name}_speech", speech_model, "fp32")
+    write_network_configs(avatar, args.model_repository, serving_options(args, "tensorrt"))
+
+
+def _build_plans(args: argparse.Namespace, folder: Path, model: ModelProto, precision: str) -> None:
+    """Build a network's engines, one for batches and one for single requests, and put them where Triton loads them."""
     cache = args.avatars / TIMING_CACHE
     plans = {}
     for file, optimum in zip(PLAN_FILES, (min(args.optimum_batch, MAX_BATCH_SIZE), 1), strict=True):
         plans[file] = build_engine(model, BatchProfile(optimum=optimum), cache)
     for file, plan in plans.items():
-        with replacing_file(folder / "1" / file) as path:
-            path.write_bytes(plan)
-    write_unet_configs(avatar, args.model_repository, serving_options(args, "tensorrt"))
-    for file, plan in plans.items():
-        print(
-            f"{folder / '1' / file}: {len(plan) / 1e6:.1f} MB, {args.precision}, batch 1 to {MAX_BATCH_SIZE}"
-        )
+        path = folder / "1" / file
+        with replacing_file(path) as new:
+            new.write_bytes(plan)
+        print(f"{path}: {len(plan) / 1e6:.1f} MB, {precision}, batch 1 to {MAX_BATCH_SIZE}")
 
 
 def _open(args: argparse.Namespace) -> tuple[Avatar, Path]:

@@ -19,7 +19,7 @@ import torch
 
 from bridge.balancer import Balancer
 from bridge.config import BridgeConfig, env_name, flag_name
-from bridge.errors import START_ERRORS, BackendLost, BridgeError
+from bridge.errors import START_ERRORS, BridgeError, UpstreamLost
 from bridge.metrics import OK, Metrics
 from export.network.unet import UNet328
 from tests.conftest import Clip, Workspace
@@ -27,7 +27,7 @@ from tests.conftest import Clip, Workspace
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 OPERATIONS = ROOT / "docs" / "operations.md"
-NEVER_SENT = {error.code for error in (BackendLost, *START_ERRORS)}
+NEVER_SENT = {error.code for error in (UpstreamLost, *START_ERRORS)}
 SOURCES = (
     *("benchmarks", "bridge", "bridge/grpc_service", "demo", "docker", "embedded", "export"),
     *(
@@ -95,7 +95,7 @@ NEVER_RUN = {
 SERVERS = (
     "make demo",
     ".venv/bin/python -m embedded --strategy latency --processes 2",
-    ".venv/bin/python -m bridge --backends localhost:8001,localhost:8011",
+    ".venv/bin/python -m bridge --upstreams localhost:8001,localhost:8011",
 )
 RUN_HERE = (
     "curl localhost:8086/health",
@@ -103,7 +103,8 @@ RUN_HERE = (
     ".venv/bin/python -m lipsync_client --url grpc://localhost:8001 --model demo --count 100",
     ".venv/bin/python -m export avatar anna --dataset ~/SyncTalk_2D/dataset/anna "
     "--checkpoint ~/SyncTalk_2D/checkpoint/anna",
-    "curl -X POST localhost:8000/v2/repository/models/anna/load",
+    'curl -X POST -H "lipsync-secret: $(cat /dev/shm/triton-8000.secret)" '
+    "localhost:8000/v2/repository/models/anna/load",
     ".venv/bin/python -m lipsync_client.multi --urls localhost:8001 localhost:8011 --requests 20",
 )
 SAME_IN_SHORT = {
@@ -137,6 +138,7 @@ class Site:
     def with_ports(self, command: str) -> str:
         for default, port in self.ports.items():
             command = command.replace(f"localhost:{default}", f"localhost:{port}")
+            command = command.replace(f"triton-{default}.secret", f"triton-{port}.secret")
         return command
 
     def run(self, command: str) -> str:
@@ -201,7 +203,7 @@ def test_the_servers_by_hand(site: Site) -> None:
     python = sys.executable
     triton = [python, "-m", "embedded", "--strategy", "latency", "--processes", "2", "--quiet"]
     ports = ["--http-port", "28000", "--grpc-port", "28001", "--metrics-port", "28002"]
-    bridge = [python, "-m", "bridge", "--backends", "localhost:28001,localhost:28011", "--port", "28086"]
+    bridge = [python, "-m", "bridge", "--upstreams", "localhost:28001,localhost:28011", "--port", "28086"]
     bridge += ["--grpc-port", "28051"]
     with (
         server(site, [*triton, *ports], "gRPC 127.0.0.1:28011", site.folder),
@@ -246,7 +248,7 @@ def test_every_metric_is_listed() -> None:
 def test_every_alert_and_failure_is_explained() -> None:
     """The operations page has a section for each alert and each failure that users of the seed met."""
     sections = re.findall(r"^### (.+)$", OPERATIONS.read_text(), re.MULTILINE)
-    alerts = ["LipsyncNoReadyBackend", "LipsyncFrameLatencyHigh", "LipsyncQueueGrowing"]
+    alerts = ["LipsyncNoReadyUpstream", "LipsyncFrameLatencyHigh", "LipsyncQueueGrowing"]
     failures = [
         "Out of memory",
         "Low speed-up from several processes",

@@ -75,7 +75,7 @@ def content_of(path: Path) -> bytes:
 
 def config_for(triton: FakeTriton, *, port: int = 0) -> BridgeConfig:
     return BridgeConfig(
-        backends=(triton.address,), port=port, grpc_port=-1, probe_interval_s=0.05, metadata_ttl_s=0.0
+        upstreams=(triton.address,), port=port, grpc_port=-1, probe_interval_s=0.05, metadata_ttl_s=0.0
     )
 
 
@@ -234,7 +234,7 @@ async def test_without_a_model_the_page_tells_how_to_import_one(browser):
 
 
 async def test_the_whole_picture_has_the_crop_in_its_place(browser, triton, bridge, monkeypatch):
-    """The whole picture is the source with the crop in its bounds, less the border that isn't answered."""
+    """The whole picture is the source with the crop in its bounds, less the border that is not answered."""
     monkeypatch.setattr(fake_triton, "fake_picture", white_source_jpeg)
     async with open_page(browser, bridge.url) as page:
         await shown_frame(page, 0)

@@ -96,7 +96,7 @@ class AsyncLipsyncClient(BaseClient[AsyncTransport]):
 
     async def models(self) -> list[str]:
         """Return the names of the avatars that are loaded, sorted."""
-        return avatar_names(await self._send(self._transport.wire.index_call()))
+        return avatar_names(await self._send(self._transport.wire.models_call()))
 
     async def metadata(self, model_name: str) -> AvatarMetadata:
         """Return what the server says about one avatar.

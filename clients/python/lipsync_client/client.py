@@ -91,7 +91,7 @@ class LipsyncClient(BaseClient[Transport]):
 
     def models(self) -> list[str]:
         """Return the names of the avatars that are loaded, sorted."""
-        return avatar_names(self._send(self._transport.wire.index_call()))
+        return avatar_names(self._send(self._transport.wire.models_call()))
 
     def metadata(self, model_name: str) -> AvatarMetadata:
         """Return what the server says about one avatar.

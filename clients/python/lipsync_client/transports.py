@@ -20,8 +20,8 @@ class Wire(Protocol):
     def ready_call(self) -> Call[bool]:
         """Ask whether the server is ready."""
 
-    def index_call(self) -> Call[list[dict[str, Any]]]:
-        """Ask for the models that are ready."""
+    def models_call(self) -> Call[list[str]]:
+        """Ask for the names of the models that are ready."""
 
     def config_call(self, model_name: str, avatar: str) -> Call[dict[str, Any]]:
         """Ask for a model's configuration."""

@@ -8,7 +8,7 @@ from export.errors import BadSource
 from export.files import link_or_copy
 from export.repository.avatar import FRAME_FILES
 from export.repository.configs import ServingOptions
-from export.repository.entries import write_entries, write_unet_configs
+from export.repository.entries import write_entries, write_network_configs
 from tests.export.repository.test_configs import avatar, every_config
 from tests.export.sources import tree
 
@@ -95,7 +95,7 @@ def test_network_configs_alone(folder, repository):
     write_entries(folder, repository)
     before = tree(repository)
     options = ServingOptions("tensorrt", 4)
-    write_unet_configs(avatar(), repository, options)
+    write_network_configs(avatar(), repository, options)
     assert configs_in(repository) == every_config(options=options)
     after = tree(repository)
     assert after.keys() == before.keys()
