@@ -31,6 +31,7 @@ __all__ = [
     "load_config",
 ]
 
+ADMISSIONS = ("measured", "off")
 POLICIES = ("round_robin", "least_inflight")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 MAX_UPSTREAMS = 20
@@ -166,6 +167,27 @@ class BridgeConfig:
     shutdown_timeout_s: float = _setting(
         10.0, _seconds(0.01, 600), "how long requests in flight have on SIGTERM"
     )
+    speech_sessions_max: int = _setting(200, _integer(0, 10_000), "live sessions at once; 0 refuses all")
+    speech_sessions_per_client: int = _setting(
+        16, _integer(1, 10_000), "live sessions at once of one client address"
+    )
+    speech_admission: str = _setting(
+        "measured",
+        _choice(ADMISSIONS),
+        "measured: no more live sessions than Triton can paint for; off: up to `BRIDGE_SPEECH_SESSIONS_MAX`",
+    )
+    speech_lead_s: float = _setting(
+        2.0, _seconds(0.1, 60), "how long before it is due a live picture may be made"
+    )
+    speech_held_s: float = _setting(
+        60.0, _seconds(1, 3600), "how much sound of a live session may wait to be shown"
+    )
+    speech_timeout_s: float = _setting(
+        2.0, _seconds(0.01, 600), "deadline of one call to Triton for a live session"
+    )
+    speech_idle_timeout_s: float = _setting(
+        300.0, _seconds(0.01, 86400), "how long the client of a live session may send nothing"
+    )
     packages_dir: str = _setting(
         IMPORT_OFF, _parse_text, "folder whose packages gRPC's LoadPackage may import; off: none"
     )
@@ -183,7 +205,7 @@ class BridgeConfig:
         """Check what was given in code the way text is checked.
 
         Raises:
-            ConfigError: If a value isn't what its setting can be.
+            ConfigError: If a value is not what its setting can be.
         """
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
@@ -251,18 +273,21 @@ def flag_name(field_name: str) -> str:
     return f"--{field_name.replace('_', '-')}"
 
 
-def load_config(argv: Sequence[str], environ: Mapping[str, str]) -> BridgeConfig:
+def load_config(
+    argv: Sequence[str], environ: Mapping[str, str], prog: str = "python -m bridge"
+) -> BridgeConfig:
     """Read the settings from the arguments and, where those say nothing, from the environment.
 
     Args:
         argv: Arguments, without the program's name.
         environ: Environment variables; an empty one counts as absent.
+        prog: How the program is called, for its usage.
 
     Raises:
-        ConfigError: If a value isn't what its setting can be.
-        SystemExit: With 2 for an argument that doesn't exist, with 0 after ``--help``.
+        ConfigError: If a value is not what its setting can be.
+        SystemExit: With 2 for an argument that does not exist, with 0 after ``--help``.
     """
-    arguments = vars(_parser().parse_args(argv))
+    arguments = vars(_parser(prog).parse_args(argv))
     values: dict[str, Any] = {}
     for field in dataclasses.fields(BridgeConfig):
         variables = [name for name in map(env_name, _names(field.name)) if environ.get(name)]
@@ -278,9 +303,9 @@ def _names(field_name: str) -> list[str]:
     return [field_name, *filter(None, [FORMER_NAMES.get(field_name)])]
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m bridge",
+        prog=prog,
         description="WebSocket bridge to Triton: binary frames and JSON, the page, health and metrics.",
         allow_abbrev=False,
     )

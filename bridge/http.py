@@ -41,10 +41,11 @@ from bridge.metrics import CONTENT_TYPE, Metrics
 from bridge.representation import Conditions, Representation, etag_of, select
 from bridge.service import Service
 
-__all__ = ["STATIC_FOLDER", "Routes", "load_static_files"]
+__all__ = ["SPEECH_PATH", "STATIC_FOLDER", "Routes", "load_static_files"]
 
 STATIC_FOLDER = Path(__file__).parent / "static"
-WEBSOCKET_PATHS = ("/", "/ws")
+SPEECH_PATH = "/speech"
+WEBSOCKET_PATHS = ("/", "/ws", SPEECH_PATH)
 NO_STORE = "no-store"
 NO_CACHE = "no-cache"  # kept, but asked for again by its entity tag: what is new shows at once
 JSON_TYPE = "application/json"
@@ -91,7 +92,7 @@ def load_static_files(folder: Path) -> dict[str, Representation]:
 
 
 class Routes:
-    """Answers whatever isn't a WebSocket handshake; ``process_request`` is the library's hook."""
+    """Answers whatever is not a WebSocket handshake; ``process_request`` is the library's hook."""
 
     def __init__(
         self,
@@ -142,6 +143,8 @@ class Routes:
         """Return what has an entity tag, None where ``path`` is of something else."""
         if path.startswith("/frames/"):
             return await self._frame(path)
+        if path.startswith("/full_frames/"):
+            return await self._full_frame(path)
         if path.startswith("/audio/"):
             return await self._sound(path)
         return self._static_files.get(path)
@@ -153,9 +156,9 @@ class Routes:
             return _response(HTTPStatus.OK, CONTENT_TYPE, self._metrics.render())
         if path == "/models":
             return await self._models()
-        if path == "/ws":
+        if path in ("/ws", SPEECH_PATH):
             error = _error_body(
-                "upgrade_required", "/ws: expected a WebSocket handshake, got a plain request"
+                "upgrade_required", f"{path}: expected a WebSocket handshake, got a plain request"
             )
             return _response(HTTPStatus.UPGRADE_REQUIRED, JSON_TYPE, error, Upgrade="websocket")
         error = _error_body("not_found", f"path: expected a page, got {shown(path)}")
@@ -193,6 +196,11 @@ class Routes:
         jpeg = bytes(await self._service.render(*_parse_frame_path(path)))
         return Representation("image/jpeg", jpeg, etag_of(jpeg))
 
+    async def _full_frame(self, path: str) -> Representation:
+        model_name, frame_id = _parse_frame_path(path, "full_frames")
+        jpeg = bytes(await self._service.video_frame(model_name, frame_id, "full_body"))
+        return Representation("image/jpeg", jpeg, etag_of(jpeg))
+
     async def _sound(self, path: str) -> Representation:
         match = re.fullmatch(r"/audio/([^/]+)\.wav", path)
         if match is None:
@@ -209,10 +217,10 @@ def _path(target: str) -> str:
     return re.sub(r"^https?://[^/?]*", "", target.partition("?")[0]) or "/"
 
 
-def _parse_frame_path(path: str) -> tuple[str, int]:
-    match = re.fullmatch(r"/frames/([^/]+)/([^/]*)\.jpg", path)
+def _parse_frame_path(path: str, folder: str = "frames") -> tuple[str, int]:
+    match = re.fullmatch(rf"/{folder}/([^/]+)/([^/]*)\.jpg", path)
     if match is None:
-        raise BadRequest("path", "/frames/<model>/<frame id>.jpg", shown(path))
+        raise BadRequest("path", f"/{folder}/<model>/<frame id>.jpg", shown(path))
     model_name = _parse_model_name(match.group(1))
     if not re.fullmatch(r"-?[0-9]{1,12}", match.group(2)):
         raise BadRequest("frame id", "an integer", shown(match.group(2)))

@@ -12,6 +12,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from bridge.live.metrics import LiveMetrics
+
 __all__ = ["CANCELLED", "CONTENT_TYPE", "OK", "FrameTimes", "Metrics", "Watched"]
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -70,10 +72,12 @@ class Metrics:
         requests_inflight: WebSocket requests read and not yet answered.
         sent_bytes: Bytes of WebSocket answers, without framing.
         rpcs: Answers of the gRPC service, by method and outcome.
+        live: What live sessions count.
     """
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
+        self.live = LiveMetrics(self._registry)
         self.connections = Gauge(
             "lipsync_bridge_connections", "WebSocket connections that are open", registry=self._registry
         )
@@ -140,7 +144,7 @@ class _UpstreamCollector(Collector):
     def collect(self) -> Iterable[Metric]:
         up = GaugeMetricFamily("lipsync_bridge_upstream_up", "1 while a Triton is ready", labels=["upstream"])
         inflight = GaugeMetricFamily(
-            "lipsync_bridge_upstream_inflight", "Calls a Triton hasn't answered yet", labels=["upstream"]
+            "lipsync_bridge_upstream_inflight", "Calls a Triton has not answered yet", labels=["upstream"]
         )
         requests = CounterMetricFamily(
             "lipsync_bridge_upstream_requests", "Calls given to a Triton", labels=["upstream"]

@@ -20,9 +20,9 @@ class Upstream:
 
     Attributes:
         ready: Whether the last probe or call found it ready.
-        inflight: Calls it hasn't answered yet.
+        inflight: Calls it has not answered yet.
         total_requests: Calls it was given.
-        error_count: Calls it failed: lost, late, refused or with an internal error; a bad request isn't its fault.
+        error_count: Calls it failed: lost, late, refused or with an internal error; a bad request is not its fault.
     """
 
     def __init__(self, address: str, secret: str = "") -> None:

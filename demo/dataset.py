@@ -12,7 +12,7 @@ import multiprocessing
 import os
 import sys
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache, partial
 from pathlib import Path
@@ -35,6 +35,7 @@ from export.errors import ExportError
 from export.files import replacing_folder
 from export.footage.feature_files import FILE_NAMES
 from export.network.encoder_weights import open_encoder
+from export.options import above_zero, at_least
 from speech.contract import SAMPLE_RATE_HZ
 from speech.errors import SpeechError
 from speech.features import AudioEncoder, extract_features
@@ -55,14 +56,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--take", choices=TAKES, default="all", help="default: all")
     parser.add_argument(
         "--seconds",
-        type=_positive(float),
+        type=above_zero,
         default=script.TRAINING_SECONDS,
         metavar="S",
         help="of training speech (default %(default)s)",
     )
     parser.add_argument(
         "--processes",
-        type=_positive(int),
+        type=at_least(1),
         default=os.cpu_count() or 1,
         metavar="N",
         help="default: one for each core",
@@ -130,16 +131,6 @@ def write_take(
         done = _drawn(draft, sequence, processes)
         for _ in tqdm(done, f"drawing {folder.name}", len(sequence), unit="frame", disable=quiet or None):
             pass
-
-
-def _positive(kind: type[int] | type[float]) -> Callable[[str], float]:
-    def number(text: str) -> float:
-        value = kind(text)
-        if value <= 0:
-            raise argparse.ArgumentTypeError(f"expected a number above 0, got {text}")
-        return value
-
-    return number
 
 
 def _chosen(arguments: argparse.Namespace) -> Iterator[tuple[str, Speech]]:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from demo.measure import best_lag, correlation, measure_mouth, mouth_psnr
-from export.footage.clip import open_dataset
+from export.footage.dataset import open_dataset
 from speech.contract import AUDIO_SHAPES, AUDIO_WINDOW
 from speech.features import AudioEncoder
 from speech.mel import FLOOR, MEL_BANDS, WINDOW_FRAMES

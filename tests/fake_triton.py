@@ -86,7 +86,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         requested_outputs: The output names of each inference received, in order.
         probes: Answers given to ServerReady so far.
         versions: Those of a model that are served, by its name; ["1"] where nothing is said.
-        secret: What index, configuration and loading want to be shown; empty: nothing.
+        secret: What statistics, configuration and loading want to be shown; empty: nothing.
         unloadable: Models that cannot be loaded, with status and text of the refusal.
         release: Event that lets ``slow`` answer.
     """
@@ -205,6 +205,15 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
                 response.models.add(name=name, version="1", state="READY")
             elif not request.ready:
                 response.models.add(name=name, version="1", state="UNAVAILABLE", reason="unloaded")
+        return response
+
+    async def ModelStatistics(self, request: Any, context: Any) -> Any:
+        await self._check_secret(context)
+        loaded = self._loaded()
+        wanted = [name for name in self._names() if name in loaded and request.name in ("", name)]
+        response = service_pb2.ModelStatisticsResponse()
+        for name in wanted:
+            response.model_stats.add(name=name, version="1")
         return response
 
     async def ModelConfig(self, request: Any, context: Any) -> Any:

@@ -105,7 +105,8 @@ RUN_HERE = (
     ".venv/bin/python -m lipsync_client --url grpc://localhost:8001 --model demo --count 100",
     ".venv/bin/python -m export avatar anna --dataset ~/SyncTalk_2D/dataset/anna "
     "--checkpoint ~/SyncTalk_2D/checkpoint/anna",
-    "curl -X POST localhost:8000/v2/repository/models/anna/load",
+    'curl -X POST -H "lipsync-secret: $(cat /dev/shm/triton-8000.secret)" '
+    "localhost:8000/v2/repository/models/anna/load",
     ".venv/bin/python -m lipsync_client.multi --urls localhost:8001 localhost:8011 --requests 20",
 )
 SAME_IN_SHORT = {
@@ -139,6 +140,7 @@ class Site:
     def with_ports(self, command: str) -> str:
         for default, port in self.ports.items():
             command = command.replace(f"localhost:{default}", f"localhost:{port}")
+            command = command.replace(f"triton-{default}.secret", f"triton-{port}.secret")
         return command
 
     def run(self, command: str) -> str:

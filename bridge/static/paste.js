@@ -10,23 +10,33 @@ const FADE = 1 / 12; // from there on the crop is ever more opaque, so that no s
  * Draw a crop over the full frame that the context holds.
  *
  * @param {CanvasRenderingContext2D} context
- * @param {VideoFrame|ImageBitmap} crop
+ * @param {import("./picture.js").Decoded} crop
  * @param {number} side Width and height of the crop, in its own pixels.
- * @param {number[]} bounds x1, y1, x2, y2 of the crop in the full frame, in pixels.
+ * @param {import("./picture.js").Bounds} bounds Of the crop in the full frame.
  */
 export function paste(context, crop, side, bounds) {
   context.drawImage(withSoftEdges(crop, side), ...withoutBorder(bounds));
 }
 
-/** Return x, y, width and height of the part of the crop that the network answers. */
+/**
+ * Return x, y, width and height of the part of the crop that the network answers.
+ *
+ * @param {import("./picture.js").Bounds} bounds
+ * @returns {[x: number, y: number, width: number, height: number]}
+ */
 function withoutBorder([x1, y1, x2, y2]) {
   const border = CROP_BORDER_PIXELS / CROP_PIXELS;
   const [width, height] = [x2 - x1, y2 - y1];
   return [x1 + width * border, y1 + height * border, width * (1 - 2 * border), height * (1 - 2 * border)];
 }
 
-const soft = document.createElement("canvas").getContext("2d"); // one for all pictures: it is drawn on at once
+// one for all pictures: it is drawn on at once
+const soft = /** @type {CanvasRenderingContext2D} */ (document.createElement("canvas").getContext("2d"));
 
+/**
+ * @param {import("./picture.js").Decoded} crop
+ * @param {number} side
+ */
 function withSoftEdges(crop, side) {
   const { canvas } = soft;
   canvas.width = canvas.height = side; // which clears it, too
@@ -39,6 +49,7 @@ function withSoftEdges(crop, side) {
   return canvas;
 }
 
+/** @param {CanvasGradient} gradient */
 function opaqueInside(gradient) {
   for (const [offset, alpha] of [[EDGE, 0], [EDGE + FADE, 1]]) {
     gradient.addColorStop(offset, `rgb(0 0 0 / ${alpha})`);

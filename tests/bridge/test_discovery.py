@@ -49,7 +49,7 @@ async def test_a_host_with_both_kinds_of_addresses_counts_once(monkeypatch):
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "a..b", "x" * 64])
 async def test_lookup_of_nobody(host):
-    """A name that DNS doesn't know, or cannot carry, is an OSError."""
+    """A name that DNS does not know, or cannot carry, is an OSError."""
     with pytest.raises(OSError, match=r".+"):
         await lookup(host, 1)
 

@@ -155,7 +155,7 @@ async def test_errors(bridge, path, status, code, sentence):
 
 
 async def test_unavailable_and_timeout():
-    """Without a Triton a frame is 503, with one that doesn't answer 504."""
+    """Without a Triton a frame is 503, with one that does not answer 504."""
     async with FakeTriton() as triton, serve(config_for(triton, infer_timeout_s=0.05)) as bridge:
         status, error = await get_json(bridge, "/frames/slow/1.jpg")
         assert (status, error["code"]) == (504, "timeout")

@@ -58,7 +58,7 @@ async def test_impossible_frame_ids_do_not_reach_triton(triton, service, frame_i
 
 
 async def test_render_timeout(make_service):
-    """A frame that isn't there within infer_timeout_s is a timeout."""
+    """A frame that is not there within infer_timeout_s is a timeout."""
     with pytest.raises(InferTimeout, match=r"within 0\.05 s"):
         await make_service(infer_timeout_s=0.05).render("slow", 1)
 

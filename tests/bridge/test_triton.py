@@ -166,7 +166,7 @@ async def test_restricted_calls(triton, client):
 
 
 async def test_deadline(client):
-    """An answer that doesn't come in time is a timeout that names model and deadline."""
+    """An answer that does not come in time is a timeout that names model and deadline."""
     with pytest.raises(InferTimeout) as caught:
         await client.infer(frame_request("slow", 1, ("jpeg",)), 0.05)
     assert str(caught.value) == "expected an answer of model 'slow' within 0.05 s, got none"
@@ -294,7 +294,7 @@ def test_malformed_int32_tensor():
 
 
 def test_missing_output():
-    """An output that didn't come back is an internal error that names those that did."""
+    """An output that did not come back is an internal error that names those that did."""
     with pytest.raises(InternalError) as caught:
         raw_output(response_with("jpeg", b""), "bounds")
     assert caught.value.detail == "model 'demo': expected output 'bounds', got ['jpeg']"

@@ -25,7 +25,7 @@ async def render(upstream, model_name="echo", frame_id=1):
 
 
 async def test_whose_error_it_is(upstream):
-    """An internal error is the upstream's, a bad frame id isn't; calls are counted either way."""
+    """An internal error is the upstream's, a bad frame id is not; calls are counted either way."""
     with pytest.raises(InvalidFrameId):
         await render(upstream, frame_id=150)
     assert (upstream.total_requests, upstream.error_count) == (1, 0)
@@ -35,7 +35,7 @@ async def test_whose_error_it_is(upstream):
 
 
 async def test_a_lost_call_takes_it_out(triton, upstream):
-    """An upstream that loses a call isn't ready until a probe finds it so."""
+    """An upstream that loses a call is not ready until a probe finds it so."""
     await upstream.probe(TIMEOUT_S)
     assert upstream.ready
     await triton.kill()

@@ -170,8 +170,10 @@ def test_unwritable_place_is_one_sentence(tmp_path, capsys):
 
 @pytest.mark.parametrize("options", [("--seconds", "0"), ("--seconds", "x"), ("--processes", "0")])
 def test_bad_number_is_refused(tmp_path, capsys, options):
-    """Seconds and processes must be numbers above 0."""
+    """Seconds and processes must be numbers above 0; the sentence says what came."""
     with pytest.raises(SystemExit) as stopped:
         main([str(tmp_path), *options])
     assert stopped.value.code == 2
-    assert options[0] in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert options[0] in error
+    assert f"got {options[1]!r}" in error
