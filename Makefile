@@ -5,10 +5,10 @@
 #   make check   formatting, lint, strict types, those of the page's JavaScript too; needs npm
 #   make bench   measure this machine; ARGS=--quick to see that it runs
 
-PYTHON ?= $(shell for v in 3.12 3.11 3.10; do python$$v -c "" 2>/dev/null && echo python$$v && exit; done; echo python3)
+# The Python to make .venv with; requirements/python.sh looks for one, or fetches one into build/.
+PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/bin
-TAKES := build/demo
 TSC := build/javascript/node_modules/.bin/tsc
 # All are modules of the name "model", so that each needs a run of mypy to itself.
 MODELS := $(wildcard backends/*/model.py embedded/backends/*/model.py)
@@ -40,8 +40,7 @@ clean:
 	rm -rf $(VENV) build avatars
 
 $(VENV)/.serve: pyproject.toml requirements/triton.txt
-	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 10) <= v <= (3, 12) else f"expected Python 3.10 to 3.12, got {v[0]}.{v[1]}: make PYTHON=python3.12")'
-	$(PYTHON) -m venv $(VENV)
+	@python=$$(sh requirements/python.sh $(PYTHON)) && "$$python" -m venv $(VENV)
 	$(BIN)/pip install --quiet --editable . --editable clients/python
 	$(BIN)/pip install --quiet --no-deps --requirement requirements/triton.txt
 	@sh requirements/libpython.sh $(VENV)
@@ -58,7 +57,7 @@ $(VENV)/.bench: $(VENV)/.serve
 
 # LitServe and Ray Serve, for comparison, and OpenVINO: apart, as their dependencies are not ours.
 build/baselines/bin/python: requirements/baselines.txt $(VENV)/.serve
-	$(PYTHON) -m venv build/baselines
+	$(BIN)/python -m venv build/baselines
 	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$(build/baselines/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/project.pth"
 	build/baselines/bin/pip install --quiet --requirement $<
 
@@ -69,8 +68,7 @@ $(TSC): tests/javascript/package.json tests/javascript/package-lock.json
 	@touch $@
 
 avatars/demo/avatar.json: $(VENV)/.serve demo/unet.onnx demo/audio_encoder.onnx export/repository/avatar.py $(wildcard demo/*.py demo/recordings/*)
-	$(BIN)/python -m demo.dataset $(TAKES) --take served --audio-encoder demo/audio_encoder.onnx
-	$(BIN)/python -m export avatar demo --dataset $(TAKES)/served --checkpoint demo/unet.onnx
+	$(BIN)/python -m demo.avatar
 
 # The last tritonclient wheel whose perf_analyzer runs on glibc 2.36; the PyPI package perf-analyzer is empty.
 build/perf_analyzer/perf_analyzer: $(VENV)/.serve

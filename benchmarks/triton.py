@@ -61,7 +61,7 @@ async def running_bridge(triton: Server) -> AsyncIterator[BridgeProcess]:
     Raises:
         LoadFailed: If it does not say where it listens.
     """
-    arguments = ["-m", "bridge", "--backends", triton.grpc_url, "--port", "0", "--log-level", "error"]
+    arguments = ["-m", "bridge", "--upstreams", triton.grpc_url, "--port", "0", "--log-level", "error"]
     process = await asyncio.create_subprocess_exec(sys.executable, *arguments, stdout=asyncio.subprocess.PIPE)
     assert process.stdout is not None
     try:

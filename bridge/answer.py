@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 
-from bridge import request_id
 from bridge.errors import BridgeError, InternalError
 from bridge.jpeg import jpeg_shape
 from bridge.logs import log_failure
@@ -22,6 +21,7 @@ from bridge.protocol import (
     parse,
     to_base64,
 )
+from bridge.request_id import current as current_request_id
 from bridge.service import Service
 
 __all__ = ["Answerer", "Message"]
@@ -39,28 +39,28 @@ class Answerer:
         self._service = service
         self._max_message_bytes = max_message_bytes
 
-    async def answer(self, message: str | bytes, number: str) -> Message:
+    async def answer(self, message: str | bytes, request_id: str) -> Message:
         """Return the answer to one message: the JPEG, or text; raises nothing but CancelledError.
 
         Args:
             message: As it was received.
-            number: The request's id, unless the message brings one of its own.
+            request_id: The request's id, unless the message brings one of its own.
         """
-        request_id.current.set(number)
+        current_request_id.set(request_id)
         request = None
         try:
             request = parse(message, self._max_message_bytes)
             if isinstance(request, FrameRequest):
                 return await self._service.render(request.model_name, request.frame_id)
             if request.request_id is not None:
-                request_id.current.set(request.request_id)
+                current_request_id.set(request.request_id)
             return await self._answer_json(request)
         except BridgeError as exc:
             log_failure(exc)
-            return encode_error(exc, request, request_id.current.get())
+            return encode_error(exc, request, current_request_id.get())
         except Exception:
             logger.exception("a bug: %r ended with a foreign exception", request)
-            return encode_error(InternalError("foreign exception"), request, request_id.current.get())
+            return encode_error(InternalError("foreign exception"), request, current_request_id.get())
 
     async def _answer_json(self, request: JsonRequest) -> str:
         if isinstance(request, InferenceRequest):
@@ -71,7 +71,7 @@ class Answerer:
             fields = await self._metadata(request)
         else:
             fields = await self._video_frame(request)
-        return encode_json(request.type, **fields, request_id=request_id.current.get())
+        return encode_json(request.type, **fields, request_id=current_request_id.get())
 
     async def _models(self) -> Fields:
         models = await self._service.list_models()

@@ -1,6 +1,6 @@
 """Which Tritons there are: the addresses that were listed, and those that DNS gives for a ``dns:///`` name.
 
-A host with IPv4 and IPv6 addresses counts by its IPv4 ones, else every dual-stack host would be two backends.
+A host with IPv4 and IPv6 addresses counts by its IPv4 ones, else every dual-stack host would be two upstreams.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import logging
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 
-from bridge.errors import UnresolvableBackend
+from bridge.errors import UnresolvableUpstream
 
 __all__ = ["DNS_SCHEME", "Discovery", "Resolve", "lookup"]
 
 DNS_SCHEME = "dns:///"
-"""Begins a backend that stands for all addresses of its name; gRPC's own spelling."""
+"""Begins an upstream that stands for all addresses of its name; gRPC's own spelling."""
 
 LOOKUP_TIMEOUT_S = 5.0
 RETRY_PAUSE_S = 0.2
@@ -46,10 +46,10 @@ async def lookup(host: str, port: int) -> list[str]:
 
 
 class Discovery:
-    """Turns the backends of the configuration into addresses, at the start and again whenever asked.
+    """Turns the upstreams of the configuration into addresses, at the start and again whenever asked.
 
     Args:
-        backends: ``host:port``, taken as they are, or ``dns:///host:port``.
+        upstreams: ``host:port``, taken as they are, or ``dns:///host:port``.
         resolve: How names become addresses.
 
     Attributes:
@@ -57,10 +57,10 @@ class Discovery:
         failing: Names whose last lookup failed.
     """
 
-    def __init__(self, backends: Sequence[str], resolve: Resolve = lookup) -> None:
-        self.dynamic = any(backend.startswith(DNS_SCHEME) for backend in backends)
+    def __init__(self, upstreams: Sequence[str], resolve: Resolve = lookup) -> None:
+        self.dynamic = any(upstream.startswith(DNS_SCHEME) for upstream in upstreams)
         self.failing: set[str] = set()
-        self._backends = tuple(backends)
+        self._upstreams = tuple(upstreams)
         self._resolve = resolve
         self._known: dict[str, list[str]] = {}
 
@@ -70,55 +70,55 @@ class Discovery:
         A listed ``host:port`` is resolved, too, but only to tell a wrong name at once.
 
         Raises:
-            UnresolvableBackend: If a name cannot be resolved in time.
+            UnresolvableUpstream: If a name cannot be resolved in time.
         """
-        await asyncio.gather(*(self._resolve_in_time(backend, timeout_s) for backend in self._backends))
+        await asyncio.gather(*(self._resolve_in_time(upstream, timeout_s) for upstream in self._upstreams))
         return self._addresses()
 
     async def refresh(self) -> list[str]:
         """Look the ``dns:///`` names up again, and return the addresses; a failed lookup keeps the known ones."""
-        for backend in self._backends:
-            if backend.startswith(DNS_SCHEME):
-                await self._look_up_again(backend)
+        for upstream in self._upstreams:
+            if upstream.startswith(DNS_SCHEME):
+                await self._look_up_again(upstream)
         return self._addresses()
 
-    async def _resolve_in_time(self, backend: str, timeout_s: float) -> None:
+    async def _resolve_in_time(self, upstream: str, timeout_s: float) -> None:
         loop = asyncio.get_running_loop()
         deadline_s = loop.time() + timeout_s
-        host, port = _split(backend)
+        host, port = _split(upstream)
         while True:
             try:
-                self._known[backend] = await self._resolve(host, port)
-                self.failing.discard(backend)
+                self._known[upstream] = await self._resolve(host, port)
+                self.failing.discard(upstream)
                 return
             except OSError as exc:
                 if loop.time() + RETRY_PAUSE_S > deadline_s:
-                    raise UnresolvableBackend(backend, _reason(exc)) from exc
-                if backend not in self.failing:
-                    logger.warning("waiting for DNS: %s", UnresolvableBackend(backend, _reason(exc)))
-                self.failing.add(backend)
+                    raise UnresolvableUpstream(upstream, _reason(exc)) from exc
+                if upstream not in self.failing:
+                    logger.warning("waiting for DNS: %s", UnresolvableUpstream(upstream, _reason(exc)))
+                self.failing.add(upstream)
             await asyncio.sleep(RETRY_PAUSE_S)
 
-    async def _look_up_again(self, backend: str) -> None:
+    async def _look_up_again(self, upstream: str) -> None:
         try:
-            self._known[backend] = await self._resolve(*_split(backend))
+            self._known[upstream] = await self._resolve(*_split(upstream))
         except OSError as exc:
-            if backend not in self.failing:
-                logger.warning("%s; its known addresses stay", UnresolvableBackend(backend, _reason(exc)))
-            self.failing.add(backend)
+            if upstream not in self.failing:
+                logger.warning("%s; its known addresses stay", UnresolvableUpstream(upstream, _reason(exc)))
+            self.failing.add(upstream)
         else:
-            self.failing.discard(backend)
+            self.failing.discard(upstream)
 
     def _addresses(self) -> list[str]:
         addresses: dict[str, None] = {}  # a set that keeps the order
-        for backend in self._backends:
-            found = self._known[backend] if backend.startswith(DNS_SCHEME) else [backend]
+        for upstream in self._upstreams:
+            found = self._known[upstream] if upstream.startswith(DNS_SCHEME) else [upstream]
             addresses.update(dict.fromkeys(found))
         return list(addresses)
 
 
-def _split(backend: str) -> tuple[str, int]:
-    host, _, port = backend.removeprefix(DNS_SCHEME).rpartition(":")
+def _split(upstream: str) -> tuple[str, int]:
+    host, _, port = upstream.removeprefix(DNS_SCHEME).rpartition(":")
     return host.strip("[]"), int(port)
 
 

@@ -3,16 +3,18 @@
     BridgeError
     ├── ConfigError        config             start-up only
     ├── ListenError        listen             start-up only
-    ├── UnresolvableBackend  unresolvable     start-up only
+    ├── UnresolvableUpstream  unresolvable    start-up only
     ├── NoneReadyInTime    none_ready         start-up only
     ├── BadRequest         bad_request
     ├── MessageTooLarge    message_too_large
     ├── InvalidFrameId     invalid_frame_id
     ├── UnknownModel       unknown_model
     ├── NoSound            no_sound           /audio only
-    ├── NoBackendReady     unavailable
+    ├── NoUpstreamReady    unavailable
     ├── InferTimeout       timeout
-    ├── BackendLost        backend_lost       between triton.py and balancer.py only
+    ├── Overloaded         overloaded
+    ├── Refused            refused
+    ├── UpstreamLost       upstream_lost      between triton.py and balancer.py only
     ├── Unimplemented      unimplemented      gRPC only
     ├── PackageRefused     package_refused    gRPC only
     ├── ImportFailed       import_failed      gRPC only
@@ -27,7 +29,6 @@ from collections.abc import Sequence
 
 __all__ = [
     "START_ERRORS",
-    "BackendLost",
     "BadRequest",
     "BridgeError",
     "ConfigError",
@@ -37,13 +38,16 @@ __all__ = [
     "InvalidFrameId",
     "ListenError",
     "MessageTooLarge",
-    "NoBackendReady",
     "NoSound",
+    "NoUpstreamReady",
     "NoneReadyInTime",
+    "Overloaded",
     "PackageRefused",
+    "Refused",
     "Unimplemented",
     "UnknownModel",
-    "UnresolvableBackend",
+    "UnresolvableUpstream",
+    "UpstreamLost",
     "shown",
 ]
 
@@ -90,17 +94,17 @@ class ListenError(BridgeError):
         return cls(host, port, "address already in use" if "in use" in text else text)
 
 
-class UnresolvableBackend(BridgeError):
-    """Raised at start-up when DNS doesn't know a backend's host."""
+class UnresolvableUpstream(BridgeError):
+    """Raised at start-up when DNS does not know an upstream's host."""
 
     code = "unresolvable"
 
-    def __init__(self, backend: str, reason: str) -> None:
-        self.backend = backend
+    def __init__(self, upstream: str, reason: str) -> None:
+        self.upstream = upstream
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"expected to resolve the host of Triton at {self.backend}, got: {self.reason}"
+        return f"expected to resolve the host of Triton at {self.upstream}, got: {self.reason}"
 
 
 class NoneReadyInTime(BridgeError):
@@ -116,12 +120,12 @@ class NoneReadyInTime(BridgeError):
         return f"expected a Triton to be ready within {self.timeout_s:g} s, got none at {', '.join(self.addresses)}"
 
 
-START_ERRORS = (ConfigError, ListenError, UnresolvableBackend, NoneReadyInTime)
+START_ERRORS = (ConfigError, ListenError, UnresolvableUpstream, NoneReadyInTime)
 """What ends a bridge before it serves; no client ever sees them."""
 
 
 class BadRequest(BridgeError):
-    """Raised when a message doesn't follow the protocol; ``got`` is a readable description."""
+    """Raised when a message does not follow the protocol; ``got`` is a readable description."""
 
     code = "bad_request"
 
@@ -183,21 +187,26 @@ class NoSound(BridgeError):
         return f"expected an avatar with sound, got {shown(self.model_name)}, whose clip is silent"
 
 
-class NoBackendReady(BridgeError):
-    """Raised when no Triton backend can take a request: all fail their probe, or the call was lost twice."""
+class NoUpstreamReady(BridgeError):
+    """Raised when no Triton can take a request: all fail their probe, or the call was lost twice.
+
+    ``of_those_that_know``: those that are ready do not know the model, and one that is not may.
+    """
 
     code = "unavailable"
 
-    def __init__(self, ready: int, total: int) -> None:
+    def __init__(self, ready: int, total: int, of_those_that_know: bool = False) -> None:
         self.ready = ready
         self.total = total
+        self.of_those_that_know = of_those_that_know
 
     def __str__(self) -> str:
-        return f"expected a Triton backend to answer, got none ({self.ready} of {self.total} ready)"
+        whose = "a Triton that knows the model" if self.of_those_that_know else "a Triton"
+        return f"expected {whose} to answer, got none ({self.ready} of {self.total} ready)"
 
 
 class InferTimeout(BridgeError):
-    """Raised when Triton doesn't answer within the deadline."""
+    """Raised when Triton does not answer within the deadline."""
 
     code = "timeout"
 
@@ -209,10 +218,37 @@ class InferTimeout(BridgeError):
         return f"expected an answer of model {shown(self.model_name)} within {self.timeout_s:g} s, got none"
 
 
-class BackendLost(BridgeError):
-    """Raised when the connection to a backend fails; the balancer answers it by asking another one."""
+class Overloaded(BridgeError):
+    """Raised when Triton's queue for a model is full, or a request has waited in it longer than it may."""
 
-    code = "backend_lost"
+    code = "overloaded"
+
+    def __init__(self, model_name: str) -> None:
+        self.model_name = model_name
+
+    def __str__(self) -> str:
+        return (
+            f"expected room in Triton's queue for model {shown(self.model_name)}, got none; try again later"
+        )
+
+
+class Refused(BridgeError):
+    """Raised when Triton keeps a call for those who know its secret; ``detail`` is for the log."""
+
+    code = "refused"
+
+    def __init__(self, address: str, detail: str) -> None:
+        self.address = address
+        self.detail = f"Triton at {address} refused the bridge's secret, or that it has none: {detail}"
+
+    def __str__(self) -> str:
+        return "expected Triton to take the bridge's secret (BRIDGE_TRITON_SECRET_FILE), got a refusal"
+
+
+class UpstreamLost(BridgeError):
+    """Raised when the connection to an upstream fails; the balancer answers it by asking another one."""
+
+    code = "upstream_lost"
 
     def __init__(self, address: str, detail: str) -> None:
         self.address = address

@@ -11,7 +11,7 @@ import sys
 import time
 
 from bridge import request_id
-from bridge.errors import BridgeError, InferTimeout, InternalError
+from bridge.errors import BridgeError, InferTimeout, InternalError, Overloaded, Refused
 
 __all__ = ["LOG_FORMATS", "JsonFormatter", "TextFormatter", "log_failure", "set_up_logging"]
 
@@ -66,8 +66,8 @@ def set_up_logging(level: str, log_format: str) -> None:
 
 
 def log_failure(error: BridgeError) -> None:
-    """Log what an operator should know of a request that failed; a client's own mistakes aren't among it."""
-    if isinstance(error, InternalError):
+    """Log what an operator should know of a request that failed; a client's own mistakes are not among it."""
+    if isinstance(error, (InternalError, Refused)):
         logger.error("%s", error.detail)
-    elif isinstance(error, InferTimeout):
+    elif isinstance(error, (InferTimeout, Overloaded)):
         logger.warning("%s", error)

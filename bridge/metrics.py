@@ -1,4 +1,4 @@
-"""What Prometheus reads at ``/metrics``: counters of the bridge and the state of its backends."""
+"""What Prometheus reads at ``/metrics``: counters of the bridge and the state of its upstreams."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from bridge.live.metrics import LiveMetrics
+
 __all__ = ["CANCELLED", "CONTENT_TYPE", "OK", "FrameTimes", "Metrics", "Watched"]
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -23,8 +25,8 @@ CANCELLED = "cancelled"
 DURATION_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12)
 
 
-class BackendState(Protocol):
-    """What the metrics tell about a backend."""
+class UpstreamState(Protocol):
+    """What the metrics tell about an upstream."""
 
     address: str
     ready: bool
@@ -34,11 +36,11 @@ class BackendState(Protocol):
 
 
 class Watched(Protocol):
-    """What has the backends, and follows their names in DNS."""
+    """What has the upstreams, and follows their names in DNS."""
 
     @property
-    def backends(self) -> Sequence[BackendState]:
-        """Its backends now."""
+    def upstreams(self) -> Sequence[UpstreamState]:
+        """Its upstreams now."""
 
     @property
     def unresolved_count(self) -> int:
@@ -70,10 +72,12 @@ class Metrics:
         requests_inflight: WebSocket requests read and not yet answered.
         sent_bytes: Bytes of WebSocket answers, without framing.
         rpcs: Answers of the gRPC service, by method and outcome.
+        live: What live sessions count.
     """
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
+        self.live = LiveMetrics(self._registry)
         self.connections = Gauge(
             "lipsync_bridge_connections", "WebSocket connections that are open", registry=self._registry
         )
@@ -108,8 +112,8 @@ class Metrics:
         self._times: dict[str, FrameTimes] = {}
 
     def watch(self, balancer: Watched) -> None:
-        """Report the state of the backends, as it is whenever the metrics are read."""
-        self._registry.register(_BackendCollector(balancer))
+        """Report the state of the upstreams, as it is whenever the metrics are read."""
+        self._registry.register(_UpstreamCollector(balancer))
 
     def frame_times(self, model_name: str) -> FrameTimes:
         """Return what was counted of a model's answered frames."""
@@ -131,28 +135,28 @@ class Metrics:
         return generate_latest(self._registry)
 
 
-class _BackendCollector(Collector):
-    """Reads the backends' own counts, so that nothing is counted twice."""
+class _UpstreamCollector(Collector):
+    """Reads the upstreams' own counts, so that nothing is counted twice."""
 
     def __init__(self, balancer: Watched) -> None:
         self._balancer = balancer
 
     def collect(self) -> Iterable[Metric]:
-        up = GaugeMetricFamily("lipsync_bridge_backend_up", "1 while a Triton is ready", labels=["backend"])
+        up = GaugeMetricFamily("lipsync_bridge_upstream_up", "1 while a Triton is ready", labels=["upstream"])
         inflight = GaugeMetricFamily(
-            "lipsync_bridge_backend_inflight", "Calls a Triton hasn't answered yet", labels=["backend"]
+            "lipsync_bridge_upstream_inflight", "Calls a Triton has not answered yet", labels=["upstream"]
         )
         requests = CounterMetricFamily(
-            "lipsync_bridge_backend_requests", "Calls given to a Triton", labels=["backend"]
+            "lipsync_bridge_upstream_requests", "Calls given to a Triton", labels=["upstream"]
         )
         errors = CounterMetricFamily(
-            "lipsync_bridge_backend_errors", "Calls a Triton lost, left late or failed", labels=["backend"]
+            "lipsync_bridge_upstream_errors", "Calls a Triton lost, left late or failed", labels=["upstream"]
         )
-        for backend in self._balancer.backends:
-            up.add_metric([backend.address], float(backend.ready))
-            inflight.add_metric([backend.address], backend.inflight)
-            requests.add_metric([backend.address], backend.total_requests)
-            errors.add_metric([backend.address], backend.error_count)
+        for upstream in self._balancer.upstreams:
+            up.add_metric([upstream.address], float(upstream.ready))
+            inflight.add_metric([upstream.address], upstream.inflight)
+            requests.add_metric([upstream.address], upstream.total_requests)
+            errors.add_metric([upstream.address], upstream.error_count)
         unresolved = GaugeMetricFamily(
             "lipsync_bridge_dns_names_unresolved",
             "dns:/// names whose last lookup failed",

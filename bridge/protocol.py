@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from bridge import request_id
 from bridge.errors import BadRequest, BridgeError, InvalidFrameId, MessageTooLarge, shown
+from bridge.request_id import PATTERN as REQUEST_ID_PATTERN
 
 __all__ = [
     "MAX_FRAME_ID",
@@ -105,7 +105,7 @@ def parse(message: str | bytes, max_message_bytes: int) -> Request:
 
     Raises:
         MessageTooLarge: If the message has more than ``max_message_bytes``.
-        BadRequest: If it isn't a request; the sentence names the field, what was expected and what arrived.
+        BadRequest: If it is not a request; the sentence names the field, what was expected and what arrived.
     """
     size_bytes = len(message) if isinstance(message, bytes) else len(message.encode())
     if size_bytes > max_message_bytes:
@@ -128,7 +128,7 @@ def check_model_name(name: object) -> str:
     """Return ``name`` if some model may have it.
 
     Raises:
-        BadRequest: If it isn't a string of 1 to 255 bytes of UTF-8.
+        BadRequest: If it is not a string of 1 to 255 bytes of UTF-8.
     """
     try:
         # JSON can spell half a surrogate pair, which no UTF-8 can carry on to Triton
@@ -169,8 +169,8 @@ def encode_json(kind: str, **fields: object) -> str:
     return json.dumps({"type": kind, "success": True, **fields})
 
 
-def encode_error(error: BridgeError, request: Request | None, number: str) -> str:
-    """Write an error; ``request`` is None when the message wasn't one, ``number`` is the request's id."""
+def encode_error(error: BridgeError, request: Request | None, request_id: str) -> str:
+    """Write an error; ``request`` is None when the message was not one."""
     return json.dumps(
         {
             "type": "error",
@@ -179,7 +179,7 @@ def encode_error(error: BridgeError, request: Request | None, number: str) -> st
             "error": str(error),
             "model_name": getattr(request, "model_name", None),
             "frame_id": getattr(request, "frame_id", None),
-            "request_id": number,
+            "request_id": request_id,
         }
     )
 
@@ -232,9 +232,9 @@ def _parse_object(message: str) -> dict[str, Any]:
 
 def _request_id(fields: dict[str, Any]) -> str | None:
     own_id = fields.get("request_id")
-    if own_id is None or (isinstance(own_id, str) and request_id.PATTERN.fullmatch(own_id)):
+    if own_id is None or (isinstance(own_id, str) and REQUEST_ID_PATTERN.fullmatch(own_id)):
         return own_id
-    raise BadRequest("request_id", f"a string of {request_id.PATTERN.pattern}", shown(own_id))
+    raise BadRequest("request_id", f"a string of {REQUEST_ID_PATTERN.pattern}", shown(own_id))
 
 
 def _model_name(fields: dict[str, Any]) -> str:

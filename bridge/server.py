@@ -6,20 +6,26 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from urllib.parse import urlsplit
 
 from websockets.asyncio.server import Server, ServerConnection
 from websockets.asyncio.server import serve as serve_websockets
 from websockets.frames import CloseCode
 from websockets.http11 import Request, Response
+from websockets.typing import Subprotocol
 
 from bridge import request_id
 from bridge.answer import Answerer
 from bridge.balancer import Balancer
 from bridge.config import GRPC_OFF, BridgeConfig
+from bridge.connection import Connection
 from bridge.errors import ListenError
 from bridge.grpc_service.server import GrpcServer
-from bridge.http import STATIC_FOLDER, Routes, load_static_files
+from bridge.http import SPEECH_PATH, STATIC_FOLDER, Routes, load_static_files
+from bridge.live.hub import Hub
+from bridge.live.session import SpeechSession
+from bridge.live.wire import SUBPROTOCOL
 from bridge.metrics import Metrics
 from bridge.service import Service
 from bridge.session import Session
@@ -27,7 +33,7 @@ from bridge.session import Session
 __all__ = ["Bridge", "serve"]
 
 MAX_WEBSOCKET_MESSAGE_BYTES = 1 << 20
-"""Beyond this a message isn't even read, and its connection closed with 1009; below, it gets its answer."""
+"""Beyond this a message is not even read, and its connection closed with 1009; below, it gets its answer."""
 
 HANDSHAKE_SLACK_S = 10.0
 CLOSE_TIMEOUT_S = 2.0
@@ -48,8 +54,8 @@ async def serve(config: BridgeConfig) -> AsyncIterator[Bridge]:
 
     Raises:
         ListenError: If the address cannot be listened on, for example because the port is in use.
-        UnresolvableBackend: If DNS doesn't know a backend's host.
-        NoneReadyInTime: If no backend is ready within ``require_ready_s``, where that is set.
+        UnresolvableUpstream: If DNS does not know an upstream's host.
+        NoneReadyInTime: If no upstream is ready within ``require_ready_s``, where that is set.
     """
     async with Balancer(config) as balancer:
         bridge = Bridge(config, balancer)
@@ -64,7 +70,7 @@ class Bridge:
     """A listening bridge.
 
     Attributes:
-        balancer: Its backends and their state.
+        balancer: Its upstreams and their state.
         port: The port it listens on, also when the configuration left the choice to the system.
     """
 
@@ -80,7 +86,8 @@ class Bridge:
             self._grpc = GrpcServer(config, balancer, service, self._metrics)
         self._routes = Routes(service, balancer, self._metrics, load_static_files(STATIC_FOLDER))
         self._answerer = Answerer(service, config.max_message_bytes)
-        self._sessions: set[Session] = set()
+        self._hub = Hub(config, balancer, service, self._metrics.live)
+        self._sessions: set[Session | SpeechSession] = set()
         self._stopping = False
         self._server: Server
 
@@ -92,7 +99,7 @@ class Bridge:
 
     @property
     def grpc_address(self) -> str | None:
-        """Where the gRPC service listens, None if it doesn't."""
+        """Where the gRPC service listens, None if it does not."""
         if self._grpc is None:
             return None
         host = self._config.host
@@ -120,11 +127,13 @@ class Bridge:
                 self._handle,
                 config.host,
                 config.port,
+                create_connection=Connection,
                 process_request=self._routes.process_request,
                 process_response=_name_connection,
+                select_subprotocol=_select_subprotocol,
                 server_header=None,
-                compression=None,  # a JPEG doesn't get any smaller
-                # a client under backpressure has its pong behind requests that aren't read yet: TCP tells who is gone
+                compression=None,  # a JPEG does not get any smaller
+                # a client under backpressure has its pong behind requests that are not read yet: TCP tells who is gone
                 ping_timeout=None,
                 max_size=MAX_WEBSOCKET_MESSAGE_BYTES,
                 # a plain HTTP request counts as a handshake, and may take two calls to Triton
@@ -145,6 +154,14 @@ class Bridge:
         if self._grpc is not None:
             ending.append(self._grpc.stop())
         await asyncio.gather(*ending)
+        await self._hub.close()
+        await self._service.close()
+
+    def _new_session(self, websocket: ServerConnection, connection_id: str) -> Session | SpeechSession:
+        assert websocket.request is not None
+        if urlsplit(websocket.request.path).path == SPEECH_PATH:
+            return SpeechSession(websocket, self._hub, self._config, connection_id)
+        return Session(websocket, self._answerer, self._config, self._metrics, connection_id)
 
     async def _end_websockets(self) -> None:
         try:
@@ -164,7 +181,7 @@ class Bridge:
         assert websocket.response is not None
         connection_id = websocket.response.headers[request_id.HEADER]
         request_id.current.set(connection_id)
-        session = Session(websocket, self._answerer, self._config, self._metrics, connection_id)
+        session = self._new_session(websocket, connection_id)
         self._sessions.add(session)
         logger.info("connection of %s opened", websocket.remote_address[0])
         try:
@@ -172,6 +189,11 @@ class Bridge:
         finally:
             self._sessions.remove(session)
             logger.info("connection closed after %d requests", session.requests)
+
+
+def _select_subprotocol(connection: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+    """Speak the live protocol with those who offer it; the other one has no name."""
+    return Subprotocol(SUBPROTOCOL) if SUBPROTOCOL in offered else None
 
 
 def _name_connection(connection: ServerConnection, request: Request, response: Response) -> Response:

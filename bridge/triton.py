@@ -18,14 +18,16 @@ from tritonclient.grpc import model_config_pb2, service_pb2, service_pb2_grpc
 
 from bridge import request_id
 from bridge.errors import (
-    BackendLost,
     BadRequest,
     BridgeError,
     ImportFailed,
     InferTimeout,
     InternalError,
     InvalidFrameId,
+    Overloaded,
+    Refused,
     UnknownModel,
+    UpstreamLost,
 )
 
 __all__ = [
@@ -70,6 +72,11 @@ CHANNEL_OPTIONS = (
 LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
 UNKNOWN_MODEL = "Request for unknown model"
 LOADING_REFUSED = "explicit model load / unload is not allowed"
+RESTRICTED = "This protocol is restricted"
+QUEUE_REFUSALS = ("Exceeds maximum queue size", "Request timeout expired")
+SECRET_KEY = "triton-grpc-protocol-lipsync-secret"
+"""The metadata that a Triton with ``--grpc-restricted-protocol=…:lipsync-secret=VALUE`` wants with such calls."""
+
 FRAME_ID_REFUSED = re.compile(r"frame_id -?\d+ is outside")
 INT32 = struct.Struct("<i")
 LENGTH = struct.Struct("<I")
@@ -78,15 +85,18 @@ LENGTH = struct.Struct("<I")
 class TritonClient:
     """A gRPC channel to one Triton; method names are those of Triton's own client.
 
-    Every method raises ``BackendLost`` when the connection fails, ``InferTimeout`` when the deadline passes,
-    ``UnknownModel`` when the model isn't loaded, and ``InternalError`` for any other failure of Triton.
+    Every method raises ``UpstreamLost`` when the connection fails, ``InferTimeout`` when the deadline passes,
+    ``UnknownModel`` when the model is not loaded, ``Overloaded`` when its queue is full, ``Refused`` when Triton
+    wants another secret, and ``InternalError`` for any other failure of Triton.
 
     Args:
         address: ``host:port`` of Triton's gRPC service.
+        secret: What Triton wants to be shown before it tells of its models or loads one; empty where it does not.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, secret: str = "") -> None:
         self.address = address
+        self._control_metadata = ((SECRET_KEY, secret),) if secret else None
         self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
         self._stub = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
 
@@ -115,19 +125,36 @@ class TritonClient:
             raise self._translated(exc, request.model_name, timeout_s) from exc
 
     async def get_model_repository_index(self, timeout_s: float) -> list[str]:
-        """Return the names of all models that are ready, in the index's order."""
-        request = service_pb2.RepositoryIndexRequest(ready=True)
+        """Return the names of all models that are ready.
+
+        Triton keeps statistics of these, and of no others, and tells them without the secret of model control, which
+        its repository index asks for.
+        """
+        request = service_pb2.ModelStatisticsRequest()
         try:
-            response = await self._stub.RepositoryIndex(request, timeout=timeout_s)
+            response = await self._stub.ModelStatistics(
+                request, timeout=timeout_s, metadata=self._control_metadata
+            )
         except grpc.aio.AioRpcError as exc:
-            raise self._translated(exc, "repository index", timeout_s) from exc
-        return [model.name for model in response.models if model.state == "READY"]
+            raise self._translated(exc, "the statistics of models", timeout_s) from exc
+        return [model.name for model in response.model_stats]
+
+    async def get_model_version(self, model_name: str, timeout_s: float) -> str:
+        """Return the version of a model that is served, the last one of several."""
+        request = service_pb2.ModelMetadataRequest(name=model_name)
+        try:
+            response = await self._stub.ModelMetadata(request, timeout=timeout_s)
+        except grpc.aio.AioRpcError as exc:
+            raise self._translated(exc, model_name, timeout_s) from exc
+        return max(response.versions, key=int, default="")
 
     async def get_model_config(self, model_name: str, timeout_s: float) -> ModelConfig:
         """Return a model's configuration, as Triton completed it."""
         request = service_pb2.ModelConfigRequest(name=model_name)
         try:
-            response = await self._stub.ModelConfig(request, timeout=timeout_s)
+            response = await self._stub.ModelConfig(
+                request, timeout=timeout_s, metadata=self._control_metadata
+            )
         except grpc.aio.AioRpcError as exc:
             raise self._translated(exc, model_name, timeout_s) from exc
         return response.config
@@ -140,11 +167,12 @@ class TritonClient:
         """
         request = service_pb2.RepositoryModelLoadRequest(model_name=model_name)
         try:
-            await self._stub.RepositoryModelLoad(request, timeout=timeout_s)
+            await self._stub.RepositoryModelLoad(request, timeout=timeout_s, metadata=self._control_metadata)
         except grpc.aio.AioRpcError as exc:
+            error = self._translated(exc, model_name, timeout_s)
             # on demand not allowed: UNAVAILABLE, too
-            if exc.code() in LOST and LOADING_REFUSED not in (exc.details() or ""):
-                raise BackendLost(self.address, exc.details() or "") from exc
+            if isinstance(error, (UpstreamLost, Refused)) and LOADING_REFUSED not in (exc.details() or ""):
+                raise error from exc
             raise ImportFailed(model_name, f"Triton at {self.address}: {exc.details()}") from exc
 
     def _translated(self, exc: grpc.aio.AioRpcError, model_name: str, timeout_s: float) -> BridgeError:
@@ -153,7 +181,7 @@ class TritonClient:
         if code is grpc.StatusCode.NOT_FOUND or UNKNOWN_MODEL in detail:
             return UnknownModel(model_name)
         if code in LOST:
-            return BackendLost(self.address, detail)
+            return self._unavailable(detail, model_name)
         if code is grpc.StatusCode.DEADLINE_EXCEEDED:
             return InferTimeout(model_name, timeout_s)
         if code is grpc.StatusCode.INVALID_ARGUMENT:
@@ -161,6 +189,14 @@ class TritonClient:
                 return InvalidFrameId(detail)
             return BadRequest(f"model '{model_name}'", "an avatar", f"Triton's refusal: {detail}")
         return InternalError(f"{code.name} from Triton at {self.address} for '{model_name}': {detail}")
+
+    def _unavailable(self, detail: str, model_name: str) -> BridgeError:
+        """Tell what Triton itself calls UNAVAILABLE from a connection that is lost."""
+        if RESTRICTED in detail:
+            return Refused(self.address, detail)
+        if any(sentence in detail for sentence in QUEUE_REFUSALS):
+            return Overloaded(model_name)
+        return UpstreamLost(self.address, detail)
 
 
 def frame_request(model_name: str, frame_id: int, outputs: tuple[str, ...]) -> InferRequest:
@@ -211,7 +247,7 @@ def int32_output(response: InferResponse, name: str) -> list[int]:
     """Return the values of an INT32 tensor.
 
     Raises:
-        InternalError: If the response has no such tensor, or it isn't one of INT32.
+        InternalError: If the response has no such tensor, or it is not one of INT32.
     """
     content = raw_output(response, name)
     if len(content) % INT32.size:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import onnx
 from google.protobuf import text_format
+from onnx import ModelProto
 from tritonclient.grpc import model_config_pb2 as schema
 
 from export.contract import MAX_BATCH_SIZE, PRECISIONS
@@ -14,30 +15,20 @@ from export.errors import BadSource
 from export.files import replacing_file
 from export.network.engine import BatchProfile, build_engine
 from export.network.half import to_half
-from export.repository.avatar import WEIGHTS_FILE, Avatar, read_avatar
+from export.options import at_least
+from export.repository.avatar import SPEECH_FILE, WEIGHTS_FILE, Avatar, read_avatar
 from export.repository.configs import PLAN_FILES, ServingOptions
-from export.repository.entries import write_unet_configs
+from export.repository.entries import write_network_configs
 
-__all__ = ["add_serving_options", "add_strategies", "add_tensorrt", "positive", "serving_options"]
+__all__ = ["add_serving_options", "add_strategies", "add_tensorrt", "serving_options"]
 
 TIMING_CACHE = "timing.cache"
-
-
-def positive(text: str) -> int:
-    """Read an integer of 1 or more.
-
-    Raises:
-        argparse.ArgumentTypeError: If it is none.
-    """
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected an integer of 1 or more, got {text}")
-    return int(text)
 
 
 def add_serving_options(parser: argparse.ArgumentParser) -> None:
     """Add what a deployment chooses about its strategies."""
     parser.add_argument(
-        "--instances", type=positive, default=2, help="copies of the network where a strategy has several"
+        "--instances", type=at_least(1), default=2, help="copies of the network where a strategy has several"
     )
     parser.add_argument(
         "--batch-sizes",
@@ -48,29 +39,29 @@ def add_serving_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--queue-delay-us",
-        type=int,
+        type=at_least(0),
         default=0,
         metavar="US",
         help="how long a request may wait for others to join its batch (default: 0)",
     )
     parser.add_argument(
         "--threads",
-        type=int,
+        type=at_least(0),
         default=0,
         metavar="N",
-        help="per instance on a CPU (default: cores by instances)",
+        help="per instance on a CPU (default: cores divided by instances)",
     )
     parser.add_argument(
         "--gpus",
         type=_gpus,
         default=(),
         metavar="N[,N…]",
-        help="so many instances on each (default: every GPU)",
+        help="GPUs to place instances on, on each as many as --instances (default: every GPU)",
     )
 
 
 def serving_options(args: argparse.Namespace, backend: str = "onnxruntime") -> ServingOptions:
-    """Return what was chosen."""
+    """Return the serving options of parsed arguments."""
     return ServingOptions(
         backend=backend,
         instances=args.instances,
@@ -92,7 +83,7 @@ def add_tensorrt(parser: argparse.ArgumentParser) -> None:
     """Describe ``tensorrt``: an avatar's engines."""
     _add_avatar(parser)
     parser.add_argument(
-        "--optimum-batch", type=positive, default=8, help="the batch size to optimise for (default: 8)"
+        "--optimum-batch", type=at_least(1), default=8, help="the batch size to optimise for (default: 8)"
     )
     parser.add_argument(
         "--precision", choices=PRECISIONS, default="fp16", help="of the engines (default: fp16)"
@@ -110,27 +101,31 @@ def _add_avatar(parser: argparse.ArgumentParser) -> None:
 def _write_strategies(args: argparse.Namespace) -> None:
     avatar, folder = _open(args)
     config = text_format.Parse((folder / "config.pbtxt").read_text(encoding="utf-8"), schema.ModelConfig())
-    write_unet_configs(avatar, args.model_repository, serving_options(args, config.backend))
+    write_network_configs(avatar, args.model_repository, serving_options(args, config.backend))
     print(f"{folder}: {args.instances} instances, {config.backend}")
 
 
 def _build_tensorrt(args: argparse.Namespace) -> None:
     avatar, folder = _open(args)
     model = onnx.load(args.avatars / args.name / WEIGHTS_FILE)
-    if args.precision == "fp16":
-        model = to_half(model)
+    _build_plans(args, folder, to_half(model) if args.precision == "fp16" else model, args.precision)
+    if avatar.hears:  # its logarithm spans more than float16 does
+        speech_model = onnx.load(args.avatars / args.name / SPEECH_FILE)
+        _build_plans(args, args.model_repository / f"{avatar.name}_speech", speech_model, "fp32")
+    write_network_configs(avatar, args.model_repository, serving_options(args, "tensorrt"))
+
+
+def _build_plans(args: argparse.Namespace, folder: Path, model: ModelProto, precision: str) -> None:
+    """Build a network's engines, one for batches and one for single requests, and put them where Triton loads them."""
     cache = args.avatars / TIMING_CACHE
     plans = {}
     for file, optimum in zip(PLAN_FILES, (min(args.optimum_batch, MAX_BATCH_SIZE), 1), strict=True):
         plans[file] = build_engine(model, BatchProfile(optimum=optimum), cache)
     for file, plan in plans.items():
-        with replacing_file(folder / "1" / file) as path:
-            path.write_bytes(plan)
-    write_unet_configs(avatar, args.model_repository, serving_options(args, "tensorrt"))
-    for file, plan in plans.items():
-        print(
-            f"{folder / '1' / file}: {len(plan) / 1e6:.1f} MB, {args.precision}, batch 1 to {MAX_BATCH_SIZE}"
-        )
+        path = folder / "1" / file
+        with replacing_file(path) as new:
+            new.write_bytes(plan)
+        print(f"{path}: {len(plan) / 1e6:.1f} MB, {precision}, batch 1 to {MAX_BATCH_SIZE}")
 
 
 def _open(args: argparse.Namespace) -> tuple[Avatar, Path]:
@@ -143,7 +138,7 @@ def _open(args: argparse.Namespace) -> tuple[Avatar, Path]:
 
 
 def _batch_sizes(text: str) -> tuple[int, ...]:
-    sizes = tuple(map(positive, text.split(",")))
+    sizes = tuple(map(at_least(1), text.split(",")))
     if max(sizes) > MAX_BATCH_SIZE:
         raise argparse.ArgumentTypeError(f"expected batches of at most {MAX_BATCH_SIZE}, got {max(sizes)}")
     return sizes

@@ -6,19 +6,32 @@ linear map to -4 to 4.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
 from speech.contract import FPS, SAMPLE_RATE_HZ
 
 __all__ = [
+    "FFT_SIZE",
     "FLOOR",
+    "HOP",
     "MEL_BANDS",
     "MEL_FRAMES_PER_S",
+    "PRE_EMPHASIS",
+    "RANGE_DB",
+    "REFERENCE_DB",
+    "SMALLEST_MAGNITUDE",
+    "VECTOR_SAMPLES",
     "WINDOW_FRAMES",
+    "hann_window",
+    "mel_filters",
+    "mel_of_emphasised",
     "mel_spectrogram",
     "mel_windows",
     "window_count",
+    "window_start",
     "window_starts",
 ]
 
@@ -32,6 +45,9 @@ FLOOR = -4.0
 FFT_SIZE = 800
 HOP = 200
 MEL_FRAMES_PER_S = SAMPLE_RATE_HZ / HOP
+VECTOR_SAMPLES = (WINDOW_FRAMES - 1) * HOP + FFT_SIZE
+"""Emphasised samples that one encoder input is made of: 3,800."""
+
 PRE_EMPHASIS = 0.97
 BAND_RANGE_HZ = (55.0, 7600.0)
 SMALLEST_MAGNITUDE = 1e-5
@@ -55,11 +71,21 @@ def mel_spectrogram(samples: NDArray[np.float32]) -> NDArray[np.float32]:
         (80, 1 + S // 200) float32, -4.0 to 4.0; a column every 12.5 ms.
     """
     emphasised = np.append(samples[:1], samples[1:] - np.float32(PRE_EMPHASIS) * samples[:-1])
-    padded = np.pad(emphasised, FFT_SIZE // 2)
-    slices = np.lib.stride_tricks.sliding_window_view(padded, FFT_SIZE)[::HOP]
-    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(FFT_SIZE) / FFT_SIZE)  # periodic Hann
-    magnitudes = np.abs(np.fft.rfft(slices * window, axis=1))
-    bands = _mel_filters() @ magnitudes.T  # (80, T)
+    return mel_of_emphasised(np.pad(emphasised, FFT_SIZE // 2))
+
+
+def mel_of_emphasised(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the mel frames that lie whole within a sound after pre-emphasis.
+
+    Args:
+        samples: (S,) float32, 16 kHz mono, S of at least 800.
+
+    Returns:
+        (80, 1 + (S - 800) // 200) float32, -4.0 to 4.0; the first is centred on sample 400.
+    """
+    slices = np.lib.stride_tricks.sliding_window_view(samples, FFT_SIZE)[::HOP]
+    magnitudes = np.abs(np.fft.rfft(slices * hann_window(), axis=1))
+    bands = mel_filters() @ magnitudes.T  # (80, T)
     decibels = 20 * np.log10(np.maximum(SMALLEST_MAGNITUDE, bands)) - REFERENCE_DB
     scaled = np.clip(8 * (decibels + RANGE_DB) / RANGE_DB - 4, FLOOR, 4)
     return np.asarray(scaled, np.float32)
@@ -72,9 +98,14 @@ def window_count(mel_frames: int) -> int:
     return int((mel_frames - WINDOW_FRAMES) / MEL_FRAMES_PER_S * FPS) + 2
 
 
+def window_start(frame: int) -> int:
+    """Return the first mel frame of a video frame's window, in a sound without end."""
+    return int(frame * MEL_FRAMES_PER_S / FPS)
+
+
 def window_starts(mel_frames: int, frame_count: int) -> NDArray[np.int64]:
     """Return the first mel frame of each video frame's window: (frame_count,), past the end the last that fits."""
-    starts = (np.arange(frame_count) * MEL_FRAMES_PER_S / FPS).astype(np.int64)
+    starts = np.array([window_start(frame) for frame in range(frame_count)], np.int64)
     return np.minimum(starts, mel_frames - WINDOW_FRAMES)
 
 
@@ -92,7 +123,13 @@ def mel_windows(mel: NDArray[np.float32], frame_count: int) -> NDArray[np.float3
     return mel[:, starts[:, None] + np.arange(WINDOW_FRAMES)].transpose(1, 0, 2)
 
 
-def _mel_filters() -> NDArray[np.float64]:
+def hann_window() -> NDArray[np.float64]:
+    """Return the periodic Hann window of one mel frame: (800,)."""
+    return np.asarray(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(FFT_SIZE) / FFT_SIZE))
+
+
+@lru_cache(maxsize=1)
+def mel_filters() -> NDArray[np.float64]:
     """Return the triangles of the 80 bands, each of area 1 per Hz pair (Slaney): (80, 401)."""
     edges_mel = np.linspace(_to_mel(BAND_RANGE_HZ[0]), _to_mel(BAND_RANGE_HZ[1]), MEL_BANDS + 2)
     edges_hz = _to_hz(edges_mel)

@@ -7,6 +7,8 @@ echo     answers at once; any further name in ``models`` does the same
 slow     answers once ``release`` is set
 silent   answers at once; its clip has no sound
 broken   fails with INTERNAL
+full     fails with UNAVAILABLE: its queue is full
+overdue  fails with UNAVAILABLE: its request waited in the queue longer than it may
 ======== =====================================================================
 
 Every model ``m`` is an avatar: it comes with ``m_frames``, and all share ``jpeg_encode``. A frame id
@@ -31,6 +33,9 @@ __all__ = ["BOUNDS", "FakeTriton", "fake_face", "fake_jpeg", "fake_picture", "fa
 
 BOUNDS = (10, 20, 330, 340)
 """The crop rectangle (x1, y1, x2, y2) of every frame."""
+
+SECRET_KEY = "triton-grpc-protocol-lipsync-secret"
+REFUSALS = {"full": "[request id: {}] Exceeds maximum queue size", "overdue": "Request timeout expired"}
 
 Tensor = tuple[str, list[int], bytes]
 """Datatype, shape and raw content of one output."""
@@ -67,8 +72,9 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
 
     Args:
         frame_count: Frames of every avatar.
-        models: Names of the avatars; ``slow`` and ``broken`` misbehave, any other name echoes.
+        models: Names of the avatars; ``slow``, ``broken``, ``full`` and ``overdue`` misbehave, any other name echoes.
         jpeg: Makes an avatar's picture from model name and frame id.
+        picture: Makes the ``full_frame`` of an avatar likewise.
         sound: Makes the (640,) int16 samples of a frame id; every avatar but ``silent`` has them.
         port: Port to listen on; 0 takes a free one.
 
@@ -79,6 +85,8 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         request_ids: The id of each inference received, in order.
         requested_outputs: The output names of each inference received, in order.
         probes: Answers given to ServerReady so far.
+        versions: Those of a model that are served, by its name; ["1"] where nothing is said.
+        secret: What statistics, configuration and loading want to be shown; empty: nothing.
         unloadable: Models that cannot be loaded, with status and text of the refusal.
         release: Event that lets ``slow`` answer.
     """
@@ -89,6 +97,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         frame_count: int = 150,
         models: Sequence[str] = ("echo", "slow", "broken"),
         jpeg: Callable[[str, int], bytes] = fake_jpeg,
+        picture: Callable[[str, int], bytes] = fake_picture,
         sound: Callable[[int], np.ndarray] = fake_sound,
         port: int = 0,
     ) -> None:
@@ -100,10 +109,13 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         self.requested_outputs: list[list[str]] = []
         self.probes = 0
         self.release = asyncio.Event()
+        self.secret = ""
+        self.versions: dict[str, list[str]] = {}
         self.unloadable: dict[str, tuple[grpc.StatusCode, str]] = {}
         self._avatars = list(models)
         self._unloaded: set[str] = set()
         self._jpeg = jpeg
+        self._picture = picture
         self._sound = sound
         self._port = port
         self._ready = True
@@ -178,7 +190,14 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
     async def ModelReady(self, request: Any, context: Any) -> Any:
         return service_pb2.ModelReadyResponse(ready=request.name in self._loaded())
 
+    async def ModelMetadata(self, request: Any, context: Any) -> Any:
+        await self._check_loaded(request.name, context)
+        return service_pb2.ModelMetadataResponse(
+            name=request.name, versions=self.versions.get(request.name, ["1"])
+        )
+
     async def RepositoryIndex(self, request: Any, context: Any) -> Any:
+        await self._check_secret(context)
         response = service_pb2.RepositoryIndexResponse()
         loaded = self._loaded()
         for name in self._names():
@@ -188,7 +207,17 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
                 response.models.add(name=name, version="1", state="UNAVAILABLE", reason="unloaded")
         return response
 
+    async def ModelStatistics(self, request: Any, context: Any) -> Any:
+        await self._check_secret(context)
+        loaded = self._loaded()
+        wanted = [name for name in self._names() if name in loaded and request.name in ("", name)]
+        response = service_pb2.ModelStatisticsResponse()
+        for name in wanted:
+            response.model_stats.add(name=name, version="1")
+        return response
+
     async def ModelConfig(self, request: Any, context: Any) -> Any:
+        await self._check_secret(context)
         await self._check_loaded(request.name.removesuffix("_unet"), context)
         response = service_pb2.ModelConfigResponse()
         response.config.name = request.name
@@ -209,6 +238,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         return response
 
     async def RepositoryModelLoad(self, request: Any, context: Any) -> Any:
+        await self._check_secret(context)
         if request.model_name in self.unloadable:
             await context.abort(*self.unloadable[request.model_name])
         self.add_model(request.model_name)
@@ -226,6 +256,8 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
                 await self.release.wait()
             if name == "broken":
                 await context.abort(grpc.StatusCode.INTERNAL, "the secret of model 'broken'")
+            if refusal := REFUSALS.get(name.removesuffix("_frames")):
+                await context.abort(grpc.StatusCode.UNAVAILABLE, refusal.format(request.id))
             if name == "jpeg_encode":
                 tensors = {"jpeg": _encode_face(request.raw_input_contents[0])}
             else:
@@ -257,7 +289,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
             "face": ("UINT8", [count, 320, 320, 3], faces.tobytes()),
             "audio": ("FP32", [count, 32, 16, 16], bytes(count * 32 * 16 * 16 * 4)),
             "bounds": bounds,
-            "full_frame": _bytes_tensor([fake_picture(avatar, i) for i in ids]),
+            "full_frame": _bytes_tensor([self._picture(avatar, i) for i in ids]),
             "sound": ("INT16", [count, sound.shape[1]], sound.tobytes()),
         }
 
@@ -279,6 +311,11 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
                 grpc.StatusCode.NOT_FOUND,
                 f"Request for unknown model: '{name}' has no available versions",
             )
+
+    async def _check_secret(self, context: Any) -> None:
+        if self.secret and (SECRET_KEY, self.secret) not in context.invocation_metadata():
+            text = f"This protocol is restricted, expecting header '{SECRET_KEY}'"
+            await context.abort(grpc.StatusCode.UNAVAILABLE, text)
 
     async def _tell(self) -> None:
         async with self._changed:

@@ -1,4 +1,4 @@
-"""Clients of the seed's gRPC server, with the stubs they were compiled with, against the real Triton."""
+"""Clients of the predecessor's gRPC server, with the stubs they were compiled with, against the real Triton."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def stubs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ModuleType]:
 @pytest_asyncio.fixture
 async def running(triton: Server, workspace: Workspace) -> AsyncIterator[Bridge]:
     """A bridge with its gRPC service in front of the shared Triton."""
-    config = BridgeConfig(backends=(triton.grpc_url,), port=0, grpc_port=0)
+    config = BridgeConfig(upstreams=(triton.grpc_url,), port=0, grpc_port=0)
     async with bridge.server.serve(config) as running:
         yield running
 

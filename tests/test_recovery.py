@@ -10,10 +10,10 @@ import pytest
 from websockets.asyncio.client import connect
 
 import bridge.server
-from bridge.backend import Backend
 from bridge.config import BridgeConfig
 from bridge.server import Bridge
 from bridge.triton import TritonClient
+from bridge.upstream import Upstream
 from embedded import EmbeddedConfig, Server
 from tests.conftest import Workspace, running_triton
 from tests.embedded.processes import find_family
@@ -46,12 +46,12 @@ async def test_a_process_killed_under_load_costs_no_frame(tritons: list[Server])
     """Of four Tritons one dies by SIGKILL: no client sees a failed frame, and it is back in the rotation."""
     addresses = tuple(server.grpc_url for server in tritons)
     # nothing here is late: four processes and their clients may share a busy machine's two cores
-    config = BridgeConfig(backends=addresses, port=0, grpc_port=-1, infer_timeout_s=BACK_WITHIN_S)
+    config = BridgeConfig(upstreams=addresses, port=0, grpc_port=-1, infer_timeout_s=BACK_WITHIN_S)
     async with bridge.server.serve(config) as running:
         stop, busy = asyncio.Event(), asyncio.Event()
         clients = [asyncio.create_task(play(running, stop, busy)) for _ in range(CLIENTS)]
         await asyncio.wait_for(busy.wait(), BACK_WITHIN_S)
-        victim = running.balancer.backends[1]
+        victim = running.balancer.upstreams[1]
         find_family(f"--grpc-port={tritons[1].grpc_port}").member("tritonserver").kill()
         down_s, back_s = await asyncio.wait_for(watch(victim), BACK_WITHIN_S)
         stop.set()
@@ -80,7 +80,7 @@ async def play(running: Bridge, stop: asyncio.Event, busy: asyncio.Event) -> lis
     return answers
 
 
-async def watch(victim: Backend) -> tuple[float, float]:
+async def watch(victim: Upstream) -> tuple[float, float]:
     """Return for how long the killed Triton was away, and how long after that it was given its next frame."""
 
     async def is_out() -> bool:

@@ -1,7 +1,7 @@
 """Triton backend ``jpeg_encode``: rendered faces to JPEG.
 
-Serves every model whose config says ``backend: "jpeg_encode"``; its parameters ``size`` (pixels) and ``quality``
-(1 to 100) come from the config.
+Serves every model whose config says ``backend: "jpeg_encode"``; its parameters ``size`` (pixels; 0 keeps the picture's
+own) and ``quality`` (1 to 100) come from the config.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from encoder import encode_jpeg
 
 RANGES = {"size": (16, 1024), "quality": (1, 100)}
+NATIVE_SIZE = 0
 
 
 class TritonPythonModel:
@@ -33,7 +34,8 @@ class TritonPythonModel:
     def initialize(self, args: dict[str, str]) -> None:
         """Read ``size`` and ``quality``, and refuse values that make no sense."""
         parameters = json.loads(args["model_config"])["parameters"]
-        self.size = _read_parameter(parameters, "size")
+        native = parameters.get("size", {}).get("string_value") == str(NATIVE_SIZE)
+        self.size = NATIVE_SIZE if native else _read_parameter(parameters, "size")
         self.quality = _read_parameter(parameters, "quality")
         cv2.setNumThreads(1)  # the pool below is the parallelism; OpenCV's own would fight it
         self.pool = ThreadPoolExecutor(os.cpu_count())
@@ -51,7 +53,7 @@ class TritonPythonModel:
         self.pool.shutdown()
 
     def _encode(self, image: Any) -> bytes:
-        return encode_jpeg(image, self.size, self.quality)
+        return encode_jpeg(image, self.size or image.shape[0], self.quality)
 
 
 def _respond(jpegs: list[bytes]) -> Any:

@@ -1,1 +1,1 @@
-"""The seed's gRPC service, ``OptimizedLipSyncService``, under both of its schemas, in front of Triton."""
+"""The predecessor's gRPC service, ``OptimizedLipSyncService``, under both of its schemas, in front of Triton."""

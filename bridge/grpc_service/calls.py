@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 
 from bridge import request_id
 from bridge.config import BridgeConfig
-from bridge.errors import BadRequest, BridgeError, NoBackendReady, Unimplemented
+from bridge.errors import BadRequest, BridgeError, Unimplemented
 from bridge.grpc_service import schema
 from bridge.grpc_service.ordered import in_order
 from bridge.grpc_service.packages import PackageLoader
@@ -48,7 +48,8 @@ class _Calls:
         """Say whether frames can be answered now, and by how many avatars."""
         try:
             status, loaded_models = STATUS_HEALTHY, len(await self._service.list_models())
-        except NoBackendReady as exc:
+        except BridgeError as exc:  # a Triton that is late or refuses to list them is not healthy either
+            log_failure(exc)
             status, loaded_models = str(exc), 0
         return self._message(
             "HealthResponse",

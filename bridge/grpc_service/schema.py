@@ -2,8 +2,8 @@
 
 ``descriptors.binpb`` is the compiled form of the .proto files; it fits every protobuf release. After a change:
 
-    python -m grpc_tools.protoc -I bridge/lipsyncsrv/protos --descriptor_set_out=bridge/lipsyncsrv/descriptors.binpb
-        bridge/lipsyncsrv/protos/*.proto
+    python -m grpc_tools.protoc -I bridge/grpc_service/protos --descriptor_set_out=bridge/grpc_service/descriptors.binpb
+        bridge/grpc_service/protos/*.proto
 """
 
 from __future__ import annotations

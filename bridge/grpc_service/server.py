@@ -29,7 +29,9 @@ from bridge.errors import (
     InternalError,
     InvalidFrameId,
     ListenError,
-    NoBackendReady,
+    NoUpstreamReady,
+    Overloaded,
+    Refused,
     Unimplemented,
     UnknownModel,
 )
@@ -52,7 +54,9 @@ STATUS_OF_ERROR = {
     BadRequest: grpc.StatusCode.INVALID_ARGUMENT,
     InvalidFrameId: grpc.StatusCode.INVALID_ARGUMENT,
     UnknownModel: grpc.StatusCode.NOT_FOUND,
-    NoBackendReady: grpc.StatusCode.UNAVAILABLE,
+    NoUpstreamReady: grpc.StatusCode.UNAVAILABLE,
+    Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    Refused: grpc.StatusCode.FAILED_PRECONDITION,
     InferTimeout: grpc.StatusCode.DEADLINE_EXCEEDED,
     Unimplemented: grpc.StatusCode.UNIMPLEMENTED,
 }
@@ -105,7 +109,7 @@ class GrpcServer:
     async def stop(self) -> None:
         """Accept no more, answer what is in flight within ``shutdown_timeout_s``, close all connections.
 
-        A stream that asks for nothing at the moment isn't waited for, nor whoever watches health.
+        A stream that asks for nothing at the moment is not waited for, nor whoever watches health.
         """
         if self._health_keeper is not None:
             self._health_keeper.cancel()

@@ -1,7 +1,6 @@
 /** From JPEG bytes to something a canvas can draw. */
 
-const CROP_PIXELS = 328;
-const CROP_BORDER_PIXELS = 4; // the network sees the crop without this border, and so answers
+import { paste } from "./paste.js";
 
 /**
  * @typedef {Uint8Array<ArrayBuffer>} Bytes
@@ -107,25 +106,13 @@ export class Picture {
     const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
     context.imageSmoothingQuality = "high";
     context.drawImage(this.#fullFrame ?? this.#crop, 0, 0);
-    if (this.#fullFrame) context.drawImage(this.#crop, ...withoutBorder(this.#bounds));
+    if (this.#fullFrame) paste(context, this.#crop, widthOf(this.#crop), this.#bounds);
   }
 
   close() {
     this.#crop.close();
     this.#fullFrame?.close();
   }
-}
-
-/**
- * Return x, y, width and height of the part of the crop that the network answers.
- *
- * @param {Bounds} bounds
- * @returns {[x: number, y: number, width: number, height: number]}
- */
-function withoutBorder([x1, y1, x2, y2]) {
-  const border = CROP_BORDER_PIXELS / CROP_PIXELS;
-  const [width, height] = [x2 - x1, y2 - y1];
-  return [x1 + width * border, y1 + height * border, width * (1 - 2 * border), height * (1 - 2 * border)];
 }
 
 /** @param {Decoded} image */

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass
@@ -14,7 +15,7 @@ from tqdm import tqdm
 
 from export.contract import FACE_SIZE, MASK_COLUMNS, MASK_ROWS
 from export.errors import BadName, BadSource
-from export.files import replacing_folder
+from export.files import link_or_copy, replacing_file, replacing_folder
 from export.footage.clip import Footage
 from export.footage.sound import cut_into_frames
 from export.network.rewrite import rewrite_for_cpu
@@ -25,6 +26,7 @@ from speech.contract import AUDIO_SHAPES, EDGE_PADDINGS
 __all__ = [
     "CPU_WEIGHTS_FILE",
     "FRAME_FILES",
+    "SPEECH_FILE",
     "WEIGHTS_FILE",
     "Avatar",
     "check_name",
@@ -34,6 +36,9 @@ __all__ = [
 
 WEIGHTS_FILE = "unet.onnx"
 CPU_WEIGHTS_FILE = "unet_cpu.onnx"
+SPEECH_FILE = "speech.onnx"
+SHARED_FOLDER = ".speech"
+"""Where, beside the avatars, the speech models of all of them lie: one file for each audio encoder."""
 FRAME_FILES = (
     *("faces.npy", "audio_features.npy", "sound.npy", "bounds.npy"),
     *("full_frames.bin", "full_frame_offsets.npy"),
@@ -52,6 +57,7 @@ class Avatar:
         audio_mode: A key of ``AUDIO_SHAPES``.
         edge_padding: ``zeros`` or ``repeat``: what stands in for features past either end.
         source: What it was imported from: kind and name.
+        hears: Whether it has an audio encoder, and so can be spoken to.
         mask_rows: Rows of the face that the network paints, half-open.
         mask_columns: Columns of it.
     """
@@ -62,6 +68,7 @@ class Avatar:
     audio_mode: str
     edge_padding: str
     source: str
+    hears: bool = False
     mask_rows: tuple[int, int] = MASK_ROWS
     mask_columns: tuple[int, int] = MASK_COLUMNS
 
@@ -77,30 +84,37 @@ def check_name(name: str) -> None:
     Raises:
         BadName: If it cannot.
     """
-    if not re.fullmatch(r"(?!jpeg_encode$|.*_(frames|unet)$)[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name):
+    if not re.fullmatch(
+        r"(?!jpeg_(encode|live)$|.*_(frames|unet|speech|live)$)[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name
+    ):
         raise BadName(name)
 
 
-def write_avatar(folder: Path, avatar: Avatar, footage: Footage, model: ModelProto) -> None:
+def write_avatar(
+    folder: Path, avatar: Avatar, footage: Footage, model: ModelProto, speech_model: ModelProto | None = None
+) -> None:
     """Write ``folder`` from a clip and its weights, replacing an older one when complete.
 
     Files: ``avatar.json``; ``faces.npy`` (N, 320, 320, 3) uint8 BGR; ``audio_features.npy`` (T, D) float32;
     ``sound.npy`` (N, 640) int16, what sounds while each frame is shown, at 16 kHz; ``bounds.npy`` (N, 4) int32;
     ``full_frames.bin``, the full pictures as JPEGs one after another, frame i at bytes ``full_frame_offsets.npy``[i]
     to [i+1], so that any of them is one read away; ``unet.onnx``, which TensorRT engines are built of;
-    ``unet_cpu.onnx``, the same function rewritten for ONNX Runtime on a CPU; ``contact_sheet.jpg``, to see whether
-    the crops are right.
+    ``unet_cpu.onnx``, the same function rewritten for ONNX Runtime on a CPU; with an audio encoder ``speech.onnx``,
+    stored once for all avatars that have the same; ``contact_sheet.jpg``, to see whether the crops are right.
 
     Raises:
         BadSource: If a frame of the clip cannot be read.
         VerificationFailed: If the rewritten network is not the same function.
     """
+    assert avatar.hears == (speech_model is not None)
     with replacing_folder(folder) as new:
         _write_frames(new, footage, avatar.name)
         write_contact_sheet(new)
         np.save(new / "audio_features.npy", footage.audio_features)
         np.save(new / "sound.npy", cut_into_frames(footage.sound, footage.frame_count, footage.fps))
         _write_networks(new, model)
+        if speech_model is not None:
+            link_or_copy(_shared_speech_model(folder.parent / SHARED_FOLDER, speech_model), new / SPEECH_FILE)
         (new / MANIFEST).write_text(json.dumps(asdict(avatar), indent=2) + "\n", encoding="utf-8")
 
 
@@ -118,6 +132,20 @@ def read_avatar(folder: Path) -> Avatar:
         raise BadSource(
             path, "an avatar's description", f"none that is whole ({type(exc).__name__}: {exc})"
         ) from exc
+
+
+def _shared_speech_model(folder: Path, model: ModelProto) -> Path:
+    """Return the one file of a speech model, written if no avatar has it yet; those that none has any more go."""
+    content = model.SerializeToString(deterministic=True)
+    path = folder / f"{hashlib.sha256(content).hexdigest()[:16]}.onnx"
+    folder.mkdir(parents=True, exist_ok=True)
+    for other in folder.glob("*.onnx"):
+        if other != path and other.stat().st_nlink == 1:
+            other.unlink(missing_ok=True)
+    if not path.is_file():
+        with replacing_file(path) as new:
+            new.write_bytes(content)
+    return path
 
 
 def _write_networks(folder: Path, model: ModelProto) -> None:

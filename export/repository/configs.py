@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2 as schema
 
-from export.contract import FACE_SIZE, MAX_BATCH_SIZE
-from export.footage.sound import samples_per_frame
 from export.repository.avatar import Avatar
 from export.repository.strategies import DEFAULT_STRATEGY, STRATEGIES, Strategy
-from speech.contract import AUDIO_SHAPES
+from export.repository.tensors import JPEG_QUALITY, JPEG_SIZE, config_text, new_config
 
 __all__ = [
     "BACKENDS",
+    "LIVE_JPEG",
     "PLAN_FILES",
     "ServingOptions",
     "ensemble_configs",
     "frames_configs",
     "jpeg_configs",
+    "live_configs",
+    "live_jpeg_configs",
+    "speech_configs",
     "unet_configs",
 ]
 
@@ -33,36 +34,14 @@ PLAN_FILES = ("model.plan", "single.plan")
 GRAPH_BATCH_SIZES = (1, 2, 4, 8, 16)
 """Batches for which TensorRT's backend records CUDA graphs: one launch instead of two hundred."""
 
-PICTURE = "320x320x3, BGR, 0 to 255"
-PICTURE_DIMS = (FACE_SIZE, FACE_SIZE, 3)
-JPEG_SIZE, JPEG_QUALITY = 256, 95
 
+LONGEST_QUEUE_US = 30_000_000
+"""How long a request may wait where it brings no time-out of its own, which can only be shorter."""
 
-@dataclass(frozen=True)
-class Tensor:
-    """One row of the tensor table: dims are those of one frame, without the batch axis."""
+LIVE_JPEG = "jpeg_live"
+"""The model that makes JPEGs of live pictures: of the network's own size, since they are pasted into full frames."""
 
-    data_type: int
-    dims: tuple[int, ...]
-    comment: str
-
-
-TENSORS = {
-    "frame_id": Tensor(schema.TYPE_INT32, (1,), "which frame of the clip, 0 to frame_count - 1"),
-    "face": Tensor(schema.TYPE_UINT8, PICTURE_DIMS, f"the source face: {PICTURE}"),
-    "bounds": Tensor(
-        schema.TYPE_INT32,
-        (4,),
-        "x1, y1, x2, y2 of the crop in the full frame, pixels; the last two exclusive",
-    ),
-    "full_frame": Tensor(
-        schema.TYPE_STRING, (1,), "the source picture around the face, JPEG; read only when asked for"
-    ),
-    "image": Tensor(schema.TYPE_UINT8, PICTURE_DIMS, f"the speaking face: {PICTURE}"),
-    "jpeg": Tensor(
-        schema.TYPE_STRING, (1,), f"the speaking face as JPEG, {JPEG_SIZE}x{JPEG_SIZE}, marked as synthetic"
-    ),
-}
+NATIVE_SIZE, LIVE_QUALITY = 0, 90
 
 
 @dataclass(frozen=True)
@@ -88,24 +67,42 @@ class ServingOptions:
 
 def ensemble_configs(avatar: Avatar) -> dict[str, str]:
     """Return the ensemble's configs by file name: frame lookup, then U-Net, then JPEG."""
-    return {
-        "config.pbtxt": _text(_ensemble(avatar, STRATEGIES[DEFAULT_STRATEGY]), avatar),
-        "configs/replay.pbtxt": _text(_ensemble(avatar, STRATEGIES["replay"]), avatar),
+    steps = {
+        f"{avatar.name}_frames": (["frame_id"], ["face", "audio", "bounds"]),
+        f"{avatar.name}_unet": (["face", "audio"], ["image"]),
+        "jpeg_encode": (["image"], ["jpeg"]),
     }
+    config = _ensemble(avatar.name, avatar, ["frame_id"], steps)
+    plain = config_text(config, avatar)
+    assert not STRATEGIES[DEFAULT_STRATEGY].response_cache
+    config.response_cache.enable = True
+    return {"config.pbtxt": plain, "configs/replay.pbtxt": config_text(config, avatar)}
+
+
+def live_configs(avatar: Avatar) -> dict[str, str]:
+    """Return the configs of ``<avatar>_live``, by file name: any window of speech over any frame, never cached."""
+    steps = {
+        f"{avatar.name}_frames": (["frame_id"], ["face", "bounds"]),
+        f"{avatar.name}_unet": (["face", "audio"], ["image"]),
+        LIVE_JPEG: (["image"], ["jpeg"]),
+    }
+    config = _ensemble(f"{avatar.name}_live", avatar, ["frame_id", "audio"], steps)
+    return {"config.pbtxt": config_text(config, avatar)}
 
 
 def unet_configs(avatar: Avatar, options: ServingOptions) -> dict[str, str]:
     """Return the U-Net's configs by file name: the default, and one per strategy."""
-    texts = {name: _text(_unet(avatar, strategy, options), avatar) for name, strategy in STRATEGIES.items()}
-    return {
-        "config.pbtxt": texts[DEFAULT_STRATEGY],
-        **{f"configs/{name}.pbtxt": text for name, text in texts.items()},
-    }
+    return _network_configs(f"{avatar.name}_unet", ["face", "audio"], ["image"], avatar, options)
+
+
+def speech_configs(avatar: Avatar, options: ServingOptions) -> dict[str, str]:
+    """Return the configs of ``<avatar>_speech``, from sound to feature vectors, by file name."""
+    return _network_configs(f"{avatar.name}_speech", ["samples"], ["features"], avatar, options)
 
 
 def frames_configs(avatar: Avatar) -> dict[str, str]:
     """Return the frame lookup's configs by file name; their parameters are what clients read as metadata."""
-    config = _model(
+    config = new_config(
         f"{avatar.name}_frames",
         "frame_lookup",
         ["frame_id"],
@@ -126,39 +123,57 @@ def frames_configs(avatar: Avatar) -> dict[str, str]:
 
 def jpeg_configs() -> dict[str, str]:
     """Return the configs of ``jpeg_encode``, which every avatar shares, by file name."""
-    config = _model("jpeg_encode", "jpeg_encode", ["image"], ["jpeg"], None)
+    return _jpeg_configs("jpeg_encode", JPEG_SIZE, JPEG_QUALITY)
+
+
+def live_jpeg_configs() -> dict[str, str]:
+    """Return the configs of ``jpeg_live``, which every avatar's live pictures share, by file name."""
+    return _jpeg_configs(LIVE_JPEG, NATIVE_SIZE, LIVE_QUALITY)
+
+
+def _jpeg_configs(name: str, size: int, quality: int) -> dict[str, str]:
+    config = new_config(name, "jpeg_encode", ["image"], ["jpeg"], None)
     config.instance_group.add(count=1, kind=schema.ModelInstanceGroup.KIND_CPU)
-    config.parameters["size"].string_value = str(JPEG_SIZE)
-    config.parameters["quality"].string_value = str(JPEG_QUALITY)
+    config.parameters["size"].string_value = str(size)
+    config.parameters["quality"].string_value = str(quality)
     return _helper_texts(config, None)
 
 
 def _helper_texts(config: schema.ModelConfig, avatar: Avatar | None) -> dict[str, str]:
     """Return the configs of a stage beside the network: it batches, but not for one user, whom that would delay."""
-    alone = _text(config, avatar)
-    config.dynamic_batching.SetInParent()
-    return {"config.pbtxt": _text(config, avatar), "configs/latency.pbtxt": alone}
+    alone = config_text(config, avatar)
+    _batch(config)
+    return {"config.pbtxt": config_text(config, avatar), "configs/latency.pbtxt": alone}
 
 
-def _ensemble(avatar: Avatar, strategy: Strategy) -> schema.ModelConfig:
-    config = _model(avatar.name, "", ["frame_id"], ["jpeg", "bounds"], avatar)
+def _ensemble(
+    name: str, avatar: Avatar, inputs: list[str], steps: Mapping[str, tuple[Sequence[str], Sequence[str]]]
+) -> schema.ModelConfig:
+    """Return an ensemble that gives a JPEG and its bounds; a step's tensors have the ensemble's names."""
+    config = new_config(name, "", inputs, ["jpeg", "bounds"], avatar)
     config.platform = "ensemble"
-    steps = {
-        f"{avatar.name}_frames": (["frame_id"], ["face", "audio", "bounds"]),
-        f"{avatar.name}_unet": (["face", "audio"], ["image"]),
-        "jpeg_encode": (["image"], ["jpeg"]),
-    }
-    for model_name, (inputs, outputs) in steps.items():
+    for model_name, (taken, given) in steps.items():
         step = config.ensemble_scheduling.step.add(model_name=model_name, model_version=-1)
-        step.input_map.update({name: name for name in inputs})
-        step.output_map.update({name: name for name in outputs})
-    if strategy.response_cache:
-        config.response_cache.enable = True
+        step.input_map.update({tensor: tensor for tensor in taken})
+        step.output_map.update({tensor: tensor for tensor in given})
     return config
 
 
-def _unet(avatar: Avatar, strategy: Strategy, options: ServingOptions) -> schema.ModelConfig:
-    config = _model(f"{avatar.name}_unet", options.backend, ["face", "audio"], ["image"], avatar)
+def _network_configs(
+    name: str, inputs: list[str], outputs: list[str], avatar: Avatar, options: ServingOptions
+) -> dict[str, str]:
+    """Return the configs of a network by file name: the default, and one per strategy."""
+    texts = {}
+    for strategy_name, strategy in STRATEGIES.items():
+        config = new_config(name, options.backend, inputs, outputs, avatar)
+        _place(config, strategy, options)
+        texts[strategy_name] = config_text(config, avatar)
+    variants = {f"configs/{strategy_name}.pbtxt": text for strategy_name, text in texts.items()}
+    return {"config.pbtxt": texts[DEFAULT_STRATEGY], **variants}
+
+
+def _place(config: schema.ModelConfig, strategy: Strategy, options: ServingOptions) -> None:
+    """Say how many instances of a network run where, and how they batch."""
     config.default_model_filename = BACKENDS[options.backend]
     group = config.instance_group.add(count=options.instances if strategy.many_instances else 1)
     if options.gpus:
@@ -167,12 +182,19 @@ def _unet(avatar: Avatar, strategy: Strategy, options: ServingOptions) -> schema
     if options.threads:
         config.parameters["intra_op_thread_count"].string_value = str(options.threads)
     if strategy.dynamic_batching:
-        config.dynamic_batching.SetInParent()
+        _batch(config)
         config.dynamic_batching.preferred_batch_size.extend(options.batch_sizes)
         config.dynamic_batching.max_queue_delay_microseconds = options.queue_delay_us
     if options.backend == "tensorrt":
         _prepare_for_tensorrt(config, strategy)
-    return config
+
+
+def _batch(config: schema.ModelConfig) -> None:
+    """Have waiting requests joined, and those refused whose own time-out has passed: nobody waits for them."""
+    policy = config.dynamic_batching.default_queue_policy
+    policy.timeout_action = schema.ModelQueuePolicy.REJECT
+    policy.default_timeout_microseconds = LONGEST_QUEUE_US
+    policy.allow_timeout_override = True
 
 
 def _prepare_for_tensorrt(config: schema.ModelConfig, strategy: Strategy) -> None:
@@ -181,39 +203,3 @@ def _prepare_for_tensorrt(config: schema.ModelConfig, strategy: Strategy) -> Non
     config.optimization.cuda.graphs = True
     for batch_size in GRAPH_BATCH_SIZES if strategy.dynamic_batching else (1,):
         config.optimization.cuda.graph_spec.add(batch_size=batch_size)
-
-
-def _model(
-    name: str, backend: str, inputs: list[str], outputs: list[str], avatar: Avatar | None
-) -> schema.ModelConfig:
-    config = schema.ModelConfig(name=name, backend=backend, max_batch_size=MAX_BATCH_SIZE)
-    tensors = _tensors(avatar)
-    for tensor_name in inputs:
-        tensor = tensors[tensor_name]
-        config.input.add(name=tensor_name, data_type=tensor.data_type, dims=tensor.dims)
-    for tensor_name in outputs:
-        tensor = tensors[tensor_name]
-        config.output.add(name=tensor_name, data_type=tensor.data_type, dims=tensor.dims)
-    return config
-
-
-def _tensors(avatar: Avatar | None) -> dict[str, Tensor]:
-    """Return the tensor table; speech window and sound depend on the avatar's audio mode and frame rate."""
-    if avatar is None:
-        return TENSORS
-    window = f"16 speech feature vectors ({avatar.audio_mode}) around the frame, unbounded floats"
-    sound = "what sounds while the frame is shown: 16 kHz mono, -32768 to 32767"
-    return {
-        **TENSORS,
-        "audio": Tensor(schema.TYPE_FP32, AUDIO_SHAPES[avatar.audio_mode], window),
-        "sound": Tensor(schema.TYPE_INT16, (samples_per_frame(avatar.fps),), sound),
-    }
-
-
-def _text(config: schema.ModelConfig, avatar: Avatar | None) -> str:
-    tensors = _tensors(avatar)
-    return re.sub(
-        r'(?<=put \{\n)  name: "(\w+)"',
-        lambda match: f"  # {tensors[match[1]].comment}\n{match[0]}",
-        text_format.MessageToString(config),
-    )

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 from export.files import link_or_copy, replacing_file, replacing_folder
-from export.repository.avatar import CPU_WEIGHTS_FILE, FRAME_FILES, Avatar, read_avatar
+from export.repository.avatar import CPU_WEIGHTS_FILE, FRAME_FILES, SPEECH_FILE, Avatar, read_avatar
 from export.repository.configs import (
     BACKENDS,
+    LIVE_JPEG,
     ServingOptions,
     ensemble_configs,
     frames_configs,
     jpeg_configs,
+    live_configs,
+    live_jpeg_configs,
+    speech_configs,
     unet_configs,
 )
 
-__all__ = ["write_entries", "write_unet_configs"]
+__all__ = ["write_entries", "write_network_configs"]
 
 KEEP = ".gitkeep"  # an ensemble's version folder is empty, and git keeps no empty folder
 
@@ -26,6 +31,8 @@ def write_entries(
     avatar_folder: Path, model_repository: Path, options: ServingOptions | None = None
 ) -> list[str]:
     """Write or replace the models ``<name>_frames``, ``<name>_unet`` and ``<name>``, and ``jpeg_encode`` if absent.
+
+    An avatar that can be spoken to also gets ``<name>_speech`` and ``<name>_live``, and ``jpeg_live`` if absent.
 
     Frame data and weights are hard-linked from the avatar's folder where the file system allows it. The ensemble
     comes last, so that a server never finds one whose parts are missing.
@@ -38,8 +45,7 @@ def write_entries(
     """
     avatar = read_avatar(avatar_folder)
     options = options or ServingOptions()
-    if not (model_repository / "jpeg_encode").exists():
-        _write_model(model_repository / "jpeg_encode", jpeg_configs(), {"1": {KEEP: None}})
+    _write_shared(model_repository / "jpeg_encode", jpeg_configs())
     frame_files = {name: avatar_folder / name for name in FRAME_FILES}
     weights = {BACKENDS["onnxruntime"]: avatar_folder / CPU_WEIGHTS_FILE}
     names = [f"{avatar.name}_frames", f"{avatar.name}_unet", avatar.name]
@@ -48,15 +54,46 @@ def write_entries(
     _write_model(model_repository / names[0], frames_configs(avatar), {"1": frame_files})
     _write_model(model_repository / names[1], unet_configs(avatar, options), {"1": weights})
     _write_model(model_repository / names[2], ensemble_configs(avatar), {version: {}, "1": {KEEP: None}})
-    return names
+    return names + _write_live_entries(avatar, avatar_folder, model_repository, options, version)
 
 
-def write_unet_configs(avatar: Avatar, model_repository: Path, options: ServingOptions) -> None:
-    """Rewrite the configs of ``<name>_unet`` in place, to serve another backend or instance count."""
-    folder = model_repository / f"{avatar.name}_unet"
-    for name, text in unet_configs(avatar, options).items():
-        with replacing_file(folder / name) as path:
-            path.write_text(text, encoding="utf-8")
+def write_network_configs(avatar: Avatar, model_repository: Path, options: ServingOptions) -> None:
+    """Rewrite the configs of ``<name>_unet``, and of ``<name>_speech`` where there is one, in place.
+
+    They then say another backend or instance count.
+    """
+    written = {f"{avatar.name}_unet": unet_configs(avatar, options)}
+    if avatar.hears:
+        written[f"{avatar.name}_speech"] = speech_configs(avatar, options)
+    for model_name, configs in written.items():
+        for name, text in configs.items():
+            with replacing_file(model_repository / model_name / name) as path:
+                path.write_text(text, encoding="utf-8")
+
+
+def _write_live_entries(
+    avatar: Avatar, avatar_folder: Path, model_repository: Path, options: ServingOptions, version: str
+) -> list[str]:
+    """Write what live speech needs, or remove what an earlier import of the name left of it.
+
+    ``<name>_live`` has the ensemble's version: by it the bridge knows that silent pictures it remembers are old.
+    """
+    speech, live = f"{avatar.name}_speech", f"{avatar.name}_live"
+    if not avatar.hears:
+        for name in (live, speech):
+            shutil.rmtree(model_repository / name, ignore_errors=True)
+        return []
+    _write_shared(model_repository / LIVE_JPEG, live_jpeg_configs())
+    weights = {BACKENDS["onnxruntime"]: avatar_folder / SPEECH_FILE}
+    _write_model(model_repository / speech, speech_configs(avatar, options), {"1": weights})
+    _write_model(model_repository / live, live_configs(avatar), {version: {}, "1": {KEEP: None}})
+    return [speech, live]
+
+
+def _write_shared(folder: Path, configs: Mapping[str, str]) -> None:
+    """Write a model that all avatars share, unless it is there: it may have been edited."""
+    if not folder.exists():
+        _write_model(folder, configs, {"1": {KEEP: None}})
 
 
 def _next_version(ensemble: Path, served: bool) -> str:

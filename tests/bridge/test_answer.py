@@ -126,7 +126,7 @@ async def test_errors(answerer, message, code, model_name, frame_id):
     }
 
 
-async def test_no_backend(triton, answerer):
+async def test_no_upstream(triton, answerer):
     """Without a Triton the code is ``unavailable``."""
     await triton.kill()
     answer = json.loads(await answerer.answer(encode_frame_request("echo", 1), "id-1"))
@@ -151,6 +151,7 @@ async def test_a_bug_is_an_internal_error(answerer, caplog, monkeypatch):
     answer = await answerer.answer(encode_frame_request("echo", 1), "id-1")
     assert json.loads(answer)["code"] == "internal"
     assert "secret" not in answer
+    assert "a bug: FrameRequest(model_name='echo', frame_id=1) ended with a foreign exception" in caplog.text
     assert "RuntimeError: a bug's secret" in caplog.text
 
 

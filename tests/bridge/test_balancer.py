@@ -7,12 +7,13 @@ import pytest
 
 from bridge.balancer import Balancer
 from bridge.errors import (
+    InferTimeout,
     InternalError,
     InvalidFrameId,
-    NoBackendReady,
     NoneReadyInTime,
+    NoUpstreamReady,
     UnknownModel,
-    UnresolvableBackend,
+    UnresolvableUpstream,
 )
 from bridge.triton import bytes_output, frame_request
 from tests.bridge.helpers import config_for, triton_process
@@ -44,7 +45,7 @@ async def tritons():
 
 
 async def test_round_robin(tritons):
-    """Ready backends take turns."""
+    """Ready upstreams take turns."""
     async with Balancer(config_for(*tritons)) as balancer:
         for _ in range(6):
             await render(balancer)
@@ -52,7 +53,7 @@ async def test_round_robin(tritons):
 
 
 async def test_least_inflight(tritons):
-    """A backend that is busy gets nothing while others are idle, and those take turns."""
+    """An upstream that is busy gets nothing while others are idle, and those take turns."""
     async with Balancer(config_for(*tritons, policy="least_inflight")) as balancer:
         slow = asyncio.create_task(render(balancer, "slow"))
         await first_to_receive(tritons, "slow")
@@ -68,29 +69,29 @@ async def test_least_inflight(tritons):
 
 
 async def test_ready_on_entry(tritons, caplog):
-    """On entry the state of every backend is known, and the log names those that are waited for."""
+    """On entry the state of every upstream is known, and the log names those that are waited for."""
     tritons[1].set_ready(False)
     async with Balancer(config_for(*tritons)) as balancer:
-        assert [backend.ready for backend in balancer.backends] == [True, False, True]
+        assert [upstream.ready for upstream in balancer.upstreams] == [True, False, True]
         assert balancer.ready_count == 2
     assert caplog.messages == [f"not ready yet, and waited for: Triton at {tritons[1].address}"]
 
 
 async def test_probes_follow_readiness(triton):
-    """A backend that says it isn't ready is left out, and is back when it says it is."""
+    """An upstream that says it is not ready is left out, and is back when it says it is."""
     async with Balancer(config_for(triton)) as balancer:
         triton.set_ready(False)
         await triton.wait_for_probes(2)
-        with pytest.raises(NoBackendReady) as caught:
+        with pytest.raises(NoUpstreamReady) as caught:
             await render(balancer)
-        assert str(caught.value) == "expected a Triton backend to answer, got none (0 of 1 ready)"
+        assert str(caught.value) == "expected a Triton to answer, got none (0 of 1 ready)"
         triton.set_ready(True)
         await triton.wait_for_probes(2)
         await render(balancer)
 
 
 async def test_lost_call_is_tried_on_another(tritons):
-    """A call whose backend dies is answered by another, and the dead one is out at once."""
+    """A call whose upstream dies is answered by another, and the dead one is out at once."""
     first, second, _ = tritons
     async with Balancer(config_for(first, second, probe_interval_s=60)) as balancer:
         calls = [asyncio.create_task(render(balancer, "slow", frame_id)) for frame_id in range(8)]
@@ -98,32 +99,32 @@ async def test_lost_call_is_tried_on_another(tritons):
         await second.wait_for_calls("slow", 4)
         await first.kill()
         await second.wait_for_calls("slow", 8)
-        assert [backend.ready for backend in balancer.backends] == [False, True]
+        assert [upstream.ready for upstream in balancer.upstreams] == [False, True]
         second.release.set()
         answers = [bytes_output(response, "jpeg") for response in await asyncio.gather(*calls)]
         assert answers == [fake_jpeg("slow", frame_id) for frame_id in range(8)]
-        assert [backend.error_count for backend in balancer.backends] == [4, 0]
+        assert [upstream.error_count for upstream in balancer.upstreams] == [4, 0]
 
 
 async def test_a_call_is_lost_twice_at_most(tritons):
-    """When the second backend dies as well the call fails: a deadly request doesn't reach them all."""
+    """When the second upstream dies as well the call fails: a deadly request does not reach them all."""
     async with Balancer(config_for(*tritons, probe_interval_s=60)) as balancer:
         call = asyncio.create_task(render(balancer, "slow"))
         for _ in range(2):
             hit = await first_to_receive(tritons, "slow")
             tritons = tuple(triton for triton in tritons if triton is not hit)
             await hit.kill()
-        with pytest.raises(NoBackendReady) as caught:
+        with pytest.raises(NoUpstreamReady) as caught:
             await call
-        assert str(caught.value) == "expected a Triton backend to answer, got none (1 of 3 ready)"
+        assert str(caught.value) == "expected a Triton to answer, got none (1 of 3 ready)"
         assert tritons[0].calls["slow"] == 0
 
 
-async def test_a_restarted_backend_is_back(triton):
-    """A backend that died and was started again takes calls again."""
+async def test_a_restarted_upstream_is_back(triton):
+    """An upstream that died and was started again takes calls again."""
     async with Balancer(config_for(triton)) as balancer:
         await triton.kill()
-        with pytest.raises(NoBackendReady):
+        with pytest.raises(NoUpstreamReady):
             await render(balancer)
         await triton.start()
         await triton.wait_for_probes(2)
@@ -131,7 +132,7 @@ async def test_a_restarted_backend_is_back(triton):
 
 
 async def test_sigkill_costs_no_frame(triton):
-    """While one of two backends is killed under load, every frame is answered."""
+    """While one of two upstreams is killed under load, every frame is answered."""
     async with triton_process() as (address, process), Balancer(config_for(triton, address)) as balancer:
         assert balancer.ready_count == 2
 
@@ -143,35 +144,35 @@ async def test_sigkill_costs_no_frame(triton):
         process.kill()
         for answers in await asyncio.gather(*load):
             assert answers == [fake_jpeg("echo", i % 150) for i in range(60)]
-        assert [backend.ready for backend in balancer.backends] == [True, False]
+        assert [upstream.ready for upstream in balancer.upstreams] == [True, False]
 
 
 async def test_lease_is_returned_on_cancel(triton):
-    """A cancelled call gives its backend back, and isn't the backend's error."""
+    """A cancelled call gives its upstream back, and is not the upstream's error."""
     async with Balancer(config_for(triton)) as balancer:
-        backend = balancer.backends[0]
+        upstream = balancer.upstreams[0]
         call = asyncio.create_task(render(balancer, "slow"))
         await triton.wait_for_calls("slow", 1)
-        assert backend.inflight == 1
+        assert upstream.inflight == 1
         call.cancel()
         await asyncio.gather(call, return_exceptions=True)
-        assert (backend.inflight, backend.total_requests, backend.error_count) == (0, 1, 0)
+        assert (upstream.inflight, upstream.total_requests, upstream.error_count) == (0, 1, 0)
 
 
 async def test_whose_error_it_is(triton):
-    """An internal error is the backend's, a bad frame id isn't; neither takes it out of the rotation."""
+    """An internal error is the upstream's, a bad frame id is not; neither takes it out of the rotation."""
     async with Balancer(config_for(triton)) as balancer:
-        backend = balancer.backends[0]
+        upstream = balancer.upstreams[0]
         with pytest.raises(InvalidFrameId):
             await render(balancer, "echo", 150)
-        assert backend.error_count == 0
+        assert upstream.error_count == 0
         with pytest.raises(InternalError):
             await render(balancer, "broken")
-        assert (backend.error_count, backend.inflight, backend.ready) == (1, 0, True)
+        assert (upstream.error_count, upstream.inflight, upstream.ready) == (1, 0, True)
 
 
 async def test_probe_deadline():
-    """A backend that accepts connections and says nothing is not ready once the probe's deadline passed."""
+    """An upstream that accepts connections and says nothing is not ready once the probe's deadline passed."""
     writers = []
     silent = await asyncio.start_server(lambda _, writer: writers.append(writer), "127.0.0.1", 0)
     address = f"127.0.0.1:{silent.sockets[0].getsockname()[1]}"
@@ -183,8 +184,8 @@ async def test_probe_deadline():
             await writer.wait_closed()
 
 
-async def test_a_model_that_only_some_backends_know():
-    """A frame of an avatar that is loaded on one of two backends comes whoever's turn it is."""
+async def test_a_model_that_only_some_upstreams_know():
+    """A frame of an avatar that is loaded on one of two upstreams comes whoever's turn it is."""
     async with (
         FakeTriton(models=["echo"]) as first,
         FakeTriton(models=["late"]) as second,
@@ -196,8 +197,73 @@ async def test_a_model_that_only_some_backends_know():
     assert {bytes(bytes_output(answer, "jpeg")) for answer in answers} == {fake_jpeg("late", 1)}
 
 
+async def test_the_first_dies_and_the_second_does_not_know_the_model():
+    """A call that was lost is handed on by one that does not know the model, and answered by one that does."""
+    async with (
+        FakeTriton(models=["slow"]) as third,
+        FakeTriton(models=["slow"]) as first,
+        FakeTriton(models=["echo"]) as second,
+        Balancer(config_for(third, first, second, probe_interval_s=60)) as balancer,
+    ):
+        third.release.set()
+        call = asyncio.create_task(render(balancer, "slow"))
+        await first.wait_for_calls("slow", 1)
+        await first.kill()
+        assert bytes_output(await call, "jpeg") == fake_jpeg("slow", 1)
+        assert [triton.calls["slow"] for triton in (first, second, third)] == [1, 1, 1]
+
+
+async def test_the_only_one_that_knows_the_model_dies():
+    """An avatar whose only upstream is gone is unavailable: nobody knows that it is unknown; others go on."""
+    async with (
+        FakeTriton(models=["echo"]) as other,
+        FakeTriton(models=["slow"]) as only,
+        Balancer(config_for(other, only, probe_interval_s=60)) as balancer,
+    ):
+        call = asyncio.create_task(render(balancer, "slow"))
+        await only.wait_for_calls("slow", 1)
+        await only.kill()
+        for coroutine in (call, render(balancer, "slow")):
+            with pytest.raises(NoUpstreamReady) as caught:
+                await coroutine
+            assert str(caught.value) == (
+                "expected a Triton that knows the model to answer, got none (1 of 2 ready)"
+            )
+        assert bytes_output(await render(balancer), "jpeg") == fake_jpeg("echo", 1)
+
+
+async def test_handing_on_keeps_the_turns():
+    """With an avatar on one of two upstreams only, every other call begins at it: it is not always handed on."""
+    async with (
+        FakeTriton(models=["echo"]) as first,
+        FakeTriton(models=["late"]) as second,
+        Balancer(config_for(first, second)) as balancer,
+    ):
+        for _ in range(4):
+            await render(balancer, "late")
+        assert (first.calls["late"], second.calls["late"]) == (2, 4)
+
+
+async def test_call_all_without_the_late():
+    """An upstream that is late gives no answer; when no other answers, it is a timeout."""
+
+    def picture(triton):
+        return triton.infer(frame_request("slow", 1, ("jpeg",)), 0.1)
+
+    async with (
+        FakeTriton() as first,
+        FakeTriton() as second,
+        Balancer(config_for(first, second)) as balancer,
+    ):
+        first.release.set()
+        assert len(await balancer.call_all(picture)) == 1
+        first.release.clear()
+        with pytest.raises(InferTimeout):
+            await balancer.call_all(picture)
+
+
 async def test_call_all():
-    """Every ready backend is asked; one that is lost meanwhile gives no answer, and all lost is an error."""
+    """Every ready upstream is asked; one that is lost meanwhile gives no answer, and all lost is an error."""
 
     def index(triton):
         return triton.get_model_repository_index(TIMEOUT_S)
@@ -212,7 +278,7 @@ async def test_call_all():
         await first.kill()
         assert len(await balancer.call_all(index)) == 1
         await second.kill()
-        with pytest.raises(NoBackendReady):
+        with pytest.raises(NoUpstreamReady):
             await balancer.call_all(index)
 
 
@@ -247,7 +313,7 @@ async def test_dns_changes_are_followed(tritons):
     first, second, third = tritons
     replicas = Replicas(first, second)
     async with Balancer(found_by_dns(), replicas.resolve) as balancer:
-        assert [backend.address for backend in balancer.backends] == [first.address, second.address]
+        assert [upstream.address for upstream in balancer.upstreams] == [first.address, second.address]
         await replicas.change(second.address, third.address)
         await third.wait_for_probes(2)
         for _ in range(4):
@@ -255,15 +321,15 @@ async def test_dns_changes_are_followed(tritons):
     assert [triton.calls["echo"] for triton in tritons] == [0, 2, 2]
 
 
-async def test_a_vanished_backend_answers_what_it_has(tritons):
-    """A call in flight on a backend that vanishes from DNS is answered by it."""
+async def test_a_vanished_upstream_answers_what_it_has(tritons):
+    """A call in flight on an upstream that vanishes from DNS is answered by it."""
     first, second, _ = tritons
     replicas = Replicas(first)
     async with Balancer(found_by_dns(), replicas.resolve) as balancer:
         call = asyncio.create_task(render(balancer, "slow", 5))
         await first.wait_for_calls("slow", 1)
         await replicas.change(second.address)
-        assert [backend.address for backend in balancer.backends] == [second.address]
+        assert [upstream.address for upstream in balancer.upstreams] == [second.address]
         first.release.set()
         assert bytes_output(await call, "jpeg") == fake_jpeg("slow", 5)
         assert second.calls["slow"] == 0
@@ -274,7 +340,7 @@ async def test_twenty_of_a_name_at_most(triton, caplog):
     replicas = Replicas(triton)
     async with Balancer(found_by_dns(), replicas.resolve) as balancer:
         await replicas.change(*(f"127.0.0.1:{port}" for port in range(1, 25)), triton.address)
-        assert len(balancer.backends) == 20
+        assert len(balancer.upstreams) == 20
         await render(balancer)
     assert triton.calls["echo"] == 1
     assert caplog.messages.count("5 Tritons beyond 20 are left out") == 1
@@ -295,7 +361,7 @@ async def test_one_is_required(triton):
 
 
 async def test_an_unknown_host():
-    """A host that DNS doesn't know fails at once, before anything is left open."""
-    with pytest.raises(UnresolvableBackend):
+    """A host that DNS does not know fails at once, before anything is left open."""
+    with pytest.raises(UnresolvableUpstream):
         async with Balancer(config_for("no-such-host.invalid:1", resolve_timeout_s=0)):
             pass

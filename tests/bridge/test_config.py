@@ -12,7 +12,7 @@ def test_defaults():
     """Without arguments and environment the defaults of BridgeConfig hold."""
     config = load_config([], {})
     assert config == BridgeConfig()
-    assert (config.backends, config.port, config.policy) == (("localhost:8001",), 8086, "round_robin")
+    assert (config.upstreams, config.port, config.policy) == (("localhost:8001",), 8086, "round_robin")
 
 
 def test_environment():
@@ -20,13 +20,13 @@ def test_environment():
     config = load_config(
         [],
         {
-            "BRIDGE_BACKENDS": "a:1, b:2,[::1]:3",
+            "BRIDGE_UPSTREAMS": "a:1, b:2,[::1]:3",
             "BRIDGE_PORT": "0",
             "BRIDGE_POLICY": "least_inflight",
             "BRIDGE_INFER_TIMEOUT_S": "0.25",
         },
     )
-    assert config.backends == ("a:1", "b:2", "[::1]:3")
+    assert config.upstreams == ("a:1", "b:2", "[::1]:3")
     assert (config.port, config.policy, config.infer_timeout_s) == (0, "least_inflight", 0.25)
 
 
@@ -45,14 +45,14 @@ def test_names_follow_from_the_field():
 @pytest.mark.parametrize(
     ("key", "text", "sentence"),
     [
-        ("BRIDGE_BACKENDS", " , ", "1 to 20 addresses host:port, separated by commas, got ' , '"),
-        ("BRIDGE_BACKENDS", "a", "addresses host:port or dns:///host:port, got 'a'"),
-        ("BRIDGE_BACKENDS", "a:0", "addresses host:port or dns:///host:port, got 'a:0'"),
-        ("BRIDGE_BACKENDS", "a:65536", "addresses host:port or dns:///host:port, got 'a:65536'"),
-        ("BRIDGE_BACKENDS", "http://a:1", "addresses host:port or dns:///host:port, got 'http://a:1'"),
-        ("BRIDGE_BACKENDS", "dns:///a", "addresses host:port or dns:///host:port, got 'dns:///a'"),
-        ("BRIDGE_BACKENDS", "dns://a:1", "addresses host:port or dns:///host:port, got 'dns://a:1'"),
-        ("BRIDGE_BACKENDS", "a:1,b:1,a:1", "every address once, got 'a:1 2 times'"),
+        ("BRIDGE_UPSTREAMS", " , ", "1 to 20 addresses host:port, separated by commas, got ' , '"),
+        ("BRIDGE_UPSTREAMS", "a", "addresses host:port or dns:///host:port, got 'a'"),
+        ("BRIDGE_UPSTREAMS", "a:0", "addresses host:port or dns:///host:port, got 'a:0'"),
+        ("BRIDGE_UPSTREAMS", "a:65536", "addresses host:port or dns:///host:port, got 'a:65536'"),
+        ("BRIDGE_UPSTREAMS", "http://a:1", "addresses host:port or dns:///host:port, got 'http://a:1'"),
+        ("BRIDGE_UPSTREAMS", "dns:///a", "addresses host:port or dns:///host:port, got 'dns:///a'"),
+        ("BRIDGE_UPSTREAMS", "dns://a:1", "addresses host:port or dns:///host:port, got 'dns://a:1'"),
+        ("BRIDGE_UPSTREAMS", "a:1,b:1,a:1", "every address once, got 'a:1 2 times'"),
         ("BRIDGE_PORT", "x", "an integer from 0 to 65535, got 'x'"),
         ("BRIDGE_PORT", "-1", "an integer from 0 to 65535, got '-1'"),
         ("BRIDGE_PORT", "65536", "an integer from 0 to 65535, got '65536'"),
@@ -71,14 +71,14 @@ def test_bad_values(key, text, sentence):
     assert str(caught.value) == f"{key}: expected {sentence}"
 
 
-def test_twenty_backends_and_no_more():
-    """Twenty backends are taken, twenty-one refused."""
+def test_twenty_upstreams_and_no_more():
+    """Twenty upstreams are taken, twenty-one refused."""
     addresses = [f"host:{port}" for port in range(1, 22)]
-    assert load_config(["--backends", ",".join(addresses[:20])], {}).backends == tuple(addresses[:20])
+    assert load_config(["--upstreams", ",".join(addresses[:20])], {}).upstreams == tuple(addresses[:20])
     with pytest.raises(
-        ConfigError, match=r"^--backends: expected 1 to 20 addresses host:port, separated by commas, got 21$"
+        ConfigError, match=r"^--upstreams: expected 1 to 20 addresses host:port, separated by commas, got 21$"
     ):
-        load_config(["--backends", ",".join(addresses)], {})
+        load_config(["--upstreams", ",".join(addresses)], {})
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_servers_of_this_machine(arguments, ports):
     ("arguments", "sentence"),
     [
         (["--num-servers", "21"], "--num-servers: expected an integer from 0 to 20, got '21'"),
-        (["--num-servers", "2", "--backends", "a:1"], "num_servers: expected either it or backends, got 2"),
+        (["--num-servers", "2", "--upstreams", "a:1"], "num_servers: expected either it or upstreams, got 2"),
         (["--start-port", "9001"], "num_servers: expected 1 to 20 beside start_port or port_step, got 0"),
         (
             ["--num-servers", "2", "--start-port", "65530"],
@@ -113,11 +113,49 @@ def test_servers_that_cannot_be(arguments, sentence):
 
 
 def test_a_name_that_stands_for_all_its_addresses():
-    """A dns:/// name is taken among the backends."""
-    assert load_config(["--backends", "dns:///triton:8001,a:1"], {}).addresses == (
+    """A dns:/// name is taken among the upstreams."""
+    assert load_config(["--upstreams", "dns:///triton:8001,a:1"], {}).addresses == (
         "dns:///triton:8001",
         "a:1",
     )
+
+
+def test_former_names():
+    """The upstreams' former variable and flag go on working; the variable of today wins."""
+    assert load_config(["--backends", "a:1"], {}).upstreams == ("a:1",)
+    assert load_config([], {"BRIDGE_BACKENDS": "a:1"}).upstreams == ("a:1",)
+    assert load_config([], {"BRIDGE_BACKENDS": "a:1", "BRIDGE_UPSTREAMS": "b:1"}).upstreams == ("b:1",)
+    with pytest.raises(ConfigError, match=r"^BRIDGE_BACKENDS: expected addresses"):
+        load_config([], {"BRIDGE_BACKENDS": "a"})
+
+
+def test_secret(tmp_path):
+    """Triton's secret is the first line of its file; the settings know the file alone."""
+    path = tmp_path / "secret"
+    path.write_text("letmein\n\n")
+    config = load_config([], {"BRIDGE_TRITON_SECRET_FILE": str(path)})
+    assert config.read_triton_secret() == "letmein"
+    assert "letmein" not in repr(config)
+    assert load_config([], {}).read_triton_secret() == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (None, "a file with the secret in it, got '{} (No such file or directory)'"),
+        ("geheim: ä".encode("latin-1"), "a file with the secret in it, got '{} (not text)'"),
+        (b"", "printable characters in the first line, got 'others in {}'"),
+        (b"let me in", "printable characters in the first line, got 'others in {}'"),
+    ],
+)
+def test_secrets_that_cannot_be(tmp_path, monkeypatch, content, sentence):
+    """A secret that cannot be read or sent is one sentence, without the secret."""
+    monkeypatch.chdir(tmp_path)
+    if content is not None:
+        (tmp_path / "key").write_bytes(content)
+    with pytest.raises(ConfigError) as caught:
+        load_config(["--triton-secret-file", "key"], {})
+    assert str(caught.value) == f"triton_secret_file: expected {sentence.format('key')}"
 
 
 def test_import_folders(tmp_path):
@@ -137,7 +175,7 @@ def test_grpc_can_be_switched_off():
 
 
 def test_unknown_flag(capsys):
-    """An argument that doesn't exist ends the process with 2."""
+    """An argument that does not exist ends the process with 2."""
     with pytest.raises(SystemExit, match="2"):
         load_config(["--prot", "1"], {})
     assert "--prot" in capsys.readouterr().err

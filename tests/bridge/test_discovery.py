@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from bridge.discovery import Discovery, lookup
-from bridge.errors import UnresolvableBackend
+from bridge.errors import UnresolvableUpstream
 
 
 class Names:
@@ -34,14 +34,27 @@ async def test_lookup_of_addresses():
     assert await lookup("::1", 1) == ["[::1]:1"]
 
 
+async def test_a_host_with_both_kinds_of_addresses_counts_once(monkeypatch):
+    """A host with IPv4 and IPv6 addresses counts by its IPv4 ones; one with IPv6 ones alone by those."""
+    both = [
+        (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("2001:db8::1", 1, 0, 0)),
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.2", 1)),
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.1", 1)),
+    ]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: both)
+    assert await lookup("triton", 1) == ["10.0.0.1:1", "10.0.0.2:1"]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: both[:1])
+    assert await lookup("triton", 1) == ["[2001:db8::1]:1"]
+
+
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "a..b", "x" * 64])
 async def test_lookup_of_nobody(host):
-    """A name that DNS doesn't know, or cannot carry, is an OSError."""
+    """A name that DNS does not know, or cannot carry, is an OSError."""
     with pytest.raises(OSError, match=r".+"):
         await lookup(host, 1)
 
 
-async def test_listed_backends_stay_names():
+async def test_listed_upstreams_stay_names():
     """A listed host keeps its name, which gRPC resolves again on each connection; it never changes."""
     names = Names(a_1=["10.0.0.1:1"], b_2=["10.0.0.2:2"])
     discovery = Discovery(["a:1", "b:2"], names.resolve)
@@ -78,13 +91,13 @@ async def test_a_failed_lookup_keeps_the_known_addresses(caplog):
     assert not discovery.failing
 
 
-@pytest.mark.parametrize("backend", ["nobody:1", "dns:///nobody:1"])
-async def test_an_unknown_name_at_the_start(backend):
+@pytest.mark.parametrize("upstream", ["nobody:1", "dns:///nobody:1"])
+async def test_an_unknown_name_at_the_start(upstream):
     """A name that stays unknown at the start is one sentence."""
-    with pytest.raises(UnresolvableBackend) as caught:
-        await Discovery([backend], Names().resolve).start(0)
+    with pytest.raises(UnresolvableUpstream) as caught:
+        await Discovery([upstream], Names().resolve).start(0)
     assert str(caught.value) == (
-        f"expected to resolve the host of Triton at {backend}, got: name or service not known"
+        f"expected to resolve the host of Triton at {upstream}, got: name or service not known"
     )
 
 

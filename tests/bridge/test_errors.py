@@ -10,20 +10,22 @@ from bridge.errors import BridgeError
 EXAMPLES = [
     errors.ConfigError("BRIDGE_PORT", "an integer from 0 to 65535", "x"),
     errors.ListenError("127.0.0.1", 8086, "address already in use"),
-    errors.UnresolvableBackend("dns:///triton:8001", "name or service not known"),
+    errors.UnresolvableUpstream("dns:///triton:8001", "name or service not known"),
     errors.NoneReadyInTime(5.0, ["a:1", "b:2"]),
     errors.BadRequest("frame_id", "an integer", "'x'"),
     errors.MessageTooLarge(5000, 4096),
     errors.InvalidFrameId("frame_id 9 is outside [0, 8]"),
     errors.UnknownModel("nobody"),
-    errors.NoBackendReady(0, 2),
+    errors.NoUpstreamReady(0, 2),
     errors.InferTimeout("demo", 2.0),
-    errors.BackendLost("localhost:8001", "connection refused"),
+    errors.UpstreamLost("localhost:8001", "connection refused"),
     errors.Unimplemented("GenerateBatchWithAudio", "GenerateBatchInference"),
     errors.PackageRefused("package_dir", "a folder", "'x'"),
     errors.ImportFailed("anna", "a broken video"),
     errors.InternalError("a secret"),
     errors.NoSound("mime"),
+    errors.Overloaded("demo"),
+    errors.Refused("localhost:8001", "This protocol is restricted"),
 ]
 
 
@@ -61,7 +63,7 @@ def test_sentences(error):
         (EXAMPLES[4], "frame_id: expected an integer, got 'x'"),
         (EXAMPLES[5], "message: expected at most 4096 bytes, got 5000"),
         (EXAMPLES[7], "expected the name of a loaded model, got 'nobody'"),
-        (EXAMPLES[8], "expected a Triton backend to answer, got none (0 of 2 ready)"),
+        (EXAMPLES[8], "expected a Triton to answer, got none (0 of 2 ready)"),
         (EXAMPLES[9], "expected an answer of model 'demo' within 2 s, got none"),
         (EXAMPLES[10], "expected an answer of Triton at localhost:8001, got: connection refused"),
         (
@@ -70,6 +72,15 @@ def test_sentences(error):
         ),
         (EXAMPLES[12], "package_dir: expected a folder, got 'x'"),
         (EXAMPLES[13], "expected to import 'anna', got: a broken video"),
+        (
+            errors.NoUpstreamReady(1, 2, True),
+            "expected a Triton that knows the model to answer, got none (1 of 2 ready)",
+        ),
+        (EXAMPLES[16], "expected room in Triton's queue for model 'demo', got none; try again later"),
+        (
+            EXAMPLES[17],
+            "expected Triton to take the bridge's secret (BRIDGE_TRITON_SECRET_FILE), got a refusal",
+        ),
         (EXAMPLES[15], "expected an avatar with sound, got 'mime', whose clip is silent"),
     ],
     ids=lambda value: getattr(value, "code", ""),
@@ -80,7 +91,7 @@ def test_sentences_say_expected_and_got(error, sentence):
 
 
 def test_internal_error_keeps_its_secret():
-    """What clients read of an internal error doesn't contain its detail."""
+    """What clients read of an internal error does not contain its detail."""
     assert "secret" not in str(errors.InternalError("a secret"))
 
 

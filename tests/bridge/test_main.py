@@ -36,7 +36,7 @@ async def port_of(process):
     """Return the port in the line that the process prints when it listens."""
     line = (await asyncio.wait_for(process.stdout.readline(), WAIT_S)).decode()
     match = re.fullmatch(
-        r"bridge: http://127\.0\.0\.1:(\d+)/, gRPC 127\.0\.0\.1:\d+ \(1 of 1 Triton backends ready\)\n", line
+        r"bridge: http://127\.0\.0\.1:(\d+)/, gRPC 127\.0\.0\.1:\d+ \(1 of 1 Tritons ready\)\n", line
     )
     assert match, line
     return int(match.group(1))
@@ -50,7 +50,7 @@ async def ended(process):
 
 async def test_sigterm_finishes_what_is_in_flight(triton):
     """After SIGTERM, requests in flight are answered, and the exit code is 0."""
-    async with bridge_process("--port", "0", BRIDGE_BACKENDS=triton.address) as process:
+    async with bridge_process("--port", "0", BRIDGE_UPSTREAMS=triton.address) as process:
         port = await port_of(process)
         async with connected(port) as websocket:
             for frame_id in range(3):
@@ -68,7 +68,7 @@ async def test_sigterm_finishes_what_is_in_flight(triton):
 
 async def test_sigint_ends_it_cleanly(triton):
     """Ctrl-C ends an idle bridge with 0 and without a traceback."""
-    async with bridge_process("--backends", triton.address, "--port", "0") as process:
+    async with bridge_process("--upstreams", triton.address, "--port", "0") as process:
         assert (await http(await port_of(process), "/health"))[0] == 200
         process.send_signal(signal.SIGINT)
         code, _, errors = await ended(process)
@@ -78,7 +78,7 @@ async def test_sigint_ends_it_cleanly(triton):
 
 async def test_a_second_signal_does_not_wait(triton):
     """A second SIGTERM ends the process at once, whatever is in flight."""
-    async with bridge_process("--backends", triton.address, "--port", "0") as process:
+    async with bridge_process("--upstreams", triton.address, "--port", "0") as process:
         port = await port_of(process)
         async with connected(port) as websocket:
             await websocket.send(encode_frame_request("slow", 1))
@@ -104,7 +104,7 @@ async def test_bad_settings(arguments, environment, sentence):
 
 async def test_port_in_use(triton, bridge):
     """A port in use is one sentence and exit code 1."""
-    arguments = ("--backends", triton.address, "--port", str(bridge.port), "--log-level", "error")
+    arguments = ("--upstreams", triton.address, "--port", str(bridge.port), "--log-level", "error")
     async with bridge_process(*arguments) as process:
         sentence = f"expected to listen on port {bridge.port} of 127.0.0.1, got: address already in use"
         assert await ended(process) == (1, "", f"bridge: {sentence}\n")
@@ -114,17 +114,17 @@ async def test_port_in_use(triton, bridge):
     ("arguments", "sentence"),
     [
         (
-            ["--backends", "no-such-host.invalid:8001", "--resolve-timeout-s", "0"],
+            ["--upstreams", "no-such-host.invalid:8001", "--resolve-timeout-s", "0"],
             r"expected to resolve the host of Triton at no-such-host\.invalid:8001, got: .+",
         ),
         (
-            ["--backends", "127.0.0.1:1", "--require-ready-s", "0.1"],
+            ["--upstreams", "127.0.0.1:1", "--require-ready-s", "0.1"],
             r"expected a Triton to be ready within 0\.1 s, got none at 127\.0\.0\.1:1",
         ),
     ],
 )
 async def test_tritons_that_are_not_there(arguments, sentence):
-    """A host that DNS doesn't know, and a required Triton that isn't ready, are one sentence and exit code 1."""
+    """A host that DNS does not know, and a required Triton that is not ready, are one sentence and exit code 1."""
     async with bridge_process(*arguments, "--port", "0", "--log-level", "error") as process:
         code, output, errors = await ended(process)
     assert (code, output) == (1, "")

@@ -41,19 +41,19 @@ def test_clients_cannot_make_up_labels():
     assert counted == {("lipsync_bridge_frames_total", "unknown_model", ""): 1000}
 
 
-def test_backends_are_read_when_asked():
-    """The backends' samples are their state at the time of reading."""
+def test_upstreams_are_read_when_asked():
+    """The upstreams' samples are their state at the time of reading."""
     metrics = Metrics()
-    backend = SimpleNamespace(address="a:1", ready=True, inflight=2, total_requests=7, error_count=1)
-    metrics.watch(SimpleNamespace(backends=[backend], unresolved_count=1))
+    upstream = SimpleNamespace(address="a:1", ready=True, inflight=2, total_requests=7, error_count=1)
+    metrics.watch(SimpleNamespace(upstreams=[upstream], unresolved_count=1))
     read = samples(metrics)
-    assert read["lipsync_bridge_backend_up", "a:1"] == 1
-    assert read["lipsync_bridge_backend_inflight", "a:1"] == 2
-    assert read["lipsync_bridge_backend_requests_total", "a:1"] == 7
-    assert read["lipsync_bridge_backend_errors_total", "a:1"] == 1
+    assert read["lipsync_bridge_upstream_up", "a:1"] == 1
+    assert read["lipsync_bridge_upstream_inflight", "a:1"] == 2
+    assert read["lipsync_bridge_upstream_requests_total", "a:1"] == 7
+    assert read["lipsync_bridge_upstream_errors_total", "a:1"] == 1
     assert read["lipsync_bridge_dns_names_unresolved",] == 1
-    backend.ready = False
-    assert samples(metrics)["lipsync_bridge_backend_up", "a:1"] == 0
+    upstream.ready = False
+    assert samples(metrics)["lipsync_bridge_upstream_up", "a:1"] == 0
 
 
 def test_two_bridges_do_not_share_metrics():

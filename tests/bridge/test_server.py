@@ -34,7 +34,7 @@ async def connected_and_stopping(triton, **settings):
 
 @pytest.mark.parametrize("path", ["/", "/ws"])
 async def test_websocket_paths(bridge, path):
-    """A handshake is taken at the root, as by the seed, and at /ws."""
+    """A handshake is taken at the root, as by the predecessor, and at /ws."""
     async with connect(f"ws://127.0.0.1:{bridge.port}{path}") as websocket:
         await websocket.send(encode_frame_request("echo", 1))
         assert await receive(websocket) == fake_jpeg("echo", 1)
@@ -85,7 +85,7 @@ async def test_url(host, url):
     """The URL is one that a browser on this machine can open."""
 
     class NoBalancer:
-        backends = ()
+        upstreams = ()
 
     assert Bridge(BridgeConfig(host=host), NoBalancer()).url == url
 
@@ -104,7 +104,7 @@ async def test_starts_without_triton():
             assert await receive(websocket) == fake_jpeg("echo", 1)
 
 
-async def test_sigkill_of_a_backend_costs_no_frame(triton):
+async def test_sigkill_of_an_upstream_costs_no_frame(triton):
     """A Triton killed under load costs no client a frame."""
     async with triton_process() as (address, process), serve(config_for(triton, address)) as bridge:
 
@@ -137,7 +137,7 @@ async def test_shutdown_answers_what_is_in_flight(triton):
 
 
 async def test_shutdown_has_a_deadline(triton):
-    """What isn't answered within shutdown_timeout_s is cancelled, and its connection dropped."""
+    """What is not answered within shutdown_timeout_s is cancelled, and its connection dropped."""
     async with connected_and_stopping(triton, shutdown_timeout_s=0.1) as (websocket, stopping, _):
         await asyncio.wait_for(stopping, WAIT_S)
         await triton.wait_for_cancelled("slow", 3)
@@ -146,7 +146,7 @@ async def test_shutdown_has_a_deadline(triton):
 
 
 async def test_shutdown_of_idle_connections(triton):
-    """A connection without requests doesn't delay the shutdown."""
+    """A connection without requests does not delay the shutdown."""
     async with serve(config_for(triton, shutdown_timeout_s=60)) as bridge, connected(bridge) as websocket:
         start_s = time.monotonic()
         await asyncio.wait_for(bridge.stop(), WAIT_S)

@@ -1,15 +1,17 @@
 """bridge/service.py"""
 
+import asyncio
+
 import numpy as np
 import pytest
-from bridge.wav import encode_wav
 from tritonclient.grpc import model_config_pb2
 
 from bridge.balancer import Balancer
-from bridge.errors import InferTimeout, InternalError, InvalidFrameId, NoSound, UnknownModel
+from bridge.errors import InferTimeout, InternalError, InvalidFrameId, NoSound, NoUpstreamReady, UnknownModel
 from bridge.metrics import Metrics
 from bridge.service import Metadata, Placement, Service
 from bridge.triton import TritonClient
+from speech.wav import encode_wav
 from tests.bridge.helpers import config_for
 from tests.fake_triton import BOUNDS, FakeTriton, fake_jpeg, fake_picture, fake_sound
 
@@ -56,7 +58,7 @@ async def test_impossible_frame_ids_do_not_reach_triton(triton, service, frame_i
 
 
 async def test_render_timeout(make_service):
-    """A frame that isn't there within infer_timeout_s is a timeout."""
+    """A frame that is not there within infer_timeout_s is a timeout."""
     with pytest.raises(InferTimeout, match=r"within 0\.05 s"):
         await make_service(infer_timeout_s=0.05).render("slow", 1)
 
@@ -90,29 +92,79 @@ async def test_metadata_is_remembered(triton, make_service):
         await forgetful.metadata("echo")
 
 
-async def test_wav(triton, service):
+async def test_sound(triton, service):
     """A clip's sound is that of all its frames, asked for in batches of 16 without anything else."""
     sounds = np.concatenate([fake_sound(frame_id) for frame_id in range(150)])
-    assert await service.wav("echo") == encode_wav(sounds.astype("<i2").tobytes())
-    assert triton.requested_outputs == [["bounds"], *[["sound"]] * 10]
+    assert (await service.sound("echo")).wav == encode_wav(sounds.astype("<i2").tobytes())
+    assert triton.requested_outputs == [["sound"]] * 10
 
 
-async def test_wav_is_remembered(triton, make_service):
-    """The sound is asked for once within metadata_ttl_s, unless forgotten."""
-    service = make_service(metadata_ttl_s=3600)
-    first = await service.wav("echo")
-    assert await service.wav("echo") == first
-    assert triton.calls["echo_frames"] == 11
+async def test_sound_is_asked_for_once(triton, make_service):
+    """However many want a clip's sound, at once or later, it is asked for once per version, unless forgotten."""
+    service = make_service(metadata_ttl_s=0)
+    sounds = await asyncio.gather(*(service.sound("echo") for _ in range(5)), return_exceptions=True)
+    assert await service.sound("echo") is sounds[0]
+    assert len(set(map(id, sounds))) == 1
+    assert triton.calls["echo_frames"] == 10
+    triton.versions["echo"] = ["2", "10"]
+    assert (await service.sound("echo")).version == "10"
+    assert triton.calls["echo_frames"] == 20
     service.forget("echo")
-    await service.wav("echo")
-    assert triton.calls["echo_frames"] == 22
+    await service.sound("echo")
+    assert triton.calls["echo_frames"] == 30
 
 
-async def test_wav_of_a_silent_clip(triton, service):
-    """A clip without sound has no WAV file."""
+async def test_version_is_remembered(triton, make_service):
+    """Which version is served is asked for once within metadata_ttl_s."""
+    service = make_service(metadata_ttl_s=3600)
+    await service.sound("echo")
+    triton.versions["echo"] = ["2"]
+    assert (await service.sound("echo")).version == "1"
+
+
+async def test_sound_that_changes_meanwhile(triton, make_service, monkeypatch):
+    """Sound whose version changes while it is asked for is answered, and not kept."""
+    service = make_service(metadata_ttl_s=3600)
+    infer = TritonClient.infer
+
+    async def infer_and_change(client, request, timeout_s):
+        triton.versions["echo"] = ["2"]
+        return await infer(client, request, timeout_s)
+
+    monkeypatch.setattr(TritonClient, "infer", infer_and_change)
+    assert (await service.sound("echo")).version == ""
+    assert (await service.sound("echo")).version == "2"
+    assert triton.calls["echo_frames"] == 20
+
+
+async def test_sound_of_nobody(service):
+    """A model that is not loaded is unknown by the name that was asked for."""
+    with pytest.raises(UnknownModel, match=r"got 'nobody'$"):
+        await service.sound("nobody")
+
+
+async def test_sound_of_a_silent_clip(triton, service):
+    """A clip without sound has none to give, and is asked for it once."""
     triton.add_model("silent")
-    with pytest.raises(NoSound, match=r"^expected an avatar with sound, got 'silent', whose clip is silent$"):
-        await service.wav("silent")
+    for _ in range(2):
+        with pytest.raises(
+            NoSound, match=r"^expected an avatar with sound, got 'silent', whose clip is silent$"
+        ):
+            await service.sound("silent")
+    assert triton.calls["silent_frames"] == 10
+
+
+async def test_closing_stops_asking(triton, make_service):
+    """Sound that is asked for when the service is closed is cancelled in Triton, though its viewer left before."""
+    triton.add_model("slow")
+    service = make_service()
+    waiting = asyncio.create_task(service._sounds.get(("slow", "1"), lambda: service.render("slow", 1)))
+    await triton.wait_for_calls("slow", 1)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    assert triton.cancelled["slow"] == 0
+    await service.close()
+    await triton.wait_for_cancelled("slow", 1)
 
 
 async def test_all_metadata(triton, service):
@@ -128,6 +180,42 @@ async def test_all_metadata(triton, service):
     triton.add_model("added")
     service.list_models = list_then_unload
     assert [metadata.model_name for metadata in await service.all_metadata()] == ["broken", "echo", "slow"]
+
+
+async def test_all_metadata_without_the_lost():
+    """An avatar whose only Triton is lost meanwhile is left out; when all are lost, they are unavailable."""
+    async with (
+        FakeTriton(models=["echo"]) as first,
+        FakeTriton(models=["late"]) as second,
+        Balancer(config_for(first, second)) as balancer,
+    ):
+        service = Service(config_for(first, second, metadata_ttl_s=0), balancer, Metrics())
+        names = await service.list_models()
+
+        async def list_before():
+            return names
+
+        service.list_models = list_before
+        await second.kill()
+        assert [metadata.model_name for metadata in await service.all_metadata()] == ["echo"]
+        await first.kill()
+        with pytest.raises(NoUpstreamReady):
+            await service.all_metadata()
+
+
+@pytest.mark.parametrize("video_type", ["full_body", "rois_320"])
+async def test_video_frames_of_nobody(service, video_type):
+    """A model that is not loaded is unknown by the name that was asked for."""
+    with pytest.raises(UnknownModel, match=r"got 'nobody'$"):
+        await service.video_frame("nobody", 1, video_type)
+
+
+async def test_faces_without_the_encoder(monkeypatch, triton, service):
+    """A repository without jpeg_encode is no mistake of the caller."""
+    monkeypatch.setattr(triton, "_names", lambda: ["echo", "echo_frames"])
+    with pytest.raises(InternalError) as caught:
+        await service.video_frame("echo", 1, "rois_320")
+    assert caught.value.detail == "expected the model 'jpeg_encode' to be loaded, got none of that name"
 
 
 async def test_metadata_that_is_not_there(monkeypatch, service):

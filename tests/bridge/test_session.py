@@ -78,7 +78,7 @@ async def test_the_connection_goes_on_after_every_error(bridge):
 
 
 async def test_a_megabyte_closes_the_connection(bridge):
-    """A message beyond 1 MiB isn't read, and closes its connection with 1009, but no other."""
+    """A message beyond 1 MiB is not read, and closes its connection with 1009, but no other."""
     async with connected(bridge) as websocket, connected(bridge) as neighbour:
         await websocket.send(bytes((1 << 20) + 1))
         with pytest.raises(ConnectionClosedError) as caught:
@@ -89,18 +89,18 @@ async def test_a_megabyte_closes_the_connection(bridge):
 
 
 async def test_disconnect_cancels_requests(triton, bridge):
-    """When a client leaves, what it asked for is cancelled in Triton, and the backend is given back."""
+    """When a client leaves, what it asked for is cancelled in Triton, and the upstream is given back."""
     async with connected(bridge) as websocket:
         for frame_id in range(5):
             await websocket.send(encode_frame_request("slow", frame_id))
         await triton.wait_for_calls("slow", 5)
-        assert bridge.balancer.backends[0].inflight == 5
+        assert bridge.balancer.upstreams[0].inflight == 5
         websocket.transport.abort()
         await triton.wait_for_cancelled("slow", 5)
     metrics = (await http(bridge.port, "/metrics"))[2]
     assert b"lipsync_bridge_requests_inflight 0.0\n" in metrics
     assert b"lipsync_bridge_connections 0.0\n" in metrics
-    assert bridge.balancer.backends[0].inflight == 0
+    assert bridge.balancer.upstreams[0].inflight == 0
 
 
 async def test_disconnect_with_a_full_window(triton):
@@ -147,7 +147,7 @@ async def test_flood_without_reading(triton):
 
 
 async def test_unread_answers_hold_back_requests():
-    """A client that doesn't read its pictures is soon no longer read either, and others are served."""
+    """A client that does not read its pictures is soon no longer read either, and others are served."""
     async with (
         FakeTriton(models=("echo", "other"), jpeg=big_jpeg) as triton,
         serve(config_for(triton, max_inflight=8, shutdown_timeout_s=0.2)) as bridge,
@@ -187,3 +187,23 @@ async def test_sent_bytes_are_counted(bridge):
         assert json.loads(text)["count"] == 3
         metrics = (await http(bridge.port, "/metrics"))[2].decode()
     assert f"lipsync_bridge_sent_bytes_total {float(len(jpeg) + len(text))}\n" in metrics
+
+
+async def test_a_bug_ends_one_connection(bridge, caplog, monkeypatch):
+    """An exception nobody foresaw ends its connection alone, and its traceback is in the log."""
+    answer = bridge._answerer.answer
+
+    async def fail(message, request_id):
+        if message == "fail":
+            raise RuntimeError("unforeseen")
+        return await answer(message, request_id)
+
+    monkeypatch.setattr(bridge._answerer, "answer", fail)
+    async with connected(bridge) as other, connected(bridge) as websocket:
+        await websocket.send("fail")
+        with pytest.raises(ConnectionClosed):
+            await receive_all(websocket)
+        await other.send(encode_frame_request("echo", 1))
+        assert await receive(other) == fake_jpeg("echo", 1)
+    assert "a bug: a connection ended with a foreign exception" in caplog.text
+    assert "RuntimeError: unforeseen" in caplog.text

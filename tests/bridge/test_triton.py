@@ -8,13 +8,15 @@ import pytest
 from tritonclient.grpc import service_pb2
 
 from bridge.errors import (
-    BackendLost,
     BadRequest,
     ImportFailed,
     InferTimeout,
     InternalError,
     InvalidFrameId,
+    Overloaded,
+    Refused,
     UnknownModel,
+    UpstreamLost,
 )
 from bridge.triton import (
     TritonClient,
@@ -116,7 +118,7 @@ async def test_unloaded_model(triton, client):
         await client.infer(frame_request("echo", 1, ("jpeg",)), TIMEOUT_S)
 
 
-async def test_unavailable_model_is_not_a_lost_backend():
+async def test_unavailable_model_is_not_a_lost_upstream():
     """UNAVAILABLE about a model speaks of the model, not of the connection."""
 
     class OlderTriton(FakeTriton):
@@ -130,8 +132,41 @@ async def test_unavailable_model_is_not_a_lost_backend():
         await client.close()
 
 
+@pytest.mark.parametrize("model_name", ["full", "overdue"])
+async def test_a_full_queue_is_not_a_lost_upstream(triton, client, model_name):
+    """A request that Triton's queue has no room or no patience for finds Triton overloaded."""
+    triton.add_model(model_name)
+    with pytest.raises(Overloaded) as caught:
+        await client.infer(frame_request(model_name, 1, ("jpeg",)), TIMEOUT_S)
+    assert caught.value.model_name == model_name
+
+
+async def test_restricted_calls(triton, client):
+    """What Triton keeps for those who know its secret is refused without it, or with another, and given with it."""
+    triton.secret = "letmein"
+    wrong, right = TritonClient(triton.address, "sesame"), TritonClient(triton.address, "letmein")
+    for refused in (client, wrong):
+        for call in (
+            refused.get_model_repository_index(TIMEOUT_S),
+            refused.get_model_config("echo", TIMEOUT_S),
+            refused.load_model("anna", TIMEOUT_S),
+        ):
+            with pytest.raises(Refused) as caught:
+                await call
+            assert caught.value.detail == (
+                f"Triton at {triton.address} refused the bridge's secret, or that it has none: This protocol is "
+                "restricted, expecting header 'triton-grpc-protocol-lipsync-secret'"
+            )
+        assert await refused.infer(frame_request("echo", 1, ("jpeg",)), TIMEOUT_S)
+    assert "echo" in await right.get_model_repository_index(TIMEOUT_S)
+    assert (await right.get_model_config("echo", TIMEOUT_S)).name == "echo"
+    await right.load_model("anna", TIMEOUT_S)
+    await wrong.close()
+    await right.close()
+
+
 async def test_deadline(client):
-    """An answer that doesn't come in time is a timeout that names model and deadline."""
+    """An answer that does not come in time is a timeout that names model and deadline."""
     with pytest.raises(InferTimeout) as caught:
         await client.infer(frame_request("slow", 1, ("jpeg",)), 0.05)
     assert str(caught.value) == "expected an answer of model 'slow' within 0.05 s, got none"
@@ -142,10 +177,35 @@ async def test_lost_in_flight(triton, client):
     call = asyncio.create_task(client.infer(frame_request("slow", 1, ("jpeg",)), TIMEOUT_S))
     await triton.wait_for_calls("slow", 1)
     await triton.kill()
-    with pytest.raises(BackendLost):
+    with pytest.raises(UpstreamLost):
         await call
-    with pytest.raises(BackendLost, match=f"^expected an answer of Triton at {triton.address}, got: "):
+    with pytest.raises(UpstreamLost, match=f"^expected an answer of Triton at {triton.address}, got: "):
         await client.infer(frame_request("echo", 1, ("jpeg",)), TIMEOUT_S)
+
+
+async def test_a_server_that_cancels():
+    """A call that the server cancels, as one that is stopping does, is lost."""
+
+    class Stopping(FakeTriton):
+        async def ModelInfer(self, request, context):
+            await context.abort(grpc.StatusCode.CANCELLED, "the server is stopping")
+
+    async with Stopping() as triton:
+        client = TritonClient(triton.address)
+        with pytest.raises(UpstreamLost, match=r"got: the server is stopping$"):
+            await client.infer(frame_request("echo", 1, ("jpeg",)), TIMEOUT_S)
+        await client.close()
+
+
+async def test_a_server_that_closes_its_connection():
+    """A server that closes each connection as it comes is not ready, and a call to it is lost."""
+    closing = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+    client = TritonClient(f"127.0.0.1:{closing.sockets[0].getsockname()[1]}")
+    async with closing:
+        assert not await client.is_server_ready(TIMEOUT_S)
+        with pytest.raises(UpstreamLost):
+            await client.infer(frame_request("echo", 1, ("jpeg",)), TIMEOUT_S)
+        await client.close()
 
 
 async def test_cancelling_reaches_triton(triton, client):
@@ -177,6 +237,14 @@ async def test_index_and_config(triton, client):
         await client.get_model_config("slow_frames", TIMEOUT_S)
 
 
+async def test_version(triton, client):
+    """A model's version is the last of those that are served, as numbers go."""
+    triton.versions["echo"] = ["9", "10", "8"]
+    assert await client.get_model_version("echo", TIMEOUT_S) == "10"
+    with pytest.raises(UnknownModel):
+        await client.get_model_version("nobody", TIMEOUT_S)
+
+
 async def test_load_model(triton, client):
     """A model is loaded on demand."""
     await client.load_model("anna", TIMEOUT_S)
@@ -194,13 +262,13 @@ async def test_load_model(triton, client):
     ],
 )
 async def test_a_model_that_cannot_be_loaded(triton, client, status, text):
-    """A refused load is Triton's sentence, and no lost backend, whatever Triton's status for it is."""
+    """A refused load is Triton's sentence, and no lost upstream, whatever Triton's status for it is."""
     triton.unloadable["anna"] = (status, text)
     with pytest.raises(ImportFailed) as caught:
         await client.load_model("anna", TIMEOUT_S)
     assert str(caught.value) == f"expected to import 'anna', got: Triton at {triton.address}: {text}"
     await triton.kill()
-    with pytest.raises(BackendLost):
+    with pytest.raises(UpstreamLost):
         await client.load_model("anna", TIMEOUT_S)
 
 
@@ -226,7 +294,7 @@ def test_malformed_int32_tensor():
 
 
 def test_missing_output():
-    """An output that didn't come back is an internal error that names those that did."""
+    """An output that did not come back is an internal error that names those that did."""
     with pytest.raises(InternalError) as caught:
         raw_output(response_with("jpeg", b""), "bounds")
     assert caught.value.detail == "model 'demo': expected output 'bounds', got ['jpeg']"

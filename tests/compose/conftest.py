@@ -57,7 +57,7 @@ def stack(built: Stack, say: Callable[[str], None]) -> Iterator[Stack]:
     start_s = time.monotonic()
     try:
         built.must("up", "--detach", "--scale", "triton=2")
-        built.wait_for_backends(2, 2)
+        built.wait_for_upstreams(2, 2)
         say(f"two Tritons and the bridge up in {time.monotonic() - start_s:.1f} s")
         yield built
     except AssertionError:

@@ -115,14 +115,14 @@ class Stack:
         except OSError:
             return {}
 
-    def wait_for_backends(self, healthy: int, total: int, timeout_s: float = 120.0) -> float:
-        """Return after how many seconds the bridge had as many backends."""
+    def wait_for_upstreams(self, healthy: int, total: int, timeout_s: float = 120.0) -> float:
+        """Return after how many seconds the bridge had as many upstreams."""
 
         def as_many() -> bool:
             health = self.health()
             return (health.get("healthy_count"), health.get("total_backends")) == (healthy, total)
 
-        return wait_until(as_many, timeout_s, f"{healthy} of {total} backends to be healthy")
+        return wait_until(as_many, timeout_s, f"{healthy} of {total} upstreams to be healthy")
 
     def kill(self, container: str) -> None:
         """End a container's main process by SIGKILL, as a crash does: ``docker kill`` would count as a wish to stop.

@@ -27,8 +27,8 @@ def test_no_frame_fails_when_a_replica_is_killed(stack: Stack, say: Callable[[st
         player.wait_for(60)
         stack.kill(victim)
         killed_s = time.monotonic()
-        stack.wait_for_backends(1, 2)
-        stack.wait_for_backends(2, 2)
+        stack.wait_for_upstreams(1, 2)
+        stack.wait_for_upstreams(2, 2)
         recovered_s = time.monotonic() - killed_s
         player.wait_for(60)
     say(
@@ -43,11 +43,11 @@ def test_both_replicas_answer(stack: Stack) -> None:
     with playing(f"ws://127.0.0.1:{stack.port}/ws") as player:
         player.wait_for(20)
     assert player.failed == []
-    assert all(backend["total_requests"] > 0 for backend in stack.health()["backends"])
+    assert all(upstream["total_requests"] > 0 for upstream in stack.health()["backends"])
 
 
 def test_the_grpc_service_is_published(stack: Stack) -> None:
-    """The seed's gRPC service answers beside the WebSocket, through standard health checking."""
+    """The predecessor's gRPC service answers beside the WebSocket, through standard health checking."""
     with grpc.insecure_channel(f"127.0.0.1:{stack.grpc_port}") as channel:
         request = health_pb2.HealthCheckRequest()
         answer = health_pb2_grpc.HealthStub(channel).Check(request, timeout=10, wait_for_ready=True)
@@ -67,11 +67,11 @@ def test_the_containers_are_confined(stack: Stack) -> None:
 
 
 def test_the_bridge_follows_the_scale(stack: Stack) -> None:
-    """Scaled down to one Triton and up again, the bridge has as many backends, and no frame fails."""
+    """Scaled down to one Triton and up again, the bridge has as many upstreams, and no frame fails."""
     with playing(f"ws://127.0.0.1:{stack.port}/ws") as player:
         for count in (1, 2):
             stack.must("up", "--detach", "--no-recreate", "--scale", f"triton={count}")
-            stack.wait_for_backends(count, count)
+            stack.wait_for_upstreams(count, count)
             player.wait_for(10)
     assert player.failed == []
 
@@ -107,7 +107,7 @@ def test_a_folder_of_the_host(second: Stack) -> None:
     folder.chmod(0o555)
     mine = dataclasses.replace(second, settings={**second.settings, "LIPSYNC_DEMO": "no"})
     mine.must("up", "--detach")
-    mine.wait_for_backends(1, 1)
+    mine.wait_for_upstreams(1, 1)
     with playing(f"ws://127.0.0.1:{mine.port}/ws") as player:
         player.wait_for(4)
     assert player.failed == []

@@ -36,7 +36,7 @@ ONLY_ON_A_GPU = {
 }
 """Metrics that no machine without a GPU exports: the names are those of Triton's metrics documentation."""
 
-ALERTS = {"LipsyncNoReadyBackend", "LipsyncFrameLatencyHigh", "LipsyncQueueGrowing"}
+ALERTS = {"LipsyncNoReadyUpstream", "LipsyncFrameLatencyHigh", "LipsyncQueueGrowing"}
 
 
 def panels() -> list[dict[str, Any]]:
@@ -107,9 +107,9 @@ def test_the_files_are_where_grafana_looks() -> None:
 
 
 @contextlib.contextmanager
-def running_bridge(backend: str) -> Iterator[str]:
+def running_bridge(upstream: str) -> Iterator[str]:
     """Run a bridge; yields its URL."""
-    settings = ["--backends", backend, "--port=0", "--grpc-port=-1", "--log-level=error"]
+    settings = ["--upstreams", upstream, "--port=0", "--grpc-port=-1", "--log-level=error"]
     command = [sys.executable, "-m", "bridge", *settings]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -213,7 +213,7 @@ def has_number(answer: dict[str, Any]) -> bool:
 
 
 def test_every_rule_is_evaluated(stack: tuple[str, Callable[..., Any]]) -> None:
-    """Prometheus evaluates each alert on the running stack without an error, and none says that no backend is ready."""
+    """Prometheus evaluates each alert on the running stack without an error, and none says that none is ready."""
     _, ask = stack
 
     def evaluated() -> dict[str, tuple[str, str]]:
@@ -224,4 +224,4 @@ def test_every_rule_is_evaluated(stack: tuple[str, Callable[..., Any]]) -> None:
         lambda: {health for health, _ in evaluated().values()} == {"ok"}, WAIT_S, "every rule to be evaluated"
     )
     assert set(evaluated()) == ALERTS
-    assert evaluated()["LipsyncNoReadyBackend"] == ("ok", "inactive")
+    assert evaluated()["LipsyncNoReadyUpstream"] == ("ok", "inactive")

@@ -117,6 +117,24 @@ async def test_stats_of_nobody(pb, deployed):
     )
 
 
+async def test_overloaded(triton, pb, deployed):
+    """Without a field for errors a full queue is the status RESOURCE_EXHAUSTED."""
+    triton.add_model("full")
+    assert await status_of(deployed.GetStats(pb.StatsRequest(model_name="full"))) == (
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        "expected room in Triton's queue for model 'full_frames', got none; try again later",
+    )
+
+
+async def test_refused(triton, pb, deployed):
+    """A Triton that wants another secret is a failed precondition, and not healthy."""
+    triton.secret = "letmein"
+    code, sentence = await status_of(deployed.ListModels(pb.ListModelsRequest()))
+    response = await deployed.HealthCheck(pb.HealthRequest())
+    assert code is grpc.StatusCode.FAILED_PRECONDITION
+    assert (response.healthy, response.status, response.loaded_models) == (False, sentence, 0)
+
+
 async def test_list_models(pb, deployed):
     """The loaded avatars are listed."""
     response = await deployed.ListModels(pb.ListModelsRequest())
@@ -131,7 +149,7 @@ async def test_health(triton, pb, deployed, short, stubs):
     await triton.kill()
     response = await short.HealthCheck(stubs["optimized_lipsyncsrv_short_pb2"].HealthRequest())
     assert (response.healthy, response.loaded_models) == (False, 0)
-    assert response.status == "expected a Triton backend to answer, got none (0 of 1 ready)"
+    assert response.status == "expected a Triton to answer, got none (0 of 1 ready)"
 
 
 @pytest.mark.parametrize(
@@ -147,7 +165,7 @@ async def test_video_frames(pb, deployed, video_type, picture):
 
 
 async def test_video_frames_of_another_kind(pb, deployed):
-    """A type that there isn't is an answer without success."""
+    """A type that does not exist is an answer without success."""
     request = pb.GetVideoFrameRequest(model_name="echo", frame_id=7, video_type="x")
     response = await deployed.GetVideoFrame(request)
     assert (response.success, response.error) == (

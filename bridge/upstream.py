@@ -7,26 +7,26 @@ import contextlib
 import logging
 from collections.abc import Iterator
 
-from bridge.errors import BackendLost, InferTimeout, InternalError
+from bridge.errors import InferTimeout, InternalError, Overloaded, Refused, UpstreamLost
 from bridge.triton import TritonClient
 
-__all__ = ["Backend"]
+__all__ = ["Upstream"]
 
 logger = logging.getLogger(__name__)
 
 
-class Backend:
+class Upstream:
     """One Triton server and what is known about it.
 
     Attributes:
         ready: Whether the last probe or call found it ready.
-        inflight: Calls it hasn't answered yet.
+        inflight: Calls it has not answered yet.
         total_requests: Calls it was given.
-        error_count: Calls it failed: lost, late or with an internal error; a bad request isn't its fault.
+        error_count: Calls it failed: lost, late, refused or with an internal error; a bad request is not its fault.
     """
 
-    def __init__(self, address: str) -> None:
-        self.client = TritonClient(address)
+    def __init__(self, address: str, secret: str = "") -> None:
+        self.client = TritonClient(address, secret)
         self.address = address
         self.ready = False
         self.inflight = 0
@@ -42,9 +42,9 @@ class Backend:
         self.total_requests += 1
         try:
             yield self.client
-        except (BackendLost, InferTimeout, InternalError) as exc:
+        except (UpstreamLost, InferTimeout, Overloaded, Refused, InternalError) as exc:
             self.error_count += 1
-            if isinstance(exc, BackendLost):
+            if isinstance(exc, UpstreamLost):
                 self._suspect(exc)
             raise
         finally:  # runs on success, error and cancellation alike
@@ -53,7 +53,7 @@ class Backend:
                 self._idle.set()
 
     async def probe_forever(self, interval_s: float, timeout_s: float) -> None:
-        """Keep ``ready`` true to life: ask every ``interval_s``, and at once when a call was lost."""
+        """Keep ``ready`` up to date: probe every ``interval_s``, and at once when a call was lost."""
         while True:
             await self.probe(timeout_s)
             # not wait_for: before Python 3.12 it loses a cancellation that comes together with the event
@@ -85,7 +85,7 @@ class Backend:
         finally:
             await self.client.close()
 
-    def _suspect(self, error: BackendLost) -> None:
+    def _suspect(self, error: UpstreamLost) -> None:
         if self.ready:
             logger.warning("%s; it is out of the rotation", error)
         self.ready = False

@@ -1,0 +1,1 @@
+"""Live speech: sound in, talking face out, over one WebSocket a session."""

@@ -1,0 +1,114 @@
+"""All live sessions of a bridge: who is admitted, what they share, and how they end."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+
+from bridge.balancer import Balancer
+from bridge.config import BridgeConfig
+from bridge.live.errors import CannotHear, NoRoom
+from bridge.live.metrics import LiveMetrics
+from bridge.live.models import LiveModels
+from bridge.live.silence import SilentClip, SilentClips
+from bridge.live.wire import Start
+from bridge.service import Metadata, Service
+from speech.contract import FPS
+
+__all__ = ["Hub", "Seat"]
+
+USABLE_SHARE = 0.9
+"""How much of the pictures that Triton can paint is promised to sessions."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Seat:
+    """What an admitted session has: its avatar, and the share of Triton's pictures that it may need."""
+
+    metadata: Metadata
+    clip: SilentClip
+    alone: bool
+
+
+class Hub:
+    """Admits sessions: ``async with hub.seat(start, address) as seat``.
+
+    Attributes:
+        models: What sessions ask Triton for.
+        silent_clips: What they share.
+        metrics: What they count.
+    """
+
+    def __init__(
+        self, config: BridgeConfig, balancer: Balancer, service: Service, metrics: LiveMetrics
+    ) -> None:
+        self.models = LiveModels(balancer, config.speech_timeout_s)
+        self.silent_clips = SilentClips(self.models)
+        self.metrics = metrics
+        self._config = config
+        self._service = service
+        self._addresses: Counter[str] = Counter()
+        self._shares: list[float] = []
+
+    @contextlib.asynccontextmanager
+    async def seat(self, start: Start, address: str) -> AsyncIterator[Seat]:
+        """Admit a session for as long as the block lasts.
+
+        Raises:
+            NoRoom: If there are too many sessions, of this address or in all, or Triton cannot paint for one more.
+            CannotHear: If the avatar has no audio encoder.
+            BridgeError: If Triton has no such avatar, or does not answer.
+        """
+        with self._counted(address):
+            metadata = await self._service.metadata(start.avatar)
+            if not await self.models.can_hear(start.avatar):
+                raise CannotHear(start.avatar)
+            clip = await self.silent_clips.open(start.avatar, metadata.frame_count)
+            with self._share_of(clip) as alone:
+                yield Seat(metadata, clip, alone)
+
+    async def close(self) -> None:
+        """Stop what goes on behind the sessions."""
+        await self.silent_clips.close()
+
+    @contextlib.contextmanager
+    def _counted(self, address: str) -> Iterator[None]:
+        if self._addresses.total() >= self._config.speech_sessions_max:
+            raise self._refused(NoRoom("sessions", self._config.speech_sessions_max))
+        if self._addresses[address] >= self._config.speech_sessions_per_client:
+            raise self._refused(NoRoom("sessions of this client", self._config.speech_sessions_per_client))
+        self._addresses[address] += 1
+        try:
+            yield
+        finally:
+            self._addresses[address] -= 1
+            if not self._addresses[address]:
+                del self._addresses[address]
+
+    @contextlib.contextmanager
+    def _share_of(self, clip: SilentClip) -> Iterator[bool]:
+        """Take a share of Triton's pictures; the first session is admitted on any machine, however slow."""
+        share = FPS / clip.pictures_per_s if clip.pictures_per_s else 0.0
+        if (
+            self._shares
+            and self._config.speech_admission == "measured"
+            and sum(self._shares) + share > USABLE_SHARE
+        ):
+            raise self._refused(NoRoom("sessions, for which this machine paints", len(self._shares)))
+        alone = not self._shares
+        self._shares.append(share)
+        self.metrics.sessions.inc()
+        try:
+            yield alone
+        finally:
+            self._shares.remove(share)
+            self.metrics.sessions.dec()
+
+    def _refused(self, error: NoRoom) -> NoRoom:
+        self.metrics.refused.inc()
+        return error

@@ -1,0 +1,148 @@
+"""Silent pictures: each frame of a clip with its mouth shut by the network itself, painted once and remembered."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from bridge.errors import BridgeError
+from bridge.live.models import LiveModels, Vectors
+from bridge.live.requests import Picture
+from speech.contract import AUDIO_WINDOW
+from speech.mel import VECTOR_SAMPLES
+
+__all__ = ["SilentClip", "SilentClips"]
+
+MAX_BYTES = 64 << 20
+"""Pictures of all clips together: some 4,000 of them."""
+
+AT_ONCE = 2
+"""Silent pictures of one clip that are painted at the same time."""
+
+SAME_VECTOR = 1e-3
+TRIAL_PICTURES = 24
+TRIAL_AT_ONCE = 4
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(eq=False)
+class SilentClip:
+    """What one avatar looks like in silence.
+
+    Attributes:
+        version: Of the model that painted it.
+        frame_count: Frames of the clip.
+        vector: What is heard in silence, (512,) float32.
+        window: Sixteen of it, (16, 512) float32.
+        pictures: Those that are painted, by frame id.
+        pictures_per_s: How many pictures Triton painted a second, when this avatar was first asked for.
+    """
+
+    version: str
+    frame_count: int
+    vector: Vectors
+    window: Vectors
+    pictures: dict[int, Picture] = field(default_factory=dict)
+    pictures_per_s: float = 0.0
+    painting: dict[int, asyncio.Task[None]] = field(default_factory=dict)
+
+    def is_of(self, version: str, frame_count: int, vector: Vectors) -> bool:
+        """Tell whether this is the clip of what is loaded now; a GPU's vectors differ a little by batch."""
+        same_model = (self.version, self.frame_count) == (version, frame_count)
+        return same_model and np.allclose(self.vector, vector, atol=SAME_VECTOR)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all its pictures."""
+        return sum(len(picture.jpeg) for picture in self.pictures.values())
+
+
+class SilentClips:
+    """The silent clips of all avatars, within a bound; the one that was asked for longest ago goes first."""
+
+    def __init__(self, models: LiveModels) -> None:
+        self._models = models
+        self._clips: OrderedDict[str, SilentClip] = OrderedDict()
+        self._opening: dict[str, asyncio.Task[SilentClip]] = {}
+
+    async def open(self, avatar: str, frame_count: int) -> SilentClip:
+        """Return an avatar's silent clip, of the version that is loaded now.
+
+        Its first frames are painted when it is new: as fast as Triton can, so that it is known how fast that is.
+
+        Raises:
+            BridgeError: If Triton cannot hear or paint.
+        """
+        if avatar not in self._opening:
+            opening = asyncio.create_task(self._open(avatar, frame_count))
+            self._opening[avatar] = opening
+            opening.add_done_callback(lambda _: self._opening.pop(avatar, None))
+        return await asyncio.shield(self._opening[avatar])
+
+    def paint(self, avatar: str, clip: SilentClip, frame_id: int, done: Callable[[], None]) -> None:
+        """Have a frame painted, unless it is being or there is no room for it now; call ``done`` when it is there."""
+        if frame_id in clip.painting or len(clip.painting) >= AT_ONCE:
+            return
+        task = asyncio.create_task(self._paint(avatar, clip, frame_id))
+        clip.painting[frame_id] = task
+        task.add_done_callback(lambda _: done())
+
+    async def close(self) -> None:
+        """Stop painting."""
+        tasks = [
+            *self._opening.values(),
+            *(t for clip in self._clips.values() for t in clip.painting.values()),
+        ]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _open(self, avatar: str, frame_count: int) -> SilentClip:
+        known = self._clips.get(avatar)
+        silence = np.zeros((1, VECTOR_SAMPLES), np.float32)
+        vector = (await self._models.encode(avatar, silence))[0]
+        window = np.tile(vector, (AUDIO_WINDOW, 1))
+        picture, version = await self._models.paint(avatar, 0, window)
+        if known is not None and known.is_of(version, frame_count, vector):
+            self._clips.move_to_end(avatar)
+            return known
+        clip = SilentClip(version, frame_count, vector, window, {0: picture})
+        await self._try_out(avatar, clip)
+        self._clips[avatar] = clip
+        self._clips.move_to_end(avatar)
+        self._forget()
+        return clip
+
+    async def _try_out(self, avatar: str, clip: SilentClip) -> None:
+        """Paint the first frames, several at once, and note how many a second that were."""
+        frame_ids = iter(range(TRIAL_PICTURES))
+
+        async def paint_some() -> None:
+            for number in frame_ids:
+                frame_id = number % clip.frame_count
+                clip.pictures[frame_id], _ = await self._models.paint(avatar, frame_id, clip.window)
+
+        start_s = time.perf_counter()
+        await asyncio.gather(*(paint_some() for _ in range(TRIAL_AT_ONCE)))
+        clip.pictures_per_s = TRIAL_PICTURES / (time.perf_counter() - start_s)
+        logger.info("%s: Triton paints %.0f pictures a second", avatar, clip.pictures_per_s)
+
+    async def _paint(self, avatar: str, clip: SilentClip, frame_id: int) -> None:
+        try:
+            clip.pictures[frame_id], _ = await self._models.paint(avatar, frame_id, clip.window)
+            self._forget()
+        except BridgeError as exc:
+            logger.debug("silent picture %d of %s: %s", frame_id, avatar, exc)
+        finally:
+            clip.painting.pop(frame_id, None)
+
+    def _forget(self) -> None:
+        while len(self._clips) > 1 and sum(clip.size for clip in self._clips.values()) > MAX_BYTES:
+            self._clips.popitem(last=False)

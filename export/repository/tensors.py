@@ -1,0 +1,91 @@
+"""The table of tensors that an avatar's models take and give, and configs written from it through Triton's schema."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from google.protobuf import text_format
+from tritonclient.grpc import model_config_pb2 as schema
+
+from export.contract import FACE_SIZE, MAX_BATCH_SIZE
+from export.footage.sound import samples_per_frame
+from export.repository.avatar import Avatar
+from speech.contract import AUDIO_SHAPES, FEATURE_SIZE
+from speech.mel import VECTOR_SAMPLES
+
+__all__ = ["JPEG_QUALITY", "JPEG_SIZE", "config_text", "new_config"]
+
+PICTURE = "320x320x3, BGR, 0 to 255"
+PICTURE_DIMS = (FACE_SIZE, FACE_SIZE, 3)
+JPEG_SIZE, JPEG_QUALITY = 256, 95
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One row of the tensor table: dims are those of one frame, without the batch axis."""
+
+    data_type: int
+    dims: tuple[int, ...]
+    comment: str
+
+
+TENSORS = {
+    "frame_id": Tensor(schema.TYPE_INT32, (1,), "which frame of the clip, 0 to frame_count - 1"),
+    "face": Tensor(schema.TYPE_UINT8, PICTURE_DIMS, f"the source face: {PICTURE}"),
+    "bounds": Tensor(
+        schema.TYPE_INT32,
+        (4,),
+        "x1, y1, x2, y2 of the crop in the full frame, pixels; the last two exclusive",
+    ),
+    "full_frame": Tensor(
+        schema.TYPE_STRING, (1,), "the source picture around the face, JPEG; read only when asked for"
+    ),
+    "samples": Tensor(
+        schema.TYPE_FP32,
+        (VECTOR_SAMPLES,),
+        "sound of one feature vector: 16 kHz mono after pre-emphasis, -2.0 to 2.0",
+    ),
+    "features": Tensor(schema.TYPE_FP32, (FEATURE_SIZE,), "one speech feature vector, 0.0 and up"),
+    "image": Tensor(schema.TYPE_UINT8, PICTURE_DIMS, f"the speaking face: {PICTURE}"),
+    "jpeg": Tensor(schema.TYPE_STRING, (1,), "the speaking face as JPEG, marked as synthetic"),
+}
+
+
+def new_config(
+    name: str, backend: str, inputs: Sequence[str], outputs: Sequence[str], avatar: Avatar | None
+) -> schema.ModelConfig:
+    """Return the config of a model with tensors of the table; ``avatar`` is None for a model that all share."""
+    config = schema.ModelConfig(name=name, backend=backend, max_batch_size=MAX_BATCH_SIZE)
+    tensors = _tensors(avatar)
+    for tensor_name in inputs:
+        tensor = tensors[tensor_name]
+        config.input.add(name=tensor_name, data_type=tensor.data_type, dims=tensor.dims)
+    for tensor_name in outputs:
+        tensor = tensors[tensor_name]
+        config.output.add(name=tensor_name, data_type=tensor.data_type, dims=tensor.dims)
+    return config
+
+
+def _tensors(avatar: Avatar | None) -> dict[str, Tensor]:
+    """Return the tensor table; speech window and sound depend on the avatar's audio mode and frame rate."""
+    if avatar is None:
+        return TENSORS
+    window = f"16 speech feature vectors ({avatar.audio_mode}) around the frame, unbounded floats"
+    sound = "what sounds while the frame is shown: 16 kHz mono, -32768 to 32767"
+    return {
+        **TENSORS,
+        "audio": Tensor(schema.TYPE_FP32, AUDIO_SHAPES[avatar.audio_mode], window),
+        "sound": Tensor(schema.TYPE_INT16, (samples_per_frame(avatar.fps),), sound),
+    }
+
+
+def config_text(config: schema.ModelConfig, avatar: Avatar | None) -> str:
+    """Return a config as text, each tensor with its comment."""
+    tensors = _tensors(avatar)
+    return re.sub(
+        r'(?<=put \{\n)  name: "(\w+)"',
+        lambda match: f"  # {tensors[match[1]].comment}\n{match[0]}",
+        text_format.MessageToString(config),
+    )
