@@ -12,11 +12,13 @@ import {
 } from "./protocol.js";
 import { Sound } from "./sound.js";
 import { showSpeaker, wireSpeaker } from "./speaker.js";
+import { isSeen } from "./tabs.js";
 
 /** @import { Away } from "./connection.js" */
 /** @import { Model } from "./player.js" */
 /** @import { FullFrameAnswer, InferenceAnswer } from "./protocol.js" */
 
+const TAB = "clip";
 const TARGET_FPS = 30;
 const SAMPLE_MS = 250;
 const FPS_WINDOW_MS = 1000;
@@ -117,7 +119,7 @@ function onFault(error) {
 // ---- models
 
 async function refreshModels() {
-  if (document.hidden) return;
+  if (!isSeen(TAB)) return;
   try {
     const answer = await fetch("models", { signal: AbortSignal.timeout(MODELS_LIMIT_MS) });
     const body = await answer.json();
@@ -184,7 +186,7 @@ function chooseModel(name) {
 connection.addEventListener("open", () => {
   setLink("open", "Connected");
   tell("connection", null);
-  player.setConnected(!document.hidden);
+  player.setConnected(isSeen(TAB));
   refreshModels();
 });
 
@@ -239,7 +241,7 @@ function sample() {
   const { averageMs } = player.pace;
   if (averageMs !== null) setOutput("latency", averageMs.toFixed(2), averageMs.toFixed(averageMs < 10 ? 1 : 0));
   setOutput("in-flight", player.inFlight, String(player.inFlight));
-  if (!player.isPlaying || document.hidden) return;
+  if (!player.isPlaying || !isSeen(TAB)) return;
   const nowMs = performance.now();
   shownAtMs = shownAtMs.filter((shownMs) => shownMs > nowMs - FPS_WINDOW_MS);
   const fps = shownAtMs.length / (FPS_WINDOW_MS / 1000);
@@ -305,7 +307,7 @@ function toggleFullScreen() {
 
 /** @param {KeyboardEvent} event */
 function onKey(event) {
-  if (event.ctrlKey || event.altKey || event.metaKey || element("play").disabled) return;
+  if (event.ctrlKey || event.altKey || event.metaKey || element("play").disabled || !isSeen(TAB)) return;
   /** @type {Record<string, () => void>} */
   const actions = {
     ArrowLeft: () => player.step(-1),
@@ -338,8 +340,8 @@ element("download").addEventListener("click", download);
 element("full-screen").addEventListener("click", toggleFullScreen);
 element("full-screen").hidden = !document.fullscreenEnabled;
 document.addEventListener("keydown", onKey);
-document.addEventListener("visibilitychange", () => {
-  player.setConnected(connection.isOpen && !document.hidden); // nobody sees, so nobody shall hear either
+document.addEventListener("tabchange", () => {
+  player.setConnected(connection.isOpen && isSeen(TAB)); // nobody sees, so nobody shall hear either
   refreshModels();
 });
 addEventListener("focus", refreshModels);

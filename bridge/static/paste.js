@@ -6,15 +6,13 @@ const CROP_BORDER_PIXELS = 4; // the network sees the crop without this border, 
 const EDGE = 1 / 64; // of the crop's side: there a convolution sees past the picture's end, and paints a line
 const FADE = 1 / 12; // from there on the crop is ever more opaque, so that no seam shows
 
-/** @import { Bounds, Decoded } from "./picture.js" */
-
 /**
  * Draw a crop over the full frame that the context holds.
  *
  * @param {CanvasRenderingContext2D} context
- * @param {Decoded} crop
+ * @param {import("./picture.js").Decoded} crop
  * @param {number} side Width and height of the crop, in its own pixels.
- * @param {Bounds} bounds Of the crop in the full frame.
+ * @param {import("./picture.js").Bounds} bounds Of the crop in the full frame.
  */
 export function paste(context, crop, side, bounds) {
   context.drawImage(withSoftEdges(crop, side), ...withoutBorder(bounds));
@@ -23,7 +21,7 @@ export function paste(context, crop, side, bounds) {
 /**
  * Return x, y, width and height of the part of the crop that the network answers.
  *
- * @param {Bounds} bounds
+ * @param {import("./picture.js").Bounds} bounds
  * @returns {[x: number, y: number, width: number, height: number]}
  */
 function withoutBorder([x1, y1, x2, y2]) {
@@ -36,7 +34,7 @@ function withoutBorder([x1, y1, x2, y2]) {
 const soft = /** @type {CanvasRenderingContext2D} */ (document.createElement("canvas").getContext("2d"));
 
 /**
- * @param {Decoded} crop
+ * @param {import("./picture.js").Decoded} crop
  * @param {number} side
  */
 function withSoftEdges(crop, side) {
