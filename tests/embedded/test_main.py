@@ -123,8 +123,8 @@ async def test_sigterm_answers_what_is_in_flight(repository: Path) -> None:
 def hold_requests(repository: Path) -> None:
     """Let ``jpeg_encode`` hold a single request back for a while, hoping for a batch."""
     config = repository / "jpeg_encode" / "config.pbtxt"
-    held = f"dynamic_batching {{ preferred_batch_size: 16 max_queue_delay_microseconds: {HOLD_US} }}"
-    config.write_text(re.sub(r"dynamic_batching \{\s*\}", held, config.read_text()))
+    held = f"dynamic_batching {{ preferred_batch_size: 16 max_queue_delay_microseconds: {HOLD_US} "
+    config.write_text(config.read_text().replace("dynamic_batching {", held))
 
 
 def pending(server: Server) -> bool | None:
