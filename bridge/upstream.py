@@ -53,7 +53,7 @@ class Upstream:
                 self._idle.set()
 
     async def probe_forever(self, interval_s: float, timeout_s: float) -> None:
-        """Keep ``ready`` up to date: ask every ``interval_s``, and at once when a call was lost."""
+        """Keep ``ready`` up to date: probe every ``interval_s``, and at once when a call was lost."""
         while True:
             await self.probe(timeout_s)
             # not wait_for: before Python 3.12 it loses a cancellation that comes together with the event

@@ -19,9 +19,9 @@ from embedded.secret_file import keep_secret_file
 from embedded.server import Server, serve
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, prog: str = "python -m embedded") -> int:
     """Serve until Ctrl-C or SIGTERM; return 0, or 1 after one sentence of error, or 2 for a bad setting."""
-    args = _parser().parse_args(argv)
+    args = _parser(prog).parse_args(argv)
     logging.basicConfig(
         level=logging.ERROR if args.quiet else logging.INFO, format="%(message)s", stream=sys.stderr
     )
@@ -33,9 +33,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(prog: str) -> argparse.ArgumentParser:
     defaults = {name: field.default for name, field in EmbeddedConfig.__dataclass_fields__.items()}
-    parser = argparse.ArgumentParser(prog="python -m embedded", description=__doc__)
+    parser = argparse.ArgumentParser(prog=prog, description=__doc__)
     parser.add_argument("--model-repository", type=Path, default=Path("model_repository"), metavar="DIR")
     parser.add_argument(
         "--strategy", metavar="NAME", help="config variant: latency, batching, multi_instance, hybrid, replay"

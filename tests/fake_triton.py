@@ -74,6 +74,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         frame_count: Frames of every avatar.
         models: Names of the avatars; ``slow``, ``broken``, ``full`` and ``overdue`` misbehave, any other name echoes.
         jpeg: Makes an avatar's picture from model name and frame id.
+        picture: Makes the ``full_frame`` of an avatar likewise.
         sound: Makes the (640,) int16 samples of a frame id; every avatar but ``silent`` has them.
         port: Port to listen on; 0 takes a free one.
 
@@ -96,6 +97,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         frame_count: int = 150,
         models: Sequence[str] = ("echo", "slow", "broken"),
         jpeg: Callable[[str, int], bytes] = fake_jpeg,
+        picture: Callable[[str, int], bytes] = fake_picture,
         sound: Callable[[int], np.ndarray] = fake_sound,
         port: int = 0,
     ) -> None:
@@ -113,6 +115,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         self._avatars = list(models)
         self._unloaded: set[str] = set()
         self._jpeg = jpeg
+        self._picture = picture
         self._sound = sound
         self._port = port
         self._ready = True
@@ -286,7 +289,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
             "face": ("UINT8", [count, 320, 320, 3], faces.tobytes()),
             "audio": ("FP32", [count, 32, 16, 16], bytes(count * 32 * 16 * 16 * 4)),
             "bounds": bounds,
-            "full_frame": _bytes_tensor([fake_picture(avatar, i) for i in ids]),
+            "full_frame": _bytes_tensor([self._picture(avatar, i) for i in ids]),
             "sound": ("INT16", [count, sound.shape[1]], sound.tobytes()),
         }
 

@@ -122,7 +122,7 @@ async def test_the_sound_is_the_clips(running_bridge: Bridge, clip: Clip) -> Non
 
 
 async def test_json_requests(running_bridge: Bridge, workspace: Workspace) -> None:
-    """The seed's JSON calls answer with the avatars, their metadata, and pictures with their bounds."""
+    """The predecessor's JSON calls answer with the avatars, their metadata, and pictures with their bounds."""
     async with connect(websocket_url(running_bridge)) as websocket:
 
         async def ask(request: dict[str, object]) -> dict[str, object]:

@@ -26,9 +26,9 @@ from embedded.control import HTTP_HEADER, VARIABLE
 __all__ = ["main"]
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, prog: str = "python -m triton_lipsync.start") -> int:
     """Serve until Ctrl-C or SIGTERM; return 0, or 1 after one sentence of error."""
-    parser = argparse.ArgumentParser(prog="python -m triton_lipsync.start", description=__doc__)
+    parser = argparse.ArgumentParser(prog=prog, description=__doc__)
     parser.add_argument("--model-repository", type=Path, default=Path("model_repository"), metavar="DIR")
     parser.add_argument("--strategy", default="replay", help="config variant of the models (default: replay)")
     parser.add_argument("--host", default="127.0.0.1", help="address of the page (default: 127.0.0.1)")

@@ -181,7 +181,7 @@ def test_missing_wheel(
 ) -> None:
     """A missing server is one sentence and exit code 1."""
     monkeypatch.setattr(installation, "DISTRIBUTION", "absent")
-    sentence = "the Triton server (absent) is not installed: pip install --no-deps -r requirements/triton.txt"
+    sentence = "the Triton server (absent) is not installed: pip install --no-deps nvidia-pytriton==0.7.0"
     check_refused(capsys, ["--model-repository", str(repository)], 1, sentence)
 
 

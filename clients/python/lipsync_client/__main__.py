@@ -1,5 +1,7 @@
 """Command-line tester: ``python -m lipsync_client --url grpc://localhost:8001 --count 100``.
 
+With ``speak`` as its first word it makes a video instead: see ``lipsync_client.speak``.
+
 Exit status: 0 when every request succeeded, 1 when one failed or the server is away, 2 for bad arguments,
 130 after Ctrl-C, which prints the summary so far.
 """
@@ -15,6 +17,7 @@ from pathlib import Path
 
 from lipsync_client.async_client import AsyncLipsyncClient
 from lipsync_client.errors import InvalidSetting, InvalidUrl, LipsyncError
+from lipsync_client.speak import main as speak
 from lipsync_client.summary import Summary
 from lipsync_client.tester import Run, at_least, choose_model, run
 
@@ -23,8 +26,11 @@ __all__ = ["main"]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the tester and return its exit status."""
+    words = sys.argv[1:] if argv is None else list(argv)
+    if words[:1] == ["speak"]:
+        return speak(words[1:])
     parser = _build_parser()
-    args = parser.parse_args(argv)
+    args = parser.parse_args(words)
     try:
         client = AsyncLipsyncClient(args.url, infer_timeout_s=args.infer_timeout_s)
     except (InvalidUrl, InvalidSetting) as exc:
@@ -67,6 +73,7 @@ def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m lipsync_client",
         description="Ask a server for frames of an avatar, and say how fast they came.",
+        epilog="`python -m lipsync_client speak --help` tells how to make a video of an avatar that says a sound.",
     )
     parser.add_argument("--url", default="grpc://localhost:8001", help="grpc(s):// or http(s)://host:port")
     parser.add_argument("--model", help="avatar to ask for (default: the server's first)")

@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 
 from lipsync_client.base import BaseClient
 from lipsync_client.errors import ClientClosed, InferTimeout, ServerUnavailable
+from lipsync_client.interfaces import AsyncTransport
 from lipsync_client.settings import Settings
-from lipsync_client.transports import AsyncTransport, open_async_transport
+from lipsync_client.transports import open_async_transport
 from lipsync_client.wire import (
     AvatarMetadata,
     Call,

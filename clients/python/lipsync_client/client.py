@@ -10,8 +10,9 @@ from typing import TypeVar
 
 from lipsync_client.base import BaseClient
 from lipsync_client.errors import InferTimeout, ServerUnavailable
+from lipsync_client.interfaces import Transport
 from lipsync_client.settings import Settings
-from lipsync_client.transports import Transport, open_transport
+from lipsync_client.transports import open_transport
 from lipsync_client.wire import (
     AvatarMetadata,
     Call,

@@ -10,7 +10,12 @@ LipsyncError
 ├── ServerUnavailable      no server answers at the URL
 ├── InferTimeout           the answer did not come before the deadline
 ├── InvalidAnswer          the server answered something else than the tensors agreed on
-└── ServerError            the server refused the request for any other reason
+├── ServerError            the server refused the request for any other reason
+├── Overloaded             the bridge has no room for one more session of live speech
+├── SpeechRefused          the bridge refused a session of live speech, or ended it
+├── SpeechLost             the connection of a session broke off
+├── SpeechTimeout          the bridge did not say in time what was due
+└── BadSound               the sound to be spoken cannot be read
 
 An error holds facts as attributes; ``str()`` writes the sentence; ``code`` is for programs.
 """
@@ -20,6 +25,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 __all__ = [
+    "BadSound",
     "ClientClosed",
     "InferTimeout",
     "InvalidAnswer",
@@ -27,8 +33,12 @@ __all__ = [
     "InvalidSetting",
     "InvalidUrl",
     "LipsyncError",
+    "Overloaded",
     "ServerError",
     "ServerUnavailable",
+    "SpeechLost",
+    "SpeechRefused",
+    "SpeechTimeout",
     "TransportNotInstalled",
     "UnknownModel",
 ]
@@ -49,14 +59,19 @@ class InvalidUrl(LipsyncError):
 
     code = "invalid_url"
 
-    def __init__(self, url: str, reason: str) -> None:
-        super().__init__(url, reason)
+    def __init__(
+        self,
+        url: str,
+        reason: str,
+        expected: str = "a URL like grpc://localhost:8001 or http://localhost:8000",
+    ) -> None:
+        super().__init__(url, reason, expected)
         self.url = url
         self.reason = reason
+        self.expected = expected
 
     def __str__(self) -> str:
-        expected = "a URL like grpc://localhost:8001 or http://localhost:8000"
-        return f"expected {expected}, got {self.url!r}: {self.reason}"
+        return f"expected {self.expected}, got {self.url!r}: {self.reason}"
 
 
 class InvalidSetting(LipsyncError):
@@ -145,13 +160,14 @@ class ServerUnavailable(LipsyncError):
 
     code = "unavailable"
 
-    def __init__(self, url: str, reason: str) -> None:
-        super().__init__(url, reason)
+    def __init__(self, url: str, reason: str, server: str = "a Triton server") -> None:
+        super().__init__(url, reason, server)
         self.url = url
         self.reason = reason
+        self.server = server
 
     def __str__(self) -> str:
-        return f"expected a Triton server at {self.url}, got no answer: {self.reason}"
+        return f"expected {self.server} at {self.url}, got no answer: {self.reason}"
 
 
 class InferTimeout(LipsyncError):
@@ -205,3 +221,81 @@ class ServerError(LipsyncError):
     def __str__(self) -> str:
         about = f" about {self.model_name!r}" if self.model_name is not None else ""
         return f"expected an answer{about} from {self.url}, got {self.status}: {self.reason}"
+
+
+class Overloaded(LipsyncError):
+    """Raised when the bridge has no room for one more session of live speech; later it may have."""
+
+    code = "overloaded"
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(url, reason)
+        self.url = url
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"expected room for a session at {self.url}, got a refusal: {self.reason}"
+
+
+class SpeechRefused(LipsyncError):
+    """Raised when the bridge refuses a session of live speech, or ends it.
+
+    Attributes:
+        fault_code: The bridge's name for the reason, such as ``cannot_hear``.
+        reason: The bridge's words.
+    """
+
+    code = "speech_refused"
+
+    def __init__(self, url: str, fault_code: str, reason: str) -> None:
+        super().__init__(url, fault_code, reason)
+        self.url = url
+        self.fault_code = fault_code
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"expected a session of live speech at {self.url}, got {self.fault_code}: {self.reason}"
+
+
+class SpeechLost(LipsyncError):
+    """Raised when the connection of a session of live speech breaks off."""
+
+    code = "speech_lost"
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(url, reason)
+        self.url = url
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"expected the session at {self.url} to go on, got a broken connection: {self.reason}"
+
+
+class SpeechTimeout(LipsyncError):
+    """Raised when the bridge does not say in time what is due."""
+
+    code = "speech_timeout"
+
+    def __init__(self, url: str, what: str, timeout_s: float) -> None:
+        super().__init__(url, what, timeout_s)
+        self.url = url
+        self.what = what
+        self.timeout_s = timeout_s
+
+    def __str__(self) -> str:
+        return f"expected {self.what} from {self.url} within {self.timeout_s:g} s, got none"
+
+
+class BadSound(LipsyncError):
+    """Raised when the sound to be spoken cannot be read."""
+
+    code = "bad_sound"
+
+    def __init__(self, source: str, expected: str, got: str) -> None:
+        super().__init__(source, expected, got)
+        self.source = source
+        self.expected = expected
+        self.got = got
+
+    def __str__(self) -> str:
+        return f"expected {self.expected} in {self.source!r}, got {self.got}"

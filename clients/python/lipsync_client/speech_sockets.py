@@ -1,0 +1,163 @@
+"""The only module that knows the WebSocket library: connections to a bridge, and its failures as this package's."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from typing import Any
+
+import websockets.sync.client
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.sync.client import ClientConnection as SyncClientConnection
+from websockets.typing import Subprotocol
+
+from lipsync_client.errors import (
+    InvalidAnswer,
+    LipsyncError,
+    ServerError,
+    ServerUnavailable,
+    SpeechLost,
+    SpeechTimeout,
+)
+from lipsync_client.speech_settings import SpeechSettings
+from lipsync_client.speech_wire import SUBPROTOCOL, error_sentence
+
+__all__ = ["AsyncSocket", "SyncSocket", "open_async_socket", "open_sync_socket"]
+
+CLOSE_TIMEOUT_S = 2.0
+MAX_MESSAGE_BYTES = 4 << 20
+UNREAD_MESSAGES = 16
+"""What is read ahead of the caller; then the bridge has to wait, and leaves out what comes too late."""
+
+
+class AsyncSocket:
+    """A connection for one event loop; every method but ``close`` raises ``SpeechLost`` once it is closed."""
+
+    def __init__(self, settings: SpeechSettings, connection: ClientConnection) -> None:
+        self._settings = settings
+        self._connection = connection
+
+    async def receive(self, timeout_s: float) -> str | bytes:
+        """Return the next message.
+
+        Raises:
+            TimeoutError: If none comes in time.
+        """
+        try:
+            return await asyncio.wait_for(self._connection.recv(), timeout_s)
+        except ConnectionClosed as exc:
+            raise _lost(self._settings, exc) from exc
+        except asyncio.TimeoutError as exc:  # a class of its own before Python 3.11
+            raise TimeoutError from exc
+
+    async def send(self, data: str | memoryview) -> None:
+        """Send a message.
+
+        Raises:
+            SpeechTimeout: If the bridge does not read it in time.
+        """
+        timeout_s = self._settings.answer_timeout_s
+        try:
+            await asyncio.wait_for(self._connection.send(data), timeout_s)
+        except ConnectionClosed as exc:
+            raise _lost(self._settings, exc) from exc
+        except asyncio.TimeoutError as exc:
+            raise SpeechTimeout(str(self._settings.endpoint), "room for a message", timeout_s) from exc
+
+    async def close(self) -> None:
+        """Close the connection, within two seconds."""
+        await self._connection.close()
+
+
+class SyncSocket:
+    """A connection for threads; every method but ``close`` raises ``SpeechLost`` once it is closed."""
+
+    def __init__(self, settings: SpeechSettings, connection: SyncClientConnection) -> None:
+        self._settings = settings
+        self._connection = connection
+
+    def receive(self, timeout_s: float) -> str | bytes:
+        """Return the next message.
+
+        Raises:
+            TimeoutError: If none comes in time.
+        """
+        try:
+            return self._connection.recv(timeout_s)
+        except ConnectionClosed as exc:
+            raise _lost(self._settings, exc) from exc
+
+    def send(self, data: str | memoryview) -> None:
+        """Send a message."""
+        try:
+            self._connection.send(data)
+        except ConnectionClosed as exc:
+            raise _lost(self._settings, exc) from exc
+
+    def close(self) -> None:
+        """Close the connection, within two seconds."""
+        self._connection.close()
+
+
+async def open_async_socket(settings: SpeechSettings) -> AsyncSocket:
+    """Connect to the bridge.
+
+    Raises:
+        ServerUnavailable: If no bridge answers.
+        SpeechTimeout: If it does not answer in time.
+        ServerError: If it refuses a WebSocket.
+        InvalidAnswer: If it does not speak the protocol.
+    """
+    try:
+        connection = await connect(settings.speech_url, **_options(settings))
+    except (OSError, InvalidHandshake, asyncio.TimeoutError) as exc:
+        raise _not_opened(settings, exc) from exc
+    if connection.subprotocol != SUBPROTOCOL:
+        await connection.close()
+        raise _other_protocol(settings, connection.subprotocol)
+    return AsyncSocket(settings, connection)
+
+
+def open_sync_socket(settings: SpeechSettings) -> SyncSocket:
+    """Connect to the bridge; errors as in ``open_async_socket``."""
+    try:
+        connection = websockets.sync.client.connect(settings.speech_url, **_options(settings))
+    except (OSError, InvalidHandshake, TimeoutError) as exc:
+        raise _not_opened(settings, exc) from exc
+    if connection.subprotocol != SUBPROTOCOL:
+        connection.close()
+        raise _other_protocol(settings, connection.subprotocol)
+    return SyncSocket(settings, connection)
+
+
+def _options(settings: SpeechSettings) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        "subprotocols": [Subprotocol(SUBPROTOCOL)],
+        "compression": None,  # a JPEG does not get smaller
+        "open_timeout": settings.connect_timeout_s,
+        "close_timeout": CLOSE_TIMEOUT_S,
+        "max_size": MAX_MESSAGE_BYTES,
+        "max_queue": UNREAD_MESSAGES,
+    }
+    if settings.endpoint.is_tls:
+        options["ssl"] = ssl.create_default_context(cafile=settings.root_certificates)
+    return options
+
+
+def _not_opened(settings: SpeechSettings, exc: Exception) -> LipsyncError:
+    url = str(settings.endpoint)
+    if isinstance(exc, (TimeoutError, asyncio.TimeoutError)):
+        return SpeechTimeout(url, "a connection", settings.connect_timeout_s)
+    if isinstance(exc, InvalidStatus):
+        reason = error_sentence(bytes(exc.response.body or b""), exc.response.reason_phrase)
+        return ServerError(url, settings.avatar, str(exc.response.status_code), reason)
+    return ServerUnavailable(url, str(exc) or type(exc).__name__, "a bridge")
+
+
+def _other_protocol(settings: SpeechSettings, subprotocol: str | None) -> InvalidAnswer:
+    return InvalidAnswer(settings.avatar, f"in subprotocol {SUBPROTOCOL}", repr(subprotocol))
+
+
+def _lost(settings: SpeechSettings, exc: ConnectionClosed) -> SpeechLost:
+    return SpeechLost(str(settings.endpoint), str(exc))
