@@ -1,6 +1,6 @@
 /** Puts a picture into the full frame that it belongs to. */
 
-const EDGE_PIXELS = 3; // a network of convolutions sees less at its edge, and paints it worse: the full frame stays there
+const EDGE_PIXELS = 5; // a network of convolutions sees less at its edge, and paints it worse: the full frame stays there
 
 /**
  * Return where a picture lies in its full frame.

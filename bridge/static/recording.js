@@ -57,31 +57,6 @@ export class Recording {
   }
 }
 
-/** When each sample was sent, or captured. */
-export class SentLog {
-  #pieces = [];
-
-  /**
-   * @param {{firstSample: number, count: number, atMs: number, rate?: number}} piece `rate` is given where its samples
-   *     came one after the other, the first at `atMs`; without it all were there at once.
-   */
-  add(piece) {
-    this.#pieces.push(piece);
-    if (this.#pieces.length > 3000) this.#pieces.shift(); // a minute of a microphone
-  }
-
-  /** Return when a sample was there, by `performance.now()`, or null if that is not known. */
-  atMs(sample) {
-    const piece = this.#pieces.findLast(({ firstSample }) => firstSample <= sample);
-    if (!piece || sample >= piece.firstSample + piece.count) return null;
-    return piece.atMs + (piece.rate ? ((sample - piece.firstSample) / piece.rate) * 1000 : 0);
-  }
-
-  clear() {
-    this.#pieces = [];
-  }
-}
-
 /**
  * Mix a sound down to mono.
  *

@@ -2,7 +2,8 @@
 
 import { FullFrames } from "./full_frames.js";
 import { Microphone } from "./microphone.js";
-import { Recording, SentLog, toMono } from "./recording.js";
+import { Recording, toMono } from "./recording.js";
+import { Latency, SentLog } from "./sent_log.js";
 import { SpeechPlayer } from "./speech_player.js";
 import { toPcm } from "./speech_protocol.js";
 import { SpeechSamples } from "./speech_samples.js";
@@ -18,7 +19,6 @@ const PUMP_MS = 100;
 const FAULT_MS = 8000;
 const MAX_FILE_BYTES = 100_000_000;
 const MAX_BUFFERED_S = 2; // of the microphone's sound: a network that is slower loses some of it
-const LATENCIES = 25; // of a microphone: the mean of the last second
 const HISTORY = 500;
 
 const element = (id) => document.getElementById(`speech-${id}`);
@@ -31,6 +31,7 @@ const frames = new FullFrames();
 const player = new SpeechPlayer(element("picture"), frames, sound, { onShow, onFault: ({ message }) => fault(message) });
 const microphone = new Microphone(onPiece, stopListening);
 const log = new SentLog();
+const latency = new Latency(log);
 const samples = new SpeechSamples(element("samples"), sound, say);
 
 let avatars = [];
@@ -38,7 +39,6 @@ let wanted = null; // stays the user's choice while the avatar is away
 let recording = null; // on its way to the bridge
 let picturedSample = 0; // up to which pictures came
 let isListening = false;
-let latencies = [];
 let history = [];
 const problems = { session: null, fault: null };
 let faultTimer = 0;
@@ -110,7 +110,7 @@ function say(buffer) {
   interrupt();
   recording = new Recording(buffer, session, log);
   player.say(recording);
-  latencies = [];
+  latency.restart();
   pump();
   showState();
 }
@@ -127,11 +127,9 @@ async function sayFile(file) {
   sound.unlock();
   if (!file) return;
   if (file.size > MAX_FILE_BYTES) return fault(`Expected a sound file of at most 100 MB, got ${file.name}`);
-  try {
-    say(toMono(await sound.decode(await file.arrayBuffer())));
-  } catch {
-    fault(`Expected a sound file, got ${file.name}, which this browser cannot decode`);
-  }
+  const buffer = await sound.decode(await file.arrayBuffer()).catch(() => null);
+  if (buffer) say(toMono(buffer));
+  else fault(`Expected a sound file, got ${file.name}, which this browser cannot decode`);
 }
 
 async function listen() {
@@ -141,7 +139,7 @@ async function listen() {
   try {
     interrupt();
     isListening = await microphone.start(sound.context);
-    latencies = [];
+    latency.restart();
     problems.fault = null;
   } catch (error) {
     fault(error.message);
@@ -195,26 +193,13 @@ function setAvatars(names) {
 // ---- what the page tells
 
 function onShow(picture) {
-  measure(picture);
-  history.push({ ...picture, jpeg: undefined, atMs: performance.now() });
+  const latencyMs = latency.add(picture, session, isListening);
+  if (latencyMs !== null) setOutput("latency", Math.round(latencyMs));
+  history.push({ ...picture, jpeg: undefined, atMs: performance.now(), heardSample: player.heardSample });
   if (history.length > HISTORY) history.shift();
   setOutput("shown", player.counts.spoken);
   setOutput("skipped", player.counts.skipped);
   showState();
-}
-
-/** From sound to lips: of a microphone each picture, of a recording the first one of its utterance. */
-function measure({ isSpeech, isFirst, sample }) {
-  if (!isSpeech || !session.started) return;
-  const { look_ahead_ms: aheadMs, sample_rate: rate } = session.started;
-  const ahead = isListening ? 0 : Math.round((aheadMs / 1000) * rate) - 1;
-  if (!isListening && !isFirst) return;
-  const sentMs = log.atMs(Math.min(sample + ahead, session.sentSamples - 1));
-  if (sentMs === null) return;
-  latencies.push(performance.now() - sentMs);
-  if (latencies.length > LATENCIES) latencies.shift();
-  const meanMs = latencies.reduce((sum, latencyMs) => sum + latencyMs, 0) / latencies.length;
-  setOutput("latency", Math.round(meanMs));
 }
 
 function fault(sentence) {

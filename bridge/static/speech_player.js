@@ -73,6 +73,12 @@ export class SpeechPlayer {
     return this.#sound.isPlaying || this.#hasSpeech() || (this.#shown?.isSpeech ?? false);
   }
 
+  /** The session's sample that the ear hears now, or null in silence. */
+  get heardSample() {
+    if (!this.#recording || !this.#sound.isPlaying) return null;
+    return this.#recording.firstSample + this.#sound.positionS * this.#started.sample_rate;
+  }
+
   /** Show another session's pictures; `started` is the bridge's message. */
   begin(started) {
     this.reset();
@@ -208,8 +214,7 @@ export class SpeechPlayer {
 
   /** Return the position that belongs to what the ear hears now. */
   #heardPosition() {
-    const sample = this.#recording.firstSample + this.#sound.positionS * this.#started.sample_rate;
-    return this.#run.number + (sample - this.#run.sample) / this.#started.samples_per_frame;
+    return this.#run.number + (this.heardSample - this.#run.sample) / this.#started.samples_per_frame;
   }
 
   // ---- what is shown
