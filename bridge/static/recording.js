@@ -2,6 +2,10 @@
 
 import { toPcm } from "./speech_protocol.js";
 
+/** @import { SentLog } from "./sent_log.js" */
+/** @import { SpeechSession } from "./speech_session.js" */
+/** @import { Started } from "./speech_protocol.js" */
+
 const PIECE_S = 0.5;
 const AHEAD_S = 1; // beyond the bridge's own lead, so that it never waits for the network
 
@@ -37,12 +41,12 @@ export class Recording {
   }
 
   /**
-   * Send what may be sent by now.
+   * Send what may be sent by now; needs a session that has started.
    *
    * @param {number} picturedSample The session's sample up to which pictures came.
    */
   pump(picturedSample) {
-    const { sample_rate: rate, lead_ms: leadMs, held_ms: heldMs } = this.#session.started;
+    const { sample_rate: rate, lead_ms: leadMs, held_ms: heldMs } = /** @type {Started} */ (this.#session.started);
     const aheadS = Math.min(leadMs / 1000 + AHEAD_S, heldMs / 2000);
     const pictured = Math.max(picturedSample - this.firstSample, 0);
     while (this.#sent < this.#samples.length && this.#sent - pictured < aheadS * rate) {
@@ -54,31 +58,6 @@ export class Recording {
     if (this.#sent < this.#samples.length || this.#isEnded) return;
     this.#isEnded = true;
     this.#session.end();
-  }
-}
-
-/** When each sample was sent, or captured. */
-export class SentLog {
-  #pieces = [];
-
-  /**
-   * @param {{firstSample: number, count: number, atMs: number, rate?: number}} piece `rate` is given where its samples
-   *     came one after the other, the first at `atMs`; without it all were there at once.
-   */
-  add(piece) {
-    this.#pieces.push(piece);
-    if (this.#pieces.length > 3000) this.#pieces.shift(); // a minute of a microphone
-  }
-
-  /** Return when a sample was there, by `performance.now()`, or null if that is not known. */
-  atMs(sample) {
-    const piece = this.#pieces.findLast(({ firstSample }) => firstSample <= sample);
-    if (!piece || sample >= piece.firstSample + piece.count) return null;
-    return piece.atMs + (piece.rate ? ((sample - piece.firstSample) / piece.rate) * 1000 : 0);
-  }
-
-  clear() {
-    this.#pieces = [];
   }
 }
 

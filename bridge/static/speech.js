@@ -2,7 +2,8 @@
 
 import { FullFrames } from "./full_frames.js";
 import { Microphone } from "./microphone.js";
-import { Recording, SentLog, toMono } from "./recording.js";
+import { Recording, toMono } from "./recording.js";
+import { Latency, SentLog } from "./sent_log.js";
 import { SpeechPlayer } from "./speech_player.js";
 import { toPcm } from "./speech_protocol.js";
 import { SpeechSamples } from "./speech_samples.js";
@@ -11,6 +12,9 @@ import { SpeechSound } from "./speech_sound.js";
 import { sayAway, sayState } from "./speech_words.js";
 import { isSeen } from "./tabs.js";
 
+/** @import { SpeechPicture, Started } from "./speech_protocol.js" */
+/** @import { Away } from "./speech_session.js" */
+
 const TAB = "speak";
 const REFRESH_MS = 5000;
 const MODELS_LIMIT_MS = 4000;
@@ -18,10 +22,20 @@ const PUMP_MS = 100;
 const FAULT_MS = 8000;
 const MAX_FILE_BYTES = 100_000_000;
 const MAX_BUFFERED_S = 2; // of the microphone's sound: a network that is slower loses some of it
-const LATENCIES = 25; // of a microphone: the mean of the last second
 const HISTORY = 500;
 
-const element = (id) => document.getElementById(`speech-${id}`);
+/**
+ * The tab's elements that are read or changed here, by their ids without `speech-`.
+ *
+ * @typedef {Record<"listen"|"interrupt", HTMLButtonElement>} Buttons
+ * @typedef {Record<"file"|"low-latency", HTMLInputElement> & {avatar: HTMLSelectElement}} Fields
+ * @typedef {Record<"latency"|"shown"|"skipped", HTMLOutputElement>} Outputs
+ * @typedef {Record<"stage"|"status"|"state"|"level"|"listen-text"|"samples", HTMLElement>} Others
+ * @typedef {Buttons & Fields & Outputs & Others & {picture: HTMLCanvasElement}} Elements
+ */
+
+/** @type {<Id extends keyof Elements>(id: Id) => Elements[Id]} */
+const element = (id) => /** @type {any} */ (document.getElementById(`speech-${id}`));
 const socketUrl = new URL("speech", document.baseURI);
 socketUrl.protocol = socketUrl.protocol.replace("http", "ws");
 
@@ -31,15 +45,20 @@ const frames = new FullFrames();
 const player = new SpeechPlayer(element("picture"), frames, sound, { onShow, onFault: ({ message }) => fault(message) });
 const microphone = new Microphone(onPiece, stopListening);
 const log = new SentLog();
+const latency = new Latency(log);
 const samples = new SpeechSamples(element("samples"), sound, say);
 
+/** @type {string[]} */
 let avatars = [];
+/** @type {string|null} */
 let wanted = null; // stays the user's choice while the avatar is away
+/** @type {Recording|null} */
 let recording = null; // on its way to the bridge
 let picturedSample = 0; // up to which pictures came
 let isListening = false;
-let latencies = [];
+/** @type {object[]} */
 let history = [];
+/** @type {Record<"session"|"fault", string|null>} */
 const problems = { session: null, fault: null };
 let faultTimer = 0;
 
@@ -69,31 +88,42 @@ function leave() {
   showState();
 }
 
-session.addEventListener("started", ({ detail }) => {
+on("started", (/** @type {Started} */ started) => {
   problems.session = null;
   log.clear();
   recording = null;
   picturedSample = 0;
-  player.begin(detail);
+  player.begin(started);
   showState();
 });
-session.addEventListener("picture", ({ detail: picture }) => {
+on("picture", (/** @type {SpeechPicture} */ picture) => {
   player.add(picture);
   if (!picture.isSpeech) return;
   picturedSample = picture.sample;
   pump();
 });
-session.addEventListener("speaking", () => player.noteSpeaking());
-session.addEventListener("idle", ({ detail }) => player.noteIdle(detail));
-session.addEventListener("error", ({ detail }) => {
-  if (!detail.fatal) fault(`${detail.code}: ${detail.error}`);
+on("speaking", () => player.noteSpeaking());
+on("idle", (/** @type {{number: number, reason: string}} */ idle) => player.noteIdle(idle));
+on("error", (/** @type {{fatal: boolean, code: string, error: string}} */ told) => {
+  if (!told.fatal) fault(`${told.code}: ${told.error}`);
 });
-session.addEventListener("away", ({ detail }) => {
-  problems.session = sayAway(detail, wanted);
+on("away", (/** @type {Away} */ away) => {
+  problems.session = sayAway(away, wanted ?? "");
   recording = null;
   player.reset();
   showState();
 });
+
+/**
+ * Call with each event's values.
+ *
+ * @template Detail
+ * @param {string} type
+ * @param {(detail: Detail) => void} handle
+ */
+function on(type, handle) {
+  session.addEventListener(type, (event) => handle(/** @type {CustomEvent<Detail>} */ (event).detail));
+}
 
 function pump() {
   if (recording && session.started) recording.pump(picturedSample);
@@ -102,7 +132,11 @@ function pump() {
 
 // ---- what is said
 
-/** Say a recording, in place of whatever is said now. */
+/**
+ * Say a recording, in place of whatever is said now.
+ *
+ * @param {AudioBuffer} buffer
+ */
 function say(buffer) {
   sound.unlock();
   if (!session.started) return fault("The face is not there yet: wait until it moves, and press again");
@@ -110,7 +144,7 @@ function say(buffer) {
   interrupt();
   recording = new Recording(buffer, session, log);
   player.say(recording);
-  latencies = [];
+  latency.restart();
   pump();
   showState();
 }
@@ -123,15 +157,14 @@ function interrupt() {
   showState();
 }
 
+/** @param {File|undefined} file */
 async function sayFile(file) {
   sound.unlock();
   if (!file) return;
   if (file.size > MAX_FILE_BYTES) return fault(`Expected a sound file of at most 100 MB, got ${file.name}`);
-  try {
-    say(toMono(await sound.decode(await file.arrayBuffer())));
-  } catch {
-    fault(`Expected a sound file, got ${file.name}, which this browser cannot decode`);
-  }
+  const buffer = await sound.decode(await file.arrayBuffer()).catch(() => null);
+  if (buffer) say(toMono(buffer));
+  else fault(`Expected a sound file, got ${file.name}, which this browser cannot decode`);
 }
 
 async function listen() {
@@ -141,7 +174,7 @@ async function listen() {
   try {
     interrupt();
     isListening = await microphone.start(sound.context);
-    latencies = [];
+    latency.restart();
     problems.fault = null;
   } catch (error) {
     fault(error.message);
@@ -149,6 +182,10 @@ async function listen() {
   showState();
 }
 
+/**
+ * @param {Float32Array} samples
+ * @param {number} capturedMs
+ */
 function onPiece(samples, capturedMs) {
   showLevel(samples);
   const rate = sound.context.sampleRate;
@@ -171,12 +208,16 @@ async function refreshAvatars() {
   if (!isSeen(TAB)) return;
   try {
     const answer = await fetch("models", { signal: AbortSignal.timeout(MODELS_LIMIT_MS) });
-    if (answer.ok) setAvatars((await answer.json()).models.map(({ name }) => name));
+    if (!answer.ok) return;
+    /** @type {{models: {name: string}[]}} */
+    const { models } = await answer.json();
+    setAvatars(models.map(({ name }) => name));
   } catch (error) {
     console.debug(`The list of avatars did not come: ${error.message}`); // the session tells that the bridge is away
   }
 }
 
+/** @param {string[]} names */
 function setAvatars(names) {
   avatars = names;
   wanted ??= avatars[0] ?? null;
@@ -194,29 +235,18 @@ function setAvatars(names) {
 
 // ---- what the page tells
 
+/** @param {SpeechPicture} picture */
 function onShow(picture) {
-  measure(picture);
-  history.push({ ...picture, jpeg: undefined, atMs: performance.now() });
+  const latencyMs = latency.add(picture, session, isListening);
+  if (latencyMs !== null) setOutput("latency", Math.round(latencyMs));
+  history.push({ ...picture, jpeg: undefined, atMs: performance.now(), heardSample: player.heardSample });
   if (history.length > HISTORY) history.shift();
   setOutput("shown", player.counts.spoken);
   setOutput("skipped", player.counts.skipped);
   showState();
 }
 
-/** From sound to lips: of a microphone each picture, of a recording the first one of its utterance. */
-function measure({ isSpeech, isFirst, sample }) {
-  if (!isSpeech || !session.started) return;
-  const { look_ahead_ms: aheadMs, sample_rate: rate } = session.started;
-  const ahead = isListening ? 0 : Math.round((aheadMs / 1000) * rate) - 1;
-  if (!isListening && !isFirst) return;
-  const sentMs = log.atMs(Math.min(sample + ahead, session.sentSamples - 1));
-  if (sentMs === null) return;
-  latencies.push(performance.now() - sentMs);
-  if (latencies.length > LATENCIES) latencies.shift();
-  const meanMs = latencies.reduce((sum, latencyMs) => sum + latencyMs, 0) / latencies.length;
-  setOutput("latency", Math.round(meanMs));
-}
-
+/** @param {string} sentence */
 function fault(sentence) {
   problems.fault = sentence;
   clearTimeout(faultTimer);
@@ -237,27 +267,38 @@ function showState() {
   setText(element("state"), name);
   element("state").dataset.state = name.toLowerCase();
   element("interrupt").disabled = !state.isStarted || !(isSpeaking || recording || isListening);
-  element("listen").ariaPressed = isListening;
+  element("listen").ariaPressed = String(isListening);
   setText(element("listen-text"), isListening ? "Stop" : "Speak");
   element("picture").ariaLabel = player.shown ? `${wanted}, ${name.toLowerCase()}` : "No picture yet";
 }
 
+/** @param {{isStarted: boolean, isListening: boolean, isSpeaking: boolean}} state */
 function nameOf({ isStarted, isListening, isSpeaking }) {
   if (!isStarted) return "Away";
   if (isListening) return "Listening";
   return isSpeaking ? "Speaking" : "Idle";
 }
 
-/** An equal text would be read out again. */
+/**
+ * An equal text would be read out again.
+ *
+ * @param {HTMLElement} target
+ * @param {string} text
+ */
 function setText(target, text) {
   if (target.textContent !== text) target.textContent = text;
 }
 
+/**
+ * @param {keyof Outputs} id
+ * @param {number} value
+ */
 function setOutput(id, value) {
-  element(id).dataset.value = value;
+  element(id).dataset.value = String(value);
   setText(element(id), value.toLocaleString("en"));
 }
 
+/** @param {Float32Array} samples */
 function showLevel(samples) {
   const loudest = samples.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   element("level").style.scale = `${Math.min(loudest, 1).toFixed(2)} 1`;
@@ -265,29 +306,33 @@ function showLevel(samples) {
 
 // ---- controls
 
+/** @param {KeyboardEvent} event */
 function onKey(event) {
   if (event.key === "Escape" && isSeen(TAB)) interrupt();
 }
 
+/** @param {DragEvent} event */
 function onDrop(event) {
   event.preventDefault();
   element("stage").classList.toggle("dropping", event.type === "dragover");
-  if (event.type === "drop") sayFile(event.dataTransfer.files[0]);
+  if (event.type === "drop") sayFile(event.dataTransfer?.files[0]);
 }
 
 element("listen").addEventListener("click", listen);
 element("interrupt").addEventListener("click", interrupt);
-element("file").addEventListener("change", ({ target }) => {
-  sayFile(target.files[0]);
-  target.value = ""; // the same file can be chosen again
+element("file").addEventListener("change", () => {
+  sayFile(element("file").files?.[0]);
+  element("file").value = ""; // the same file can be chosen again
 });
-element("avatar").addEventListener("change", ({ target }) => {
-  wanted = target.value;
+element("avatar").addEventListener("change", () => {
+  wanted = element("avatar").value;
   openSession();
   samples.offer(wanted, avatars);
 });
 element("low-latency").addEventListener("change", openSession);
-for (const type of ["dragover", "dragleave", "drop"]) element("stage").addEventListener(type, onDrop);
+for (const type of /** @type {const} */ (["dragover", "dragleave", "drop"])) {
+  element("stage").addEventListener(type, onDrop);
+}
 document.addEventListener("keydown", onKey);
 document.addEventListener("tabchange", follow);
 addEventListener("pagehide", leave);
