@@ -2,13 +2,16 @@
 #   make demo    the speaking face in the browser: environment, demo avatar, Triton, bridge
 #   make test    all tests, with the real Triton in them
 #   make test-compose  the containers: build, serve, crash, recover; needs docker, or root to start an engine
-#   make check   formatting, lint, strict types
+#   make check   formatting, lint, strict types, those of the page's JavaScript too; needs npm
 #   make bench   measure this machine; ARGS=--quick to see that it runs
 
-PYTHON ?= $(shell for v in 3.12 3.11 3.10; do python$$v -c "" 2>/dev/null && echo python$$v && exit; done; echo python3)
+# The Python to make .venv with; requirements/python.sh looks for one, or fetches one into build/.
+PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/bin
-TAKES := build/demo
+TSC := build/javascript/node_modules/.bin/tsc
+# All are modules of the name "model", so that each needs a run of mypy to itself.
+MODELS := $(wildcard backends/*/model.py embedded/backends/*/model.py)
 
 .PHONY: demo test test-compose check bench clean
 .DELETE_ON_ERROR:
@@ -22,11 +25,13 @@ test: $(VENV)/.test avatars/demo/avatar.json build/perf_analyzer/perf_analyzer
 test-compose: $(VENV)/.test
 	$(BIN)/pytest -m compose tests/compose $(ARGS)
 
-check: $(VENV)/.test
+check: $(VENV)/.test $(TSC)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/mypy docker/*.py
+	@set -e; for model in $(MODELS); do echo $(BIN)/mypy $$model; $(BIN)/mypy $$model; done
+	$(TSC) --project tests/javascript
 
 bench: $(VENV)/.bench build/perf_analyzer/perf_analyzer
 	$(BIN)/python -m benchmarks $(ARGS)
@@ -35,8 +40,7 @@ clean:
 	rm -rf $(VENV) build avatars
 
 $(VENV)/.serve: pyproject.toml requirements/triton.txt
-	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 10) <= v <= (3, 12) else f"expected Python 3.10 to 3.12, got {v[0]}.{v[1]}: make PYTHON=python3.12")'
-	$(PYTHON) -m venv $(VENV)
+	@python=$$(sh requirements/python.sh $(PYTHON)) && "$$python" -m venv $(VENV)
 	$(BIN)/pip install --quiet --editable . --editable clients/python
 	$(BIN)/pip install --quiet --no-deps --requirement requirements/triton.txt
 	@sh requirements/libpython.sh $(VENV)
@@ -53,13 +57,18 @@ $(VENV)/.bench: $(VENV)/.serve
 
 # LitServe and Ray Serve, for comparison, and OpenVINO: apart, as their dependencies are not ours.
 build/baselines/bin/python: requirements/baselines.txt $(VENV)/.serve
-	$(PYTHON) -m venv build/baselines
+	$(BIN)/python -m venv build/baselines
 	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$(build/baselines/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/project.pth"
 	build/baselines/bin/pip install --quiet --requirement $<
 
+# The page needs no package; the compiler that reads its types lies apart from what is served.
+$(TSC): tests/javascript/package.json tests/javascript/package-lock.json
+	@mkdir -p build/javascript && cp $^ build/javascript
+	npm ci --prefix build/javascript --silent --no-audit --no-fund
+	@touch $@
+
 avatars/demo/avatar.json: $(VENV)/.serve demo/unet.onnx demo/audio_encoder.onnx export/repository/avatar.py $(wildcard demo/*.py demo/recordings/*)
-	$(BIN)/python -m demo.dataset $(TAKES) --take served --audio-encoder demo/audio_encoder.onnx
-	$(BIN)/python -m export avatar demo --dataset $(TAKES)/served --checkpoint demo/unet.onnx --audio-encoder demo/audio_encoder.onnx
+	$(BIN)/python -m demo.avatar
 
 # The last tritonclient wheel whose perf_analyzer runs on glibc 2.36; the PyPI package perf-analyzer is empty.
 build/perf_analyzer/perf_analyzer: $(VENV)/.serve

@@ -1,4 +1,4 @@
-"""The served path beside its limit, the plain export, the seed's server and other servers, taking turns."""
+"""The served path beside its limit, the plain export, the predecessor's server and other servers, taking turns."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from benchmarks.table import Row
 from benchmarks.triton import GrpcCaller, running_triton
 from export.repository.avatar import CPU_WEIGHTS_FILE, WEIGHTS_FILE
 
-__all__ = ["BARE", "PLAIN", "SEED", "SERVED", "Comparison", "compare"]
+__all__ = ["BARE", "PLAIN", "PREDECESSOR", "SERVED", "Comparison", "compare"]
 
 SERVED = "Triton, latency, gRPC"
 BARE = "ONNX Runtime alone, rewritten"
 PLAIN = "ONNX Runtime alone, plain export"
-SEED = "the seed's server (PyTorch eager, gRPC)"
+PREDECESSOR = "the predecessor's server (PyTorch eager, gRPC)"
 OTHERS = {"LitServe": "litserve_server", "Ray Serve": "ray_server"}
 WARM_UP_FRAMES = 3
 
@@ -48,13 +48,13 @@ class Comparison:
         return median_ratio(self.rounds[side], self.rounds[other])
 
     def rows(self) -> list[Row]:
-        """Return a table row per side: percentiles, and ratios to the limit and to the seed's server.
+        """Return a table row per side: percentiles, and ratios to the limit and to the predecessor's server.
 
-        Another server's ratio to the seed's is its share of the limit times the limit's ratio.
+        Another server's ratio to the predecessor's is its share of the limit times the limit's ratio.
         """
-        limit = self.ratio(BARE, SEED)
+        limit = self.ratio(BARE, PREDECESSOR)
         ours = [
-            _row(side, rounds, self.ratio(side, BARE), self.ratio(side, SEED))
+            _row(side, rounds, self.ratio(side, BARE), self.ratio(side, PREDECESSOR))
             for side, rounds in self.rounds.items()
         ]
         shares = {side: median_ratio(found[side], found[BARE]) for side, found in self.others.items()}
@@ -85,8 +85,10 @@ def _ours(
 ) -> dict[str, list[Round]]:
     plain = bare_loop(folder / WEIGHTS_FILE, folder, usable_cores())
     frame_ids = itertools.cycle(range(FRAMES))
-    with GrpcCaller(url, folder.name, frame_ids) as caller, eager(folder, width) as seed:
-        return _take_turns({SERVED: caller.call, BARE: bare, PLAIN: plain, SEED: seed}, rounds, frames)
+    with GrpcCaller(url, folder.name, frame_ids) as caller, eager(folder, width) as predecessor:
+        return _take_turns(
+            {SERVED: caller.call, BARE: bare, PLAIN: plain, PREDECESSOR: predecessor}, rounds, frames
+        )
 
 
 def _theirs(
@@ -116,7 +118,7 @@ def _take_turns(calls: dict[str, Call], rounds: int, frames: int) -> dict[str, l
     return take_turns({name: side(call) for name, call in calls.items()}, rounds)
 
 
-def _row(side: str, rounds: Sequence[Round], of_limit: float, of_seed: float) -> Row:
+def _row(side: str, rounds: Sequence[Round], of_limit: float, of_predecessor: float) -> Row:
     latencies = Latencies.of([value for one in rounds for value in one.latencies_ms])
     return {
         "server": side,
@@ -125,5 +127,5 @@ def _row(side: str, rounds: Sequence[Round], of_limit: float, of_seed: float) ->
         "p95_ms": latencies.p95_ms,
         "p99_ms": latencies.p99_ms,
         "of the limit": of_limit,
-        "times the seed's": of_seed,
+        "times the predecessor's": of_predecessor,
     }

@@ -23,7 +23,7 @@ COMPUTE = ("Server Compute Input", "Server Compute Infer", "Server Compute Outpu
 MICROSECONDS_PER_MS = 1000.0
 MARGIN_S = 120.0
 WINDOWS = 6
-"""At most so many; it ends earlier when three in a row agree."""
+"""Most windows that it measures; it ends earlier when three in a row agree."""
 
 STABLE_PERCENT = 100
 REPORT_CHARACTERS = 500

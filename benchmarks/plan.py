@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benchmarks.compare import BARE, PLAIN, SEED, SERVED, compare
+from benchmarks.compare import BARE, PLAIN, PREDECESSOR, SERVED, compare
 from benchmarks.overhead import measure_overhead, median_of
 from benchmarks.perf_analyzer import Load
 from benchmarks.plot import plot_sweep
@@ -37,7 +37,7 @@ class Plan:
         passes: How often the sweep goes through them.
         strategies: Which to sweep.
         replay_s: Load on the response cache.
-        soak_s: The full house.
+        soak_s: The load of many viewers.
         clients: Idle and playing ones of it.
         others: Whether to compare LitServe and Ray Serve.
     """
@@ -96,9 +96,9 @@ async def run_part(part: str, site: Site, plan: Plan, report: Report) -> None:
 async def _compare(site: Site, plan: Plan, report: Report) -> None:
     found = await compare(site, plan.avatar, plan.width, plan.rounds, plan.frames, plan.others)
     notes = [
-        goal("served by the bare loop on the same file", found.ratio(SERVED, BARE), 0.95),
-        goal("rewritten by the plain export", found.ratio(BARE, PLAIN), 1.05),
-        goal("served by the seed's server", found.ratio(SERVED, SEED), 6),
+        goal("ratio of served to the bare loop on the same file", found.ratio(SERVED, BARE), 0.95),
+        goal("ratio of the rewritten network to the plain export", found.ratio(BARE, PLAIN), 1.05),
+        goal("ratio of served to the predecessor's server", found.ratio(SERVED, PREDECESSOR), 6),
         *found.skipped,
     ]
     report.add(
@@ -151,7 +151,7 @@ async def _soak(site: Site, plan: Plan, report: Report) -> None:
         goal("missed deadlines", found.missed, 0, at_most=True),
         f"the bridge's memory changed by {growth:+.1f} MiB",
     ]
-    report.add("soak", f"A full house for {plan.soak_s:g} s", found.rows(), notes)
+    report.add("soak", f"Many viewers for {plan.soak_s:g} s", found.rows(), notes)
 
 
 async def _scaling(site: Site, plan: Plan, report: Report) -> None:

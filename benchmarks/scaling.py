@@ -51,7 +51,7 @@ async def measure_scaling(site: Site, avatars: Sequence[str], window_s: float) -
 
 @contextmanager
 def _repository(site: Site, avatars: Sequence[str], instances: int) -> Iterator[Path]:
-    """Write a model repository of some avatars, with so many instances; it is gone afterwards."""
+    """Write a temporary model repository of some avatars, with ``instances`` instances of each network."""
     folder = Path(tempfile.mkdtemp(prefix="scaling-", dir=site.avatars.parent))
     try:
         for avatar in avatars:

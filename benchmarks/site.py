@@ -15,7 +15,7 @@ import torch
 from demo.dataset import write_take
 from demo.recording import excerpt, read_recording
 from demo.weights import AUDIO_ENCODER_PATH, UNET_PATH
-from export.footage.clip import open_dataset
+from export.footage.dataset import open_dataset
 from export.network.encoder_weights import open_encoder
 from export.network.onnx_model import export_network
 from export.network.unet import UNet328

@@ -1,4 +1,4 @@
-"""A minute of a full house: idle and playing WebSocket clients, missed deadlines, and the bridge's memory."""
+"""Many viewers for a minute: idle and playing WebSocket clients, missed deadlines, and the bridge's memory."""
 
 from __future__ import annotations
 

@@ -50,8 +50,8 @@ async def sweep(
 ) -> AsyncIterator[Point]:
     """Start Triton once per strategy and measure every concurrency; ``load`` gives window and frame count.
 
-    All concurrencies are measured once a pass, and each gives its median pass: a slow minute of the machine is not
-    taken for what so many callers do.
+    All concurrencies are measured once a pass, and each gives its median pass: a slow minute of the machine
+    does not count as a property of one concurrency.
 
     Raises:
         NotAvailable: If perf_analyzer is not there.

@@ -65,7 +65,7 @@ class FrameSocket(asyncio.Protocol):
         self._flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell whoever waits."""
+        """Fail what waits for the handshake or for answers."""
         self._fail(f"a lost connection ({exc})")
 
     def request(self, message: bytes, due_s: float | None = None) -> None:
@@ -98,7 +98,7 @@ class FrameSocket(asyncio.Protocol):
 
 @contextlib.asynccontextmanager
 async def connected(port: int, clients: int, answered: Answered) -> AsyncIterator[list[FrameSocket]]:
-    """Connect so many clients, and drop them at the end.
+    """Connect ``clients`` clients, and drop them at the end.
 
     Raises:
         LoadFailed: If one is not let in.

@@ -10,6 +10,7 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Sequence
 
 import uvloop
 
@@ -21,10 +22,10 @@ from bridge.server import serve
 __all__ = ["main"]
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None, prog: str = "python -m bridge") -> int:
     """Run the bridge until a signal; return its exit code."""
     try:
-        config = load_config(sys.argv[1:], os.environ)
+        config = load_config(sys.argv[1:] if argv is None else argv, os.environ, prog)
     except ConfigError as exc:
         print(f"bridge: {exc}", file=sys.stderr)
         return 2
@@ -47,7 +48,7 @@ async def _serve_until_signal(config: BridgeConfig) -> None:
         also = f", gRPC {bridge.grpc_address}" if bridge.grpc_address else ""
         print(f"bridge: {bridge.url}{also} ({ready} of {total} Tritons ready)", flush=True)
         await stop.wait()
-        for number in (signal.SIGTERM, signal.SIGINT):  # a second one doesn't wait for anybody
+        for number in (signal.SIGTERM, signal.SIGINT):  # a second one does not wait for anybody
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_DFL)
 

@@ -33,7 +33,7 @@ class Balancer:
     """The upstreams of one bridge: ``async with Balancer(config) as balancer``.
 
     On entry every name was resolved and every upstream probed once; on exit the probes are stopped and the
-    channels closed. Entering raises ``UnresolvableUpstream`` for a host name that DNS doesn't know, and
+    channels closed. Entering raises ``UnresolvableUpstream`` for a host name that DNS does not know, and
     ``NoneReadyInTime`` if none is ready within ``require_ready_s``, where that is set.
 
     Attributes:

@@ -121,18 +121,20 @@ class BridgeConfig:
     num_servers: int = _setting(
         0,
         _integer(0, MAX_UPSTREAMS),
-        "Tritons on this machine, in place of `BRIDGE_UPSTREAMS`; 0 takes those",
+        "how many Tritons of this machine to use in place of `BRIDGE_UPSTREAMS`; 0: use `BRIDGE_UPSTREAMS`",
     )
-    start_port: int = _setting(DEFAULT_START_PORT, _integer(1, 65535), "gRPC port of the first of them")
+    start_port: int = _setting(
+        DEFAULT_START_PORT, _integer(1, 65535), "gRPC port of the first Triton of `BRIDGE_NUM_SERVERS`"
+    )
     port_step: int = _setting(
         DEFAULT_PORT_STEP,
         _integer(1, 1000),
-        "ports from one of them to the next: as `embedded` has them, or 1",
+        "step from the port of one Triton to that of the next; `embedded` starts them 10 apart",
     )
     host: str = _setting("127.0.0.1", _parse_text, "address to listen on; 0.0.0.0 for every interface")
-    port: int = _setting(8086, _integer(0, 65535), "port to listen on; 0 takes a free one")
+    port: int = _setting(8086, _integer(0, 65535), "port to listen on; 0: any free port")
     grpc_port: int = _setting(
-        50051, _integer(GRPC_OFF, 65535), "port of the gRPC service; 0 takes a free one, -1 switches it off"
+        50051, _integer(GRPC_OFF, 65535), "port of the gRPC service; 0: any free port; -1: no gRPC service"
     )
     policy: str = _setting(
         "round_robin", _choice(POLICIES), "which ready upstream is next: round_robin or least_inflight"
@@ -150,10 +152,10 @@ class BridgeConfig:
     require_ready_s: float = _setting(
         0.0,
         _seconds(0, 3600),
-        "how long the first Triton may take to be ready, else the bridge ends; 0 waits for none",
+        "how long the first Triton may take to be ready, else the bridge ends; 0: start without waiting",
     )
     metadata_ttl_s: float = _setting(
-        5.0, _seconds(0, 3600), "how long a model's frame count, rate, bounds and sound are remembered"
+        5.0, _seconds(0, 3600), "how long a model's frame count, rate, bounds and version are remembered"
     )
     max_inflight: int = _setting(
         32, _integer(1, 4096), "requests of one connection in flight before it is no longer read"
@@ -203,7 +205,7 @@ class BridgeConfig:
         """Check what was given in code the way text is checked.
 
         Raises:
-            ConfigError: If a value isn't what its setting can be.
+            ConfigError: If a value is not what its setting can be.
         """
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
@@ -271,18 +273,21 @@ def flag_name(field_name: str) -> str:
     return f"--{field_name.replace('_', '-')}"
 
 
-def load_config(argv: Sequence[str], environ: Mapping[str, str]) -> BridgeConfig:
+def load_config(
+    argv: Sequence[str], environ: Mapping[str, str], prog: str = "python -m bridge"
+) -> BridgeConfig:
     """Read the settings from the arguments and, where those say nothing, from the environment.
 
     Args:
         argv: Arguments, without the program's name.
         environ: Environment variables; an empty one counts as absent.
+        prog: How the program is called, for its usage.
 
     Raises:
-        ConfigError: If a value isn't what its setting can be.
-        SystemExit: With 2 for an argument that doesn't exist, with 0 after ``--help``.
+        ConfigError: If a value is not what its setting can be.
+        SystemExit: With 2 for an argument that does not exist, with 0 after ``--help``.
     """
-    arguments = vars(_parser().parse_args(argv))
+    arguments = vars(_parser(prog).parse_args(argv))
     values: dict[str, Any] = {}
     for field in dataclasses.fields(BridgeConfig):
         variables = [name for name in map(env_name, _names(field.name)) if environ.get(name)]
@@ -298,9 +303,9 @@ def _names(field_name: str) -> list[str]:
     return [field_name, *filter(None, [FORMER_NAMES.get(field_name)])]
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m bridge",
+        prog=prog,
         description="WebSocket bridge to Triton: binary frames and JSON, the page, health and metrics.",
         allow_abbrev=False,
     )

@@ -95,7 +95,7 @@ class ListenError(BridgeError):
 
 
 class UnresolvableUpstream(BridgeError):
-    """Raised at start-up when DNS doesn't know an upstream's host."""
+    """Raised at start-up when DNS does not know an upstream's host."""
 
     code = "unresolvable"
 
@@ -125,7 +125,7 @@ START_ERRORS = (ConfigError, ListenError, UnresolvableUpstream, NoneReadyInTime)
 
 
 class BadRequest(BridgeError):
-    """Raised when a message doesn't follow the protocol; ``got`` is a readable description."""
+    """Raised when a message does not follow the protocol; ``got`` is a readable description."""
 
     code = "bad_request"
 
@@ -206,7 +206,7 @@ class NoUpstreamReady(BridgeError):
 
 
 class InferTimeout(BridgeError):
-    """Raised when Triton doesn't answer within the deadline."""
+    """Raised when Triton does not answer within the deadline."""
 
     code = "timeout"
 

@@ -1,7 +1,7 @@
 """Plain HTTP on the WebSocket port: health, metrics, models, single frames, sound, and the page's files.
 
-The WebSocket library reads one request per connection and no body, which is all these routes need. HEAD
-wants a library that passes it on (websockets 16 and later); an older one answers 400.
+One request per connection is answered, and none with a body, which is all these routes need. HEAD wants a WebSocket
+library that passes it on (websockets 16 and later); an older one answers 400.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import re
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from websockets.asyncio.server import ServerConnection
 from websockets.datastructures import Headers
@@ -22,6 +22,7 @@ from websockets.http11 import Request, Response
 
 from bridge import request_id
 from bridge.balancer import Balancer
+from bridge.connection import Connection
 from bridge.errors import (
     BadRequest,
     BridgeError,
@@ -37,6 +38,7 @@ from bridge.errors import (
 )
 from bridge.logs import log_failure
 from bridge.metrics import CONTENT_TYPE, Metrics
+from bridge.representation import Conditions, Representation, etag_of, select
 from bridge.service import Service
 
 __all__ = ["SPEECH_PATH", "STATIC_FOLDER", "Routes", "load_static_files"]
@@ -45,7 +47,7 @@ STATIC_FOLDER = Path(__file__).parent / "static"
 SPEECH_PATH = "/speech"
 WEBSOCKET_PATHS = ("/", "/ws", SPEECH_PATH)
 NO_STORE = "no-store"
-NO_CACHE = "no-cache"  # kept, but asked for again: a new release shows at once
+NO_CACHE = "no-cache"  # kept, but asked for again by its entity tag: what is new shows at once
 JSON_TYPE = "application/json"
 STATIC_TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -73,8 +75,8 @@ STATUS_OF_ERROR = {
 logger = logging.getLogger(__name__)
 
 
-def load_static_files(folder: Path) -> dict[str, tuple[str, bytes]]:
-    """Read the page's files: their content type and content, by URL path.
+def load_static_files(folder: Path) -> dict[str, Representation]:
+    """Read the page's files, by URL path.
 
     They are few and small; once they are read, no request can reach a path outside the folder.
     """
@@ -82,21 +84,22 @@ def load_static_files(folder: Path) -> dict[str, tuple[str, bytes]]:
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.suffix in STATIC_TYPES:
             url_path = f"/{path.relative_to(folder).as_posix()}"
-            files[url_path] = (STATIC_TYPES[path.suffix], path.read_bytes())
+            content = path.read_bytes()
+            files[url_path] = Representation(STATIC_TYPES[path.suffix], content, etag_of(content))
     if "/index.html" in files:
         files["/"] = files["/index.html"]
     return files
 
 
 class Routes:
-    """Answers whatever isn't a WebSocket handshake; ``process_request`` is the library's hook."""
+    """Answers whatever is not a WebSocket handshake; ``process_request`` is the library's hook."""
 
     def __init__(
         self,
         service: Service,
         balancer: Balancer,
         metrics: Metrics,
-        static_files: dict[str, tuple[str, bytes]],
+        static_files: dict[str, Representation],
     ) -> None:
         self._service = service
         self._balancer = balancer
@@ -105,29 +108,46 @@ class Routes:
 
     async def process_request(self, connection: ServerConnection, request: Request) -> Response | None:
         """Return the response to ``request``, or None for a WebSocket handshake to go on."""
-        path = urlsplit(request.path).path
+        assert isinstance(connection, Connection)
+        path = _path(request.path)
         method = getattr(request, "method", "GET")
-        if path in WEBSOCKET_PATHS and "websocket" in request.headers.get("Upgrade", "").lower():
+        upgrade = "websocket" in _field(request.headers, "Upgrade").lower()
+        if path in WEBSOCKET_PATHS and upgrade and not connection.has_body:
             return None
         request_id.current.set(request_id.of_http(request.path, request.headers))
-        response = await self._respond(method, path)
+        response = await self._respond(
+            method, path, _conditions(method, request.headers), connection.has_body
+        )
         response.headers[request_id.HEADER] = request_id.current.get()
         logger.debug("%s %s: %d", method, shown(path), response.status_code)
         if method == "HEAD":
             response.body = b""
         return response
 
-    async def _respond(self, method: str, path: str) -> Response:
+    async def _respond(self, method: str, path: str, conditions: Conditions, has_body: bool) -> Response:
         if method not in ("GET", "HEAD"):
             error = _error_body("method_not_allowed", f"method: expected GET or HEAD, got {shown(method)}")
             return _response(HTTPStatus.METHOD_NOT_ALLOWED, JSON_TYPE, error, Allow="GET, HEAD")
         try:
-            return await self._route(path)
+            if has_body:
+                raise BadRequest("body", "none", "one")
+            found = await self._find(path)
+            return await self._route(path) if found is None else _selected(found, conditions)
         except BridgeError as exc:
             return _error_response(exc)
         except Exception:
             logger.exception("a bug: %s ended with a foreign exception", shown(path))
             return _error_response(InternalError("foreign exception"))
+
+    async def _find(self, path: str) -> Representation | None:
+        """Return what has an entity tag, None where ``path`` is of something else."""
+        if path.startswith("/frames/"):
+            return await self._frame(path)
+        if path.startswith("/full_frames/"):
+            return await self._full_frame(path)
+        if path.startswith("/audio/"):
+            return await self._sound(path)
+        return self._static_files.get(path)
 
     async def _route(self, path: str) -> Response:
         if path == "/health":
@@ -141,15 +161,6 @@ class Routes:
                 "upgrade_required", f"{path}: expected a WebSocket handshake, got a plain request"
             )
             return _response(HTTPStatus.UPGRADE_REQUIRED, JSON_TYPE, error, Upgrade="websocket")
-        if path.startswith("/frames/"):
-            return await self._frame(path)
-        if path.startswith("/full_frames/"):
-            return await self._full_frame(path)
-        if path.startswith("/audio/"):
-            return await self._sound(path)
-        if path in self._static_files:
-            content_type, content = self._static_files[path]
-            return _response(HTTPStatus.OK, content_type, content, cache_control=NO_CACHE)
         error = _error_body("not_found", f"path: expected a page, got {shown(path)}")
         return _response(HTTPStatus.NOT_FOUND, JSON_TYPE, error)
 
@@ -181,22 +192,29 @@ class Routes:
             models.append({"name": metadata.model_name, **{key: fields[key] for key in keys}})
         return _response(HTTPStatus.OK, JSON_TYPE, _json({"models": models}))
 
-    async def _frame(self, path: str) -> Response:
-        model_name, frame_id = _parse_frame_path(path)
-        jpeg = await self._service.render(model_name, frame_id)
-        return _response(HTTPStatus.OK, "image/jpeg", bytes(jpeg))
+    async def _frame(self, path: str) -> Representation:
+        jpeg = bytes(await self._service.render(*_parse_frame_path(path)))
+        return Representation("image/jpeg", jpeg, etag_of(jpeg))
 
-    async def _full_frame(self, path: str) -> Response:
+    async def _full_frame(self, path: str) -> Representation:
         model_name, frame_id = _parse_frame_path(path, "full_frames")
-        jpeg = await self._service.video_frame(model_name, frame_id, "full_body")
-        return _response(HTTPStatus.OK, "image/jpeg", bytes(jpeg))
+        jpeg = bytes(await self._service.video_frame(model_name, frame_id, "full_body"))
+        return Representation("image/jpeg", jpeg, etag_of(jpeg))
 
-    async def _sound(self, path: str) -> Response:
+    async def _sound(self, path: str) -> Representation:
         match = re.fullmatch(r"/audio/([^/]+)\.wav", path)
         if match is None:
             raise BadRequest("path", "/audio/<model>.wav", shown(path))
-        content = await self._service.wav(_parse_model_name(match.group(1)))
-        return _response(HTTPStatus.OK, "audio/wav", content)
+        sound = await self._service.sound(_parse_model_name(match.group(1)))
+        return Representation("audio/wav", sound.wav, sound.etag)
+
+
+def _path(target: str) -> str:
+    """Return the path of a request's target, which is one, or a whole URL as proxies send it.
+
+    Not with ``urlsplit``: it takes ``//[`` for the beginning of a host, and raises.
+    """
+    return re.sub(r"^https?://[^/?]*", "", target.partition("?")[0]) or "/"
 
 
 def _parse_frame_path(path: str, folder: str = "frames") -> tuple[str, int]:
@@ -214,6 +232,33 @@ def _parse_model_name(quoted: str) -> str:
         return unquote(quoted, errors="strict")
     except UnicodeDecodeError as exc:
         raise BadRequest("model name", "UTF-8", shown(quoted)) from exc
+
+
+def _field(headers: Headers, name: str) -> str:
+    """Return a header field's value; one that is there several times is a list in parts."""
+    return ", ".join(headers.get_all(name))
+
+
+def _conditions(method: str, headers: Headers) -> Conditions:
+    return Conditions(
+        if_none_match=_field(headers, "If-None-Match"),
+        byte_range=_field(headers, "Range") if method == "GET" else "",
+        if_range=_field(headers, "If-Range"),
+    )
+
+
+def _selected(found: Representation, conditions: Conditions) -> Response:
+    selected = select(found, conditions)
+    content_type, body = found.content_type, selected.body
+    if selected.status is HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+        sentence = (
+            f"range: expected one within {len(found.content)} bytes, got {shown(conditions.byte_range)}"
+        )
+        content_type, body = JSON_TYPE, _error_body("range_not_satisfiable", sentence)
+    response = _response(selected.status, content_type, body, cache_control=NO_CACHE, **selected.headers)
+    if selected.status is HTTPStatus.NOT_MODIFIED:
+        del response.headers["Content-Length"]  # that of the content would have to be here, or none
+    return response
 
 
 def _json(body: dict[str, Any]) -> bytes:

@@ -14,7 +14,7 @@ def jpeg_shape(jpeg: bytes | memoryview) -> str:
     """Return the picture's shape as ``"256x256x3"``: height, width, channels.
 
     Raises:
-        InternalError: If ``jpeg`` isn't a JPEG with a frame header.
+        InternalError: If ``jpeg`` is not a JPEG with a frame header.
     """
     view = memoryview(jpeg)
     if bytes(view[:2]) != b"\xff\xd8":

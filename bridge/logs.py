@@ -66,7 +66,7 @@ def set_up_logging(level: str, log_format: str) -> None:
 
 
 def log_failure(error: BridgeError) -> None:
-    """Log what an operator should know of a request that failed; a client's own mistakes aren't among it."""
+    """Log what an operator should know of a request that failed; a client's own mistakes are not among it."""
     if isinstance(error, (InternalError, Refused)):
         logger.error("%s", error.detail)
     elif isinstance(error, (InferTimeout, Overloaded)):

@@ -144,7 +144,7 @@ class _UpstreamCollector(Collector):
     def collect(self) -> Iterable[Metric]:
         up = GaugeMetricFamily("lipsync_bridge_upstream_up", "1 while a Triton is ready", labels=["upstream"])
         inflight = GaugeMetricFamily(
-            "lipsync_bridge_upstream_inflight", "Calls a Triton hasn't answered yet", labels=["upstream"]
+            "lipsync_bridge_upstream_inflight", "Calls a Triton has not answered yet", labels=["upstream"]
         )
         requests = CounterMetricFamily(
             "lipsync_bridge_upstream_requests", "Calls given to a Triton", labels=["upstream"]

@@ -105,7 +105,7 @@ def parse(message: str | bytes, max_message_bytes: int) -> Request:
 
     Raises:
         MessageTooLarge: If the message has more than ``max_message_bytes``.
-        BadRequest: If it isn't a request; the sentence names the field, what was expected and what arrived.
+        BadRequest: If it is not a request; the sentence names the field, what was expected and what arrived.
     """
     size_bytes = len(message) if isinstance(message, bytes) else len(message.encode())
     if size_bytes > max_message_bytes:
@@ -128,7 +128,7 @@ def check_model_name(name: object) -> str:
     """Return ``name`` if some model may have it.
 
     Raises:
-        BadRequest: If it isn't a string of 1 to 255 bytes of UTF-8.
+        BadRequest: If it is not a string of 1 to 255 bytes of UTF-8.
     """
     try:
         # JSON can spell half a surrogate pair, which no UTF-8 can carry on to Triton
@@ -170,7 +170,7 @@ def encode_json(kind: str, **fields: object) -> str:
 
 
 def encode_error(error: BridgeError, request: Request | None, request_id: str) -> str:
-    """Write an error; ``request`` is None when the message wasn't one."""
+    """Write an error; ``request`` is None when the message was not one."""
     return json.dumps(
         {
             "type": "error",

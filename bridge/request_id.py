@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import secrets
 from contextvars import ContextVar
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from websockets.datastructures import Headers
 
@@ -43,4 +43,4 @@ def of_http(path: str, headers: Headers) -> str:
     offered = headers.get_all(HEADER)
     if len(offered) == 1:
         return taken_or_new(offered[0])
-    return taken_or_new(parse_qs(urlsplit(path).query).get(QUERY_KEY, [None])[0])
+    return taken_or_new(parse_qs(path.partition("?")[2]).get(QUERY_KEY, [None])[0])

@@ -19,6 +19,7 @@ from bridge import request_id
 from bridge.answer import Answerer
 from bridge.balancer import Balancer
 from bridge.config import GRPC_OFF, BridgeConfig
+from bridge.connection import Connection
 from bridge.errors import ListenError
 from bridge.grpc_service.server import GrpcServer
 from bridge.http import SPEECH_PATH, STATIC_FOLDER, Routes, load_static_files
@@ -32,7 +33,7 @@ from bridge.session import Session
 __all__ = ["Bridge", "serve"]
 
 MAX_WEBSOCKET_MESSAGE_BYTES = 1 << 20
-"""Beyond this a message isn't even read, and its connection closed with 1009; below, it gets its answer."""
+"""Beyond this a message is not even read, and its connection closed with 1009; below, it gets its answer."""
 
 HANDSHAKE_SLACK_S = 10.0
 CLOSE_TIMEOUT_S = 2.0
@@ -53,7 +54,7 @@ async def serve(config: BridgeConfig) -> AsyncIterator[Bridge]:
 
     Raises:
         ListenError: If the address cannot be listened on, for example because the port is in use.
-        UnresolvableUpstream: If DNS doesn't know an upstream's host.
+        UnresolvableUpstream: If DNS does not know an upstream's host.
         NoneReadyInTime: If no upstream is ready within ``require_ready_s``, where that is set.
     """
     async with Balancer(config) as balancer:
@@ -98,7 +99,7 @@ class Bridge:
 
     @property
     def grpc_address(self) -> str | None:
-        """Where the gRPC service listens, None if it doesn't."""
+        """Where the gRPC service listens, None if it does not."""
         if self._grpc is None:
             return None
         host = self._config.host
@@ -126,12 +127,13 @@ class Bridge:
                 self._handle,
                 config.host,
                 config.port,
+                create_connection=Connection,
                 process_request=self._routes.process_request,
                 process_response=_name_connection,
                 select_subprotocol=_select_subprotocol,
                 server_header=None,
-                compression=None,  # a JPEG doesn't get any smaller
-                # a client under backpressure has its pong behind requests that aren't read yet: TCP tells who is gone
+                compression=None,  # a JPEG does not get any smaller
+                # a client under backpressure has its pong behind requests that are not read yet: TCP tells who is gone
                 ping_timeout=None,
                 max_size=MAX_WEBSOCKET_MESSAGE_BYTES,
                 # a plain HTTP request counts as a handshake, and may take two calls to Triton
@@ -153,6 +155,7 @@ class Bridge:
             ending.append(self._grpc.stop())
         await asyncio.gather(*ending)
         await self._hub.close()
+        await self._service.close()
 
     def _new_session(self, websocket: ServerConnection, connection_id: str) -> Session | SpeechSession:
         assert websocket.request is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,11 +25,13 @@ from bridge.errors import (
 from bridge.metrics import CANCELLED, OK, Metrics
 from bridge.protocol import check_frame_id
 from bridge.recent import Recent
+from bridge.representation import etag_of
 from bridge.triton import (
     MAX_BATCH_SIZE,
     InferRequest,
     InferResponse,
     ModelConfig,
+    TritonClient,
     batch_request,
     bytes_output,
     encode_request,
@@ -38,14 +41,14 @@ from bridge.triton import (
 )
 from speech.wav import encode_wav
 
-__all__ = ["Metadata", "Picture", "Placement", "Service"]
+__all__ = ["Metadata", "Picture", "Placement", "Service", "Sound"]
 
 # Triton's response cache keeps the outputs that the first caller asked for, and answers every later caller with
 # them alone. So a frame is always asked for whole, also where only the JPEG is wanted.
 FRAME_OUTPUTS = ("jpeg", "bounds")
 UNANSWERED = (NoUpstreamReady, InferTimeout, Overloaded)
 MAX_REMEMBERED_MODELS = 256
-MAX_REMEMBERED_SOUNDS = 16  # a minute of sound is 1.9 MB
+MAX_REMEMBERED_SOUND_BYTES = 64 << 20  # a minute is 1.9 MB
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +73,21 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Sound:
+    """The sound of a clip.
+
+    Attributes:
+        wav: A WAV file, 16 kHz mono; empty where the clip is silent.
+        version: The avatar's; empty if that changed while the sound was asked for.
+        etag: The file's entity tag.
+    """
+
+    wav: bytes
+    version: str
+    etag: str
+
+
+@dataclass(frozen=True)
 class Placement:
     """Where an avatar's network runs (``cpu`` or ``cuda``), and what makes it fast there."""
 
@@ -90,7 +108,10 @@ class Service:
         self._balancer = balancer
         self._metrics = metrics
         self._metadata: Recent[Metadata] = Recent(config.metadata_ttl_s, MAX_REMEMBERED_MODELS)
-        self._sounds: Recent[bytes] = Recent(config.metadata_ttl_s, MAX_REMEMBERED_SOUNDS)
+        self._versions: Recent[str] = Recent(config.metadata_ttl_s, MAX_REMEMBERED_MODELS)
+        self._sounds: Recent[Sound] = Recent(
+            math.inf, MAX_REMEMBERED_SOUND_BYTES, lambda sound: len(sound.wav)
+        )
 
     async def render(self, model_name: str, frame_id: int) -> memoryview:
         """Return the JPEG of one frame: the hot path."""
@@ -111,31 +132,33 @@ class Service:
 
     async def metadata(self, model_name: str) -> Metadata:
         """Return an avatar's metadata, at most ``metadata_ttl_s`` old."""
-        metadata = self._metadata.get(model_name)
-        if metadata is None:
-            metadata = await self._ask_for_metadata(model_name)
-            self._metadata.put(model_name, metadata)
-        return metadata
+        return await self._metadata.get((model_name,), lambda: self._ask_for_metadata(model_name))
 
-    async def wav(self, model_name: str) -> bytes:
-        """Return the sound of an avatar's clip as a WAV file, 16 kHz mono, at most ``metadata_ttl_s`` old.
+    async def sound(self, model_name: str) -> Sound:
+        """Return the sound of an avatar's clip, of a version that was served ``metadata_ttl_s`` ago or later.
+
+        It is asked for once per version, however many want it.
 
         Raises:
             NoSound: If the clip is silent.
         """
-        content = self._sounds.get(model_name)
-        if content is None:
-            samples = await self._ask_for_sound(model_name)
-            if not samples.strip(b"\0"):
-                raise NoSound(model_name)
-            content = encode_wav(samples)
-            self._sounds.put(model_name, content)
-        return content
+        version = await self._versions.get((model_name,), lambda: self._ask_for_version(model_name))
+        sound = await self._sounds.get((model_name, version), lambda: self._ask_for_sound(model_name))
+        if sound.version != version:  # another Triton's, or it was loaded anew meanwhile
+            self._sounds.forget(model_name)
+        if not sound.wav:
+            raise NoSound(model_name)
+        return sound
 
     def forget(self, model_name: str) -> None:
         """Ask for an avatar's metadata and sound again, next time: it was loaded anew."""
-        self._metadata.forget(model_name)
-        self._sounds.forget(model_name)
+        for recent in (self._metadata, self._versions, self._sounds):
+            recent.forget(model_name)
+
+    async def close(self) -> None:
+        """Stop asking for what nobody waits for any more."""
+        for recent in (self._metadata, self._versions, self._sounds):
+            await recent.close()
 
     async def all_metadata(self) -> list[Metadata]:
         """Return the metadata of all avatars, sorted by name.
@@ -204,19 +227,32 @@ class Service:
         with _in_the_words_of(model_name):
             config = await self._model_config(frames_name)
             response = await self._infer(frames_name, 0, ("bounds",))
-        parameters = {key: value.string_value for key, value in config.parameters.items()}
-        return _read_metadata(model_name, parameters, int32_output(response, "bounds"))
+        return _read_metadata(model_name, config, int32_output(response, "bounds"))
 
-    async def _ask_for_sound(self, model_name: str) -> bytes:
-        """Return the samples of all frames, 16 bits each, asked for in batches one after another."""
-        frame_ids = range((await self.metadata(model_name)).frame_count)
-        parts = []
-        for start in frame_ids[::MAX_BATCH_SIZE]:
-            batch = frame_ids[start : start + MAX_BATCH_SIZE]
-            request = batch_request(f"{model_name}_frames", batch, ("sound",))
-            with _in_the_words_of(model_name):
-                parts.append(raw_output(await self._send(request), "sound"))
-        return b"".join(parts)
+    async def _ask_for_version(self, model_name: str) -> str:
+        return await self._balancer.call(lambda triton: triton.get_model_version(model_name, self._timeout_s))
+
+    async def _ask_for_sound(self, model_name: str) -> Sound:
+        """Ask one Triton for the sound of all frames, in batches one after another, and for its version of it."""
+        frames_name = f"{model_name}_frames"
+
+        async def ask(triton: TritonClient) -> Sound:
+            version = await triton.get_model_version(model_name, self._timeout_s)
+            config = await triton.get_model_config(frames_name, self._timeout_s)
+            frame_ids = range(_read_metadata(model_name, config, []).frame_count)
+            parts = []
+            for start in frame_ids[::MAX_BATCH_SIZE]:
+                batch = frame_ids[start : start + MAX_BATCH_SIZE]
+                request = batch_request(frames_name, batch, ("sound",))
+                parts.append(raw_output(await triton.infer(request, self._timeout_s), "sound"))
+            samples = b"".join(parts)
+            wav = encode_wav(samples) if samples.strip(b"\0") else b""
+            if await triton.get_model_version(model_name, self._timeout_s) != version:
+                version = ""  # half of it may be the old clip's
+            return Sound(wav, version, etag_of(wav))
+
+        with _in_the_words_of(model_name):
+            return await self._balancer.call(ask)
 
     async def _model_config(self, model_name: str) -> ModelConfig:
         return await self._balancer.call(lambda triton: triton.get_model_config(model_name, self._timeout_s))
@@ -231,7 +267,8 @@ def _in_the_words_of(model_name: str) -> Iterator[None]:
         raise UnknownModel(model_name) from exc
 
 
-def _read_metadata(model_name: str, parameters: dict[str, str], bounds: list[int]) -> Metadata:
+def _read_metadata(model_name: str, config: ModelConfig, bounds: list[int]) -> Metadata:
+    parameters = {key: value.string_value for key, value in config.parameters.items()}
     try:
         return Metadata(
             model_name=model_name,

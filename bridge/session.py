@@ -1,7 +1,7 @@
 """One WebSocket connection: requests are answered side by side and their answers sent in request order.
 
 Reader → a window of at most ``max_inflight`` tasks → writer. While the window is full nothing is read, so a
-client that floods, or doesn't read its answers, is slowed down by TCP and costs a fixed amount of memory.
+client that floods, or does not read its answers, is slowed down by TCP and costs a fixed amount of memory.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Session:
         reader = asyncio.create_task(self._read())
         writer = asyncio.create_task(self._write())
         drain = asyncio.create_task(self._draining.wait())
-        # reader and writer don't notice a lost connection while they wait for Triton
+        # reader and writer do not notice a lost connection while they wait for Triton
         gone = asyncio.create_task(self._websocket.wait_closed())
         self._metrics.connections.inc()
         try:

@@ -125,15 +125,28 @@ class TritonClient:
             raise self._translated(exc, request.model_name, timeout_s) from exc
 
     async def get_model_repository_index(self, timeout_s: float) -> list[str]:
-        """Return the names of all models that are ready, in the index's order."""
-        request = service_pb2.RepositoryIndexRequest(ready=True)
+        """Return the names of all models that are ready.
+
+        Triton keeps statistics of these, and of no others, and tells them without the secret of model control, which
+        its repository index asks for.
+        """
+        request = service_pb2.ModelStatisticsRequest()
         try:
-            response = await self._stub.RepositoryIndex(
+            response = await self._stub.ModelStatistics(
                 request, timeout=timeout_s, metadata=self._control_metadata
             )
         except grpc.aio.AioRpcError as exc:
-            raise self._translated(exc, "repository index", timeout_s) from exc
-        return [model.name for model in response.models if model.state == "READY"]
+            raise self._translated(exc, "the statistics of models", timeout_s) from exc
+        return [model.name for model in response.model_stats]
+
+    async def get_model_version(self, model_name: str, timeout_s: float) -> str:
+        """Return the version of a model that is served, the last one of several."""
+        request = service_pb2.ModelMetadataRequest(name=model_name)
+        try:
+            response = await self._stub.ModelMetadata(request, timeout=timeout_s)
+        except grpc.aio.AioRpcError as exc:
+            raise self._translated(exc, model_name, timeout_s) from exc
+        return max(response.versions, key=int, default="")
 
     async def get_model_config(self, model_name: str, timeout_s: float) -> ModelConfig:
         """Return a model's configuration, as Triton completed it."""
@@ -234,7 +247,7 @@ def int32_output(response: InferResponse, name: str) -> list[int]:
     """Return the values of an INT32 tensor.
 
     Raises:
-        InternalError: If the response has no such tensor, or it isn't one of INT32.
+        InternalError: If the response has no such tensor, or it is not one of INT32.
     """
     content = raw_output(response, name)
     if len(content) % INT32.size:

@@ -20,9 +20,9 @@ class Upstream:
 
     Attributes:
         ready: Whether the last probe or call found it ready.
-        inflight: Calls it hasn't answered yet.
+        inflight: Calls it has not answered yet.
         total_requests: Calls it was given.
-        error_count: Calls it failed: lost, late, refused or with an internal error; a bad request isn't its fault.
+        error_count: Calls it failed: lost, late, refused or with an internal error; a bad request is not its fault.
     """
 
     def __init__(self, address: str, secret: str = "") -> None:
@@ -53,7 +53,7 @@ class Upstream:
                 self._idle.set()
 
     async def probe_forever(self, interval_s: float, timeout_s: float) -> None:
-        """Keep ``ready`` true to life: ask every ``interval_s``, and at once when a call was lost."""
+        """Keep ``ready`` up to date: probe every ``interval_s``, and at once when a call was lost."""
         while True:
             await self.probe(timeout_s)
             # not wait_for: before Python 3.12 it loses a cancellation that comes together with the event

@@ -1,1 +1,1 @@
-"""A first demo avatar: a short clip of a speaking character, drawn by code, with its landmarks."""
+"""The drawn demo character: how it is drawn and speaks, its trained networks, and how well its lips follow."""

@@ -12,7 +12,7 @@ import multiprocessing
 import os
 import sys
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache, partial
 from pathlib import Path
@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from demo import takes
+from demo import script
 from demo.errors import DemoError
 from demo.face import FaceRenderer
 from demo.geometry import mouth_size
@@ -35,9 +35,10 @@ from export.errors import ExportError
 from export.files import replacing_folder
 from export.footage.feature_files import FILE_NAMES
 from export.network.encoder_weights import open_encoder
+from export.options import above_zero, at_least
 from speech.contract import SAMPLE_RATE_HZ
 from speech.errors import SpeechError
-from speech.features import Encoder, extract_features
+from speech.features import AudioEncoder, extract_features
 from speech.wav import FULL_SCALE, write_wav
 
 __all__ = ["main", "write_take"]
@@ -55,14 +56,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--take", choices=TAKES, default="all", help="default: all")
     parser.add_argument(
         "--seconds",
-        type=_positive(float),
-        default=takes.TRAINING_SECONDS,
+        type=above_zero,
+        default=script.TRAINING_SECONDS,
         metavar="S",
         help="of training speech (default %(default)s)",
     )
     parser.add_argument(
         "--processes",
-        type=_positive(int),
+        type=at_least(1),
         default=os.cpu_count() or 1,
         metavar="N",
         help="default: one for each core",
@@ -97,7 +98,7 @@ def write_take(
     seed: int,
     processes: int = 1,
     quiet: bool = False,
-    encoder: Encoder | None = None,
+    encoder: AudioEncoder | None = None,
 ) -> None:
     """Draw a take and write its dataset folder, which replaces an older one when complete.
 
@@ -111,7 +112,7 @@ def write_take(
         seed: Which blinks and head movements to make.
         processes: How many draw at the same time.
         quiet: Whether to show no progress bar.
-        encoder: What hears the sound; without one there are no features.
+        encoder: Computes the features; without one there are none.
 
     Raises:
         UnknownPhoneme: If the speech holds a phoneme that has no mouth shape.
@@ -132,23 +133,13 @@ def write_take(
             pass
 
 
-def _positive(kind: type[int] | type[float]) -> Callable[[str], float]:
-    def number(text: str) -> float:
-        value = kind(text)
-        if value <= 0:
-            raise argparse.ArgumentTypeError(f"expected a number above 0, got {text}")
-        return value
-
-    return number
-
-
 def _chosen(arguments: argparse.Namespace) -> Iterator[tuple[str, Speech]]:
     """Yield name and speech of each take asked for."""
     for name in NAMES:
         if arguments.take in (name, "all"):
             yield name, read_recording(name)
     if arguments.take in ("train", "all"):
-        spoken = _spoken(arguments.recordings) if arguments.recordings else takes.training(arguments.seconds)
+        spoken = _spoken(arguments.recordings) if arguments.recordings else script.training(arguments.seconds)
         for number, speech in enumerate(spoken, start=1):
             yield f"train_{number}", speech
 

@@ -19,11 +19,11 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from demo.dataset import write_take
-from demo.quality import Network, Quality, Take, measure_quality, open_take, paint
+from demo.quality import KnownTake, Network, Quality, measure_quality, open_known_take, paint
 from demo.recording import read_recording
 from demo.weights import AUDIO_ENCODER_PATH, UNET_PATH
 from export.network.encoder_weights import open_encoder
-from speech.features import Encoder
+from speech.features import AudioEncoder
 
 __all__ = ["TARGETS", "Target", "draw_heldout", "main", "open_network", "write_contact_sheet"]
 
@@ -80,10 +80,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0 if all(met) else 1
 
 
-def draw_heldout(folder: Path, encoder: Encoder) -> Take:
-    """Draw the held-out take into a dataset folder, and hear it."""
+def draw_heldout(folder: Path, encoder: AudioEncoder) -> KnownTake:
+    """Draw the held-out take into a dataset folder, with its speech features."""
     write_take(folder, read_recording("heldout"), seed=SEED, encoder=encoder)
-    return open_take(folder)
+    return open_known_take(folder)
 
 
 def open_network(path: Path) -> Network:
@@ -97,7 +97,7 @@ def open_network(path: Path) -> Network:
     return network
 
 
-def write_contact_sheet(path: Path, take: Take, network: Network) -> None:
+def write_contact_sheet(path: Path, take: KnownTake, network: Network) -> None:
     """Write frames spread over a take: the true ones above, what the network paints below."""
     rows = np.linspace(0, len(take.faces) - 1, SHEET_COLUMNS + 2).astype(int)[1:-1]
     painted = list(paint(network, take.faces[rows], take.audio[rows]))

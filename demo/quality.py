@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from demo.measure import best_lag, correlation, measure_mouth, mouth_psnr
-from export.footage.clip import open_dataset
+from export.footage.dataset import open_dataset
 from speech.contract import AUDIO_SHAPES, AUDIO_WINDOW
-from speech.features import Encoder
+from speech.features import AudioEncoder
 from speech.mel import FLOOR, MEL_BANDS, WINDOW_FRAMES
 from speech.windows import window_indices
 
-__all__ = ["Network", "Quality", "Take", "measure_quality", "open_take", "paint", "silence"]
+__all__ = ["KnownTake", "Network", "Quality", "measure_quality", "open_known_take", "paint", "silence"]
 
 BATCH_SIZE = 8
 
@@ -32,8 +32,8 @@ Network = Callable[[Pictures, Vectors], Pictures]
 
 
 @dataclass(frozen=True)
-class Take:
-    """A take with its truth.
+class KnownTake:
+    """A recording whose true mouth is known, as the demo's is drawn.
 
     Attributes:
         faces: (N, 320, 320, 3) uint8 BGR.
@@ -75,7 +75,7 @@ class Quality:
     shuffled: float
 
 
-def open_take(folder: Path) -> Take:
+def open_known_take(folder: Path) -> KnownTake:
     """Read a dataset folder that ``demo.dataset`` drew, with its ``aud_ave.npy``.
 
     Raises:
@@ -88,10 +88,10 @@ def open_take(folder: Path) -> Take:
     indices = window_indices(len(faces), len(features), "zeros")
     padded = np.concatenate([features, np.zeros_like(features[:1])])
     audio = padded[indices].reshape(-1, *AUDIO_SHAPES["ave"])
-    return Take(faces, audio, truth[:, 0], truth[:, 1])
+    return KnownTake(faces, audio, truth[:, 0], truth[:, 1])
 
 
-def silence(encoder: Encoder, frames: int) -> Vectors:
+def silence(encoder: AudioEncoder, frames: int) -> Vectors:
     """Return the audio of frames in the middle of a long silence: (frames, 32, 16, 16) float32."""
     mel = np.full((1, 1, MEL_BANDS, WINDOW_FRAMES), FLOOR, np.float32)
     window = np.tile(encoder(mel), (AUDIO_WINDOW, 1)).reshape(1, *AUDIO_SHAPES["ave"])
@@ -105,13 +105,13 @@ def paint(network: Network, faces: Pictures, audio: Vectors) -> Iterator[Picture
         yield from network(faces[part], audio[part])
 
 
-def measure_quality(take: Take, network: Network, encoder: Encoder, seed: int = 0) -> Quality:
+def measure_quality(take: KnownTake, network: Network, encoder: AudioEncoder, seed: int = 0) -> Quality:
     """Paint a take three times, with its own sound, silence and shuffled sound, and measure.
 
     Args:
         take: Not trained on.
         network: What paints.
-        encoder: What ``take.audio`` was made with; hears the silence.
+        encoder: What ``take.audio`` was made with; also computes the features of silence.
         seed: Of the shuffling.
     """
     count = len(take.faces)

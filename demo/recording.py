@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from demo import takes
+from demo import script
 from demo.errors import BadRecording, DemoError
 from demo.voices import Phoneme, Speech
 from speech.contract import SAMPLE_RATE_HZ
@@ -73,17 +73,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--seconds",
         type=float,
         metavar="S",
-        default=takes.TRAINING_SECONDS,
+        default=script.TRAINING_SECONDS,
         help="of training speech (default %(default)s)",
     )
     arguments = parser.parse_args(argv)
     try:
         if arguments.folder:
-            for number, speech in enumerate(takes.training(arguments.seconds), start=1):
+            for number, speech in enumerate(script.training(arguments.seconds), start=1):
                 _write(f"train_{number}", speech, arguments.folder)
         else:
-            _write("served", takes.served(), FOLDER)
-            _write("heldout", takes.heldout(), FOLDER)
+            _write("served", script.served(), FOLDER)
+            _write("heldout", script.heldout(), FOLDER)
     except DemoError as exc:
         print(f"python -m demo.recording: {exc}", file=sys.stderr)
         return 1

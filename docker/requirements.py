@@ -13,12 +13,13 @@ __all__ = ["IMAGES", "requirements"]
 PYPROJECT = Path(__file__).parent.parent / "pyproject.toml"
 WEB = {"grpcio-health-checking", "grpcio-reflection", "prometheus-client", "uvloop", "websockets"}
 WIRE = {"grpcio", "numpy", "protobuf", "tritonclient"}
+SOUND = {"soxr"}
 
 IMAGES = {
-    "triton": {*WIRE, "onnx", "onnxruntime", "opencv-python-headless", "tqdm"},
-    "bridge": WIRE | WEB,
+    "triton": {*WIRE, *SOUND, "onnx", "onnxruntime", "opencv-python-headless", "tqdm"},
+    "bridge": WIRE | WEB | SOUND,
     "triton-gpu": {"opencv-python-headless"},  # numpy is the container's own
-    "engines": {*WIRE, "onnx", "onnxruntime", "opencv-python-headless", "tqdm"},
+    "engines": {*WIRE, *SOUND, "onnx", "onnxruntime", "opencv-python-headless", "tqdm"},
 }
 """What each image imports, by distribution name."""
 

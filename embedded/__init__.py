@@ -2,6 +2,7 @@
 
 from embedded.config import EmbeddedConfig
 from embedded.errors import EmbeddedError
+from embedded.secret_file import keep_secret_file
 from embedded.server import Server, serve
 
-__all__ = ["EmbeddedConfig", "EmbeddedError", "Server", "serve"]
+__all__ = ["EmbeddedConfig", "EmbeddedError", "Server", "keep_secret_file", "serve"]

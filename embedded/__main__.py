@@ -6,19 +6,22 @@ import argparse
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from embedded.config import EmbeddedConfig
+from embedded.control import VARIABLE
 from embedded.errors import BadSetting, EmbeddedError
+from embedded.secret_file import keep_secret_file
 from embedded.server import Server, serve
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, prog: str = "python -m embedded") -> int:
     """Serve until Ctrl-C or SIGTERM; return 0, or 1 after one sentence of error, or 2 for a bad setting."""
-    args = _parser().parse_args(argv)
+    args = _parser(prog).parse_args(argv)
     logging.basicConfig(
         level=logging.ERROR if args.quiet else logging.INFO, format="%(message)s", stream=sys.stderr
     )
@@ -30,9 +33,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(prog: str) -> argparse.ArgumentParser:
     defaults = {name: field.default for name, field in EmbeddedConfig.__dataclass_fields__.items()}
-    parser = argparse.ArgumentParser(prog="python -m embedded", description=__doc__)
+    parser = argparse.ArgumentParser(prog=prog, description=__doc__)
     parser.add_argument("--model-repository", type=Path, default=Path("model_repository"), metavar="DIR")
     parser.add_argument(
         "--strategy", metavar="NAME", help="config variant: latency, batching, multi_instance, hybrid, replay"
@@ -58,8 +61,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--stop-timeout-s", type=float, metavar="S", help="for requests in flight (default: 10)"
     )
+    parser.add_argument(
+        "--control-secret-file",
+        type=Path,
+        metavar="FILE",
+        help=f"holds the secret for loading models (default: {VARIABLE}, else one is made at each start)",
+    )
     parser.add_argument("--quiet", action="store_true", help="show only the errors of Triton's log")
     parser.add_argument("extra_args", nargs="*", metavar="-- ARG", help="further arguments for tritonserver")
+    defaults["control_secret_file"] = os.environ.get(VARIABLE) or None
     parser.set_defaults(**{name: value for name, value in defaults.items() if name != "model_repository"})
     return parser
 
@@ -87,9 +97,11 @@ async def _serve(config: EmbeddedConfig) -> None:
     with contextlib.suppress(asyncio.CancelledError):
         async with serve(config) as servers:
             started = True
-            for server in servers:
-                print(_announce(server), flush=True)
-            await stop.wait()
+            with keep_secret_file(config, servers[0]) as path:
+                for server in servers:
+                    print(_announce(server), flush=True)
+                print(f"models are loaded by who presents the secret in {path}", flush=True)
+                await stop.wait()
 
 
 def _announce(server: Server) -> str:

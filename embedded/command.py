@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from embedded.config import EmbeddedConfig
+from embedded.control import GRPC_METADATA, HTTP_HEADER, restrictions
 from embedded.errors import BadSetting, PortInUse
+from embedded.guard import SECRET_PLACE
 from embedded.installation import Installation
 
 __all__ = ["Server", "assign_ports", "build_command"]
@@ -26,12 +28,14 @@ class Server:
         http_port: HTTP/REST.
         grpc_port: gRPC.
         metrics_port: Prometheus metrics.
+        secret: What it asks of those who load models; never shown.
     """
 
     host: str
     http_port: int
     grpc_port: int
     metrics_port: int
+    secret: str = field(default="", repr=False)
 
     @property
     def http_url(self) -> str:
@@ -47,6 +51,16 @@ class Server:
     def metrics_url(self) -> str:
         """``http://host:port/metrics``."""
         return f"http://{self.host}:{self.metrics_port}/metrics"
+
+    @property
+    def http_control(self) -> dict[str, str]:
+        """The header that model control asks for over HTTP."""
+        return {HTTP_HEADER: self.secret}
+
+    @property
+    def grpc_control(self) -> dict[str, str]:
+        """The metadata that model control asks for over gRPC: ``headers`` of tritonclient.grpc."""
+        return {GRPC_METADATA: self.secret}
 
 
 def assign_ports(config: EmbeddedConfig) -> list[Server]:
@@ -91,7 +105,7 @@ def _bind(sock: socket.socket, host: str, port: int) -> None:
 def build_command(
     config: EmbeddedConfig, server: Server, installation: Installation, backends: Path, shm_prefix: str
 ) -> list[str]:
-    """Return the arguments, the binary first, for one process."""
+    """Return the arguments, the binary first, for one process; the guard puts the secret where its place is."""
     options = {
         "model-repository": config.model_repository.resolve(),
         "backend-directory": backends,
@@ -119,5 +133,6 @@ def build_command(
         str(installation.server),
         *(f"--{key}={value}" for key, value in options.items()),
         *flags,
+        *restrictions(SECRET_PLACE),
         *config.extra_args,
     ]

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from embedded.control import make_secret, read_secret
 from embedded.errors import BadSetting
 
 __all__ = ["PORTS_PER_PROCESS", "EmbeddedConfig"]
@@ -30,6 +31,8 @@ class EmbeddedConfig:
         response_cache_bytes: Size of the response cache; used by models that ask for it. 0 switches it off.
         start_timeout_s: How long all models may take to load.
         stop_timeout_s: How long requests in flight may take at the end.
+        control_secret_file: A file with the secret that model control asks for, so that Tritons can share one; None
+            makes one at each start.
         extra_args: Further arguments for ``tritonserver``.
     """
 
@@ -43,6 +46,7 @@ class EmbeddedConfig:
     response_cache_bytes: int = 256 * 1024 * 1024
     start_timeout_s: float = 120.0
     stop_timeout_s: float = 10.0
+    control_secret_file: Path | None = None
     extra_args: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -64,6 +68,7 @@ class EmbeddedConfig:
                 raise BadSetting(key, "0 or more", getattr(self, key))
         self._check_strategy()
         self._check_ports()
+        self.control_secret()
 
     def ports(self) -> list[tuple[int, int, int]]:
         """Return the HTTP, gRPC and metrics port of every process; empty if free ones are to be picked."""
@@ -72,6 +77,23 @@ class EmbeddedConfig:
             return []
         offsets = range(0, PORTS_PER_PROCESS * self.processes, PORTS_PER_PROCESS)
         return [(first[0] + offset, first[1] + offset, first[2] + offset) for offset in offsets]
+
+    def control_secret(self) -> str:
+        """Return the secret of the given file, else a new one.
+
+        Raises:
+            BadSetting: If the file cannot be read, or holds no secret.
+        """
+        if self.control_secret_file is None:
+            return make_secret()
+        expected = "a file with 16 or more letters, digits, - and _"
+        try:
+            return read_secret(self.control_secret_file)
+        except OSError as exc:
+            got = f"{self.control_secret_file} ({(exc.strerror or str(exc)).lower()})"
+            raise BadSetting("control_secret_file", expected, got) from exc
+        except ValueError as exc:
+            raise BadSetting("control_secret_file", expected, exc) from exc
 
     def _check_strategy(self) -> None:
         known = sorted({path.stem for path in self.model_repository.glob("*/configs/*.pbtxt")})

@@ -4,13 +4,24 @@ EmbeddedError
 ├── BadSetting       a value of EmbeddedConfig that cannot work
 ├── NotInstalled     the server binary, or the Python library its backend needs, is missing
 ├── PortInUse        something else listens on one of the ports
+├── SecretNotWritten the file of the secret cannot be written
 └── StartFailed      Triton itself gave up, or was not ready in time
     └── StartCrashed a signal ended it
 """
 
 from __future__ import annotations
 
-__all__ = ["BadSetting", "EmbeddedError", "NotInstalled", "PortInUse", "StartCrashed", "StartFailed"]
+from pathlib import Path
+
+__all__ = [
+    "BadSetting",
+    "EmbeddedError",
+    "NotInstalled",
+    "PortInUse",
+    "SecretNotWritten",
+    "StartCrashed",
+    "StartFailed",
+]
 
 
 class EmbeddedError(Exception):
@@ -48,6 +59,20 @@ class PortInUse(EmbeddedError):
 
     def __str__(self) -> str:
         return f"expected {self.host}:{self.port} to be free for Triton, but something listens there already"
+
+
+class SecretNotWritten(EmbeddedError):
+    """Raised when nobody could learn the secret of a Triton that is ready, as its file cannot be written."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path, self.reason = path, reason
+
+    def __str__(self) -> str:
+        return (
+            f"expected to write Triton's secret to {self.path}, got: {self.reason}; "
+            "--control-secret-file takes a file of yours"
+        )
 
 
 class StartFailed(EmbeddedError):

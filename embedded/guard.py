@@ -1,9 +1,13 @@
 """Keeps one Triton process: starts it, and ends everything it left when it or our parent dies.
 
 Runs as a process of its own between the library and ``tritonserver``, from the file and without site packages:
-``python guard.py LIFELINE_FD STOP_TIMEOUT_S SHM_PREFIX -- COMMAND…``. The parent holds the other end of the lifeline
-pipe. A byte in it means "stop in good order"; its end means that the parent is gone, even by SIGKILL. Triton's Python
-backend leaves its stub processes and shared memory behind when killed; both go with the guard.
+``python guard.py LIFELINE_FD STOP_TIMEOUT_S SHM_PREFIX SECRET_FILE -- COMMAND…``. The parent holds the other end of the
+lifeline pipe. In it, ``READY`` says that the command has read its arguments, ``STOP`` asks for a good end; the pipe's
+own end means that the parent is gone, even by SIGKILL. Triton's Python backend leaves its stub processes and shared
+memory behind when killed; both go with the guard, as does the file of a secret that a killed parent left.
+
+Triton takes its secret only as an argument, and everybody on a machine can read those. So the guard has it in its
+environment, puts it in the place that the command has for it, and wipes it out of the server's arguments later.
 """
 
 from __future__ import annotations
@@ -20,6 +24,10 @@ from pathlib import Path
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 SHARED_MEMORY = Path("/dev/shm")
+READY, STOP = b"r", b"s"
+SECRET_PLACE = "@secret@"
+SECRET_VARIABLE = "GUARDED_SECRET"
+ARGUMENTS_IN_STAT = slice(45, 47)  # of the words after the program's name: where arguments begin and end
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -30,9 +38,14 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which decides
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1)  # orphaned stubs become our children, so that we can wait for them
-    server = subprocess.Popen(sys.argv[5:], start_new_session=True, preexec_fn=_prepare_child)
+    secret = os.environ.pop(SECRET_VARIABLE, "")
+    command = [word.replace(SECRET_PLACE, secret) for word in sys.argv[6:]]
+    server = subprocess.Popen(command, start_new_session=True, preexec_fn=_prepare_child)
     try:
-        _watch(server, lifeline, stop_timeout_s)
+        if not _watch(server, lifeline, stop_timeout_s, secret.encode()):
+            Path(sys.argv[4]).unlink(
+                missing_ok=True
+            )  # while the server still has its ports, so it is no other's
     finally:
         _end_group(server)
         remove_shared_memory(prefix)
@@ -67,17 +80,37 @@ def _prepare_child() -> None:
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # covers the guard's own SIGKILL
 
 
-def _watch(server: subprocess.Popen[bytes], lifeline: int, stop_timeout_s: float) -> None:
-    """Return when the server has ended, the parent is gone, or the time for a good end is over."""
+def _watch(server: subprocess.Popen[bytes], lifeline: int, stop_timeout_s: float, secret: bytes) -> bool:
+    """Return when the server has ended, or the time for a good end is over: true; or when the parent is gone: false."""
     process = os.pidfd_open(server.pid)
     try:
-        ready, _, _ = select.select([process, lifeline], [], [])
-        if process in ready or not os.read(lifeline, 1):
-            return
-        server.terminate()
-        select.select([process, lifeline], [], [], stop_timeout_s)
+        while process not in select.select([process, lifeline], [], [])[0]:
+            order = os.read(lifeline, 1)
+            if order == READY:
+                _wipe(server.pid, secret)
+            elif order == STOP:
+                server.terminate()
+                select.select([process, lifeline], [], [], stop_timeout_s)
+                return True
+            else:
+                return False
+        return True
     finally:
         os.close(process)
+
+
+def _wipe(pid: int, secret: bytes) -> None:
+    """Overwrite the secret in a child's arguments, which it has copied by then; where the system forbids it, say so."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        begin, end = map(int, stat.rpartition(")")[2].split()[ARGUMENTS_IN_STAT])
+        with Path(f"/proc/{pid}/mem").open("r+b", buffering=0) as memory:
+            memory.seek(begin)
+            arguments = memory.read(end - begin)
+            memory.seek(begin)
+            memory.write(arguments.replace(secret, b"*" * len(secret)))
+    except OSError as exc:
+        print(f"Triton's secret stays in the list of processes: {exc}", file=sys.stderr, flush=True)
 
 
 def _end_group(server: subprocess.Popen[bytes]) -> None:

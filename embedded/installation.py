@@ -15,6 +15,8 @@ from embedded.errors import NotInstalled
 __all__ = ["Installation", "find_installation", "lay_out_backends"]
 
 DISTRIBUTION = "nvidia-pytriton"
+REQUIREMENT = "nvidia-pytriton==0.7.0"
+"""As in ``requirements/triton.txt``, which an installed wheel has not at hand."""
 SYSTEM_LIBRARIES = (
     Path("/usr/lib/x86_64-linux-gnu"),
     Path("/usr/lib64"),
@@ -77,7 +79,7 @@ def find_installation() -> Installation:
     try:
         site = Path(str(importlib.metadata.distribution(DISTRIBUTION).locate_file("")))
     except importlib.metadata.PackageNotFoundError as exc:
-        remedy = "pip install --no-deps -r requirements/triton.txt"
+        remedy = f"pip install --no-deps {REQUIREMENT}"
         raise NotInstalled(f"the Triton server ({DISTRIBUTION})", remedy) from exc
     home = site / "pytriton" / "tritonserver"
     if not _stub(home).is_file():
@@ -96,6 +98,7 @@ def _python_library() -> Path:
     folders = (
         Path(sysconfig.get_config_var("LIBDIR") or "/usr/lib"),
         Path(sys.prefix) / "lib",
+        Path(sys.base_prefix) / "lib",  # a Python that was built elsewhere and moved here
         *SYSTEM_LIBRARIES,
     )
     for folder in folders:

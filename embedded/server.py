@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 import os
 import signal
@@ -17,8 +18,9 @@ import grpc
 
 from embedded.command import Server, assign_ports, build_command
 from embedded.config import EmbeddedConfig
+from embedded.control import default_path
 from embedded.errors import StartCrashed, StartFailed
-from embedded.guard import kill_leftovers, remove_shared_memory
+from embedded.guard import READY, SECRET_VARIABLE, STOP, kill_leftovers, remove_shared_memory
 from embedded.installation import Installation, find_installation, lay_out_backends
 from embedded.log import LogTail
 from embedded.readiness import answers
@@ -38,18 +40,19 @@ logger = logging.getLogger(__name__)
 async def serve(config: EmbeddedConfig) -> AsyncIterator[list[Server]]:
     """Run Triton while the block runs, and yield where each process answers once all are ready.
 
-    Triton's log lines go to the logger ``embedded.triton``. A process that dies is started again on its ports. When
-    the block ends, requests in flight are answered within ``stop_timeout_s``; no process or shared memory stays, even
-    if this process is killed by SIGKILL.
+    All processes ask those who load models for one ``secret``. Triton's log lines go to the logger ``embedded.triton``.
+    A process that dies is started again on its ports. When the block ends, requests in flight are answered within
+    ``stop_timeout_s``; no process or shared memory stays, even if this process is killed by SIGKILL.
 
     Raises:
         NotInstalled: If a part of Triton is missing.
-        BadSetting: If this machine cannot listen on the host.
+        BadSetting: If this machine cannot listen on the host, or the file of the secret is none any more.
         PortInUse: If a port is taken.
         StartFailed: If Triton gives up or is not ready within ``start_timeout_s``.
     """
     installation = find_installation()
-    servers = assign_ports(config)
+    secret = config.control_secret()
+    servers = [dataclasses.replace(server, secret=secret) for server in assign_ports(config)]
     with tempfile.TemporaryDirectory(prefix="triton-") as folder:
         backends = Path(folder) / "backends"
         lay_out_backends(installation, backends)
@@ -114,24 +117,31 @@ class _Keeper:
     async def _run_once(self) -> None:
         prefix = f"triton_{uuid.uuid4().hex[:12]}_"
         command = build_command(self.config, self.server, self.installation, self.backends, prefix)
-        stop_timeout_s = self.config.stop_timeout_s
-        async with _run(command, prefix, self.installation.environment(), stop_timeout_s) as process:
+        environment = {**self.installation.environment(), SECRET_VARIABLE: self.server.secret}
+        secret_file = default_path(self.server.http_port)
+        async with _run(command, prefix, secret_file, environment, self.config.stop_timeout_s) as process:
             await _wait_ready(process, self.server, self.config)
             process.ready = True
+            process.order(READY)
             self.ready.set()
             logger.error("Triton %s", _describe_exit(await process.wait(), process.tail))
 
 
 class _Process:
-    """A guard with its Triton, and the task that reads their log."""
+    """A guard with its Triton, our end of its lifeline, and the task that reads their log."""
 
-    def __init__(self, guard: asyncio.subprocess.Process, shm_prefix: str) -> None:
-        self.guard = guard
+    def __init__(self, guard: asyncio.subprocess.Process, lifeline: int, shm_prefix: str) -> None:
+        self.guard, self.lifeline = guard, lifeline
         self.tail = LogTail()
         self.ready = False
         self._shm_prefix = shm_prefix
         assert guard.stderr is not None
         self._forwarding = asyncio.create_task(self.tail.forward(guard.stderr))
+
+    def order(self, order: bytes) -> None:
+        """Tell the guard something, unless it has ended."""
+        with contextlib.suppress(BrokenPipeError):
+            os.write(self.lifeline, order)
 
     async def wait(self) -> int:
         """Wait for the guard's end, and return its exit code; nothing of its Triton is left then."""
@@ -159,12 +169,17 @@ class _Process:
 
 @contextlib.asynccontextmanager
 async def _run(
-    command: list[str], shm_prefix: str, environment: dict[str, str], stop_timeout_s: float
+    command: list[str],
+    shm_prefix: str,
+    secret_file: Path,
+    environment: dict[str, str],
+    stop_timeout_s: float,
 ) -> AsyncIterator[_Process]:
     lifeline, our_end = os.pipe()
     try:
         guard = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", str(GUARD), str(lifeline), str(stop_timeout_s), shm_prefix, "--"),
+            *(sys.executable, "-I", "-S", str(GUARD), str(lifeline), str(stop_timeout_s)),
+            *(shm_prefix, str(secret_file), "--"),
             *command,
             env=environment,
             stdin=asyncio.subprocess.DEVNULL,
@@ -178,21 +193,20 @@ async def _run(
         raise
     finally:
         os.close(lifeline)
-    process = _Process(guard, shm_prefix)
+    process = _Process(guard, our_end, shm_prefix)
     try:
         yield process
     finally:
-        await asyncio.shield(_stop(process, our_end, stop_timeout_s))
+        await asyncio.shield(_stop(process, stop_timeout_s))
 
 
-async def _stop(process: _Process, our_end: int, stop_timeout_s: float) -> None:
+async def _stop(process: _Process, stop_timeout_s: float) -> None:
     """Ask for a good end if requests may be in flight; closing the lifeline makes the guard kill the rest."""
     if process.ready:
-        with contextlib.suppress(BrokenPipeError):
-            os.write(our_end, b"s")
+        process.order(STOP)
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(process.wait(), stop_timeout_s + KILL_MARGIN_S)
-    os.close(our_end)
+    os.close(process.lifeline)
     await process.wait()
 
 

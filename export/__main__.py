@@ -12,8 +12,10 @@ import cv2
 
 from export.contract import PRECISIONS
 from export.errors import BadSource, ExportError
-from export.footage.clip import Footage, open_dataset, open_video_with_landmarks
+from export.footage.clip import Footage
+from export.footage.dataset import open_dataset
 from export.footage.detect import MediaPipeFaceFinder
+from export.footage.marked_video import open_video_with_landmarks
 from export.footage.package import open_package
 from export.footage.talking import features_reader, open_talking_video
 from export.hearing_cli import add_audio_encoder, add_compact, add_features
@@ -28,11 +30,11 @@ from speech.contract import AUDIO_SHAPES, EDGE_PADDINGS
 from speech.errors import SpeechError
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, prog: str = "python -m export") -> int:
     """Run one command; return 0, or 1 after one sentence of error, or 130 after Ctrl-C."""
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # of a broken video, our sentence says all
     cv2.setLogLevel(0)
-    args = _parser().parse_args(argv)
+    args = _parser(prog).parse_args(argv)
     try:
         args.run(args)
     except (
@@ -48,8 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m export", description=__doc__)
+def _parser(prog: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=prog, description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_avatar(commands.add_parser("avatar", help="import an avatar and write its models for Triton"))
     _add_onnx(
@@ -71,7 +73,7 @@ def _add_avatar(parser: argparse.ArgumentParser) -> None:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--dataset", type=Path, metavar="DIR", help="a training repository's dataset folder")
     source.add_argument(
-        "--package", type=Path, metavar="DIR", help="a package of the seed's system (brings its weights)"
+        "--package", type=Path, metavar="DIR", help="a package of the predecessor (brings its weights)"
     )
     source.add_argument(
         "--video", type=Path, metavar="FILE", help="a video of a talking person; with --audio-encoder"
@@ -134,6 +136,8 @@ def _add_model_repository(parser: argparse.ArgumentParser) -> None:
 
 def _import_avatar(args: argparse.Namespace) -> None:
     check_name(args.name)
+    if args.audio_encoder and args.audio_mode != "ave":
+        args.parser.error(f"--audio-encoder gives ave features, and this is --audio-mode {args.audio_mode}")
     footage = _open_footage(args)
     checkpoint: Path | None = args.checkpoint or footage.checkpoint
     if checkpoint is None:
@@ -195,8 +199,6 @@ def _open_video(args: argparse.Namespace) -> Footage:
         return open_video_with_landmarks(args.video, args.landmarks, args.audio_features, args.audio_mode)
     if not args.audio_encoder or args.landmarks or args.audio_features:
         args.parser.error("--video needs either --audio-encoder, or --landmarks and --audio-features")
-    if args.audio_mode != "ave":
-        args.parser.error(f"--audio-encoder gives ave features, and this is --audio-mode {args.audio_mode}")
     if args.checkpoint is None:
         args.parser.error("--video needs --checkpoint, as a video brings no weights")
     find_checkpoint(args.checkpoint)  # before the minutes that finding the face takes

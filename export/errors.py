@@ -29,6 +29,9 @@ __all__ = [
     "VerificationFailed",
 ]
 
+FACE_MODELS = "mediapipe==0.10.21"
+"""As in ``requirements/detect.txt``, which an installed wheel has not at hand."""
+
 
 class ExportError(Exception):
     """Base of every error this package raises for bad input."""
@@ -100,6 +103,4 @@ class MissingFaceModels(ExportError):
     """Raised when a face is to be found and the wheel that carries the detector's models is not installed."""
 
     def __str__(self) -> str:
-        return (
-            "finding a face needs MediaPipe's model files: pip install --no-deps -r requirements/detect.txt"
-        )
+        return f"finding a face needs MediaPipe's model files: pip install --no-deps {FACE_MODELS}"

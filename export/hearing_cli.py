@@ -1,4 +1,4 @@
-"""The commands about hearing: ``features`` and ``audio-encoder``."""
+"""The commands about speech features: ``features`` and ``audio-encoder``."""
 
 from __future__ import annotations
 

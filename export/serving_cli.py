@@ -15,30 +15,20 @@ from export.errors import BadSource
 from export.files import replacing_file
 from export.network.engine import BatchProfile, build_engine
 from export.network.half import to_half
+from export.options import at_least
 from export.repository.avatar import SPEECH_FILE, WEIGHTS_FILE, Avatar, read_avatar
 from export.repository.configs import PLAN_FILES, ServingOptions
 from export.repository.entries import write_network_configs
 
-__all__ = ["add_serving_options", "add_strategies", "add_tensorrt", "positive", "serving_options"]
+__all__ = ["add_serving_options", "add_strategies", "add_tensorrt", "serving_options"]
 
 TIMING_CACHE = "timing.cache"
-
-
-def positive(text: str) -> int:
-    """Read an integer of 1 or more.
-
-    Raises:
-        argparse.ArgumentTypeError: If it is none.
-    """
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected an integer of 1 or more, got {text}")
-    return int(text)
 
 
 def add_serving_options(parser: argparse.ArgumentParser) -> None:
     """Add what a deployment chooses about its strategies."""
     parser.add_argument(
-        "--instances", type=positive, default=2, help="copies of the network where a strategy has several"
+        "--instances", type=at_least(1), default=2, help="copies of the network where a strategy has several"
     )
     parser.add_argument(
         "--batch-sizes",
@@ -49,29 +39,29 @@ def add_serving_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--queue-delay-us",
-        type=int,
+        type=at_least(0),
         default=0,
         metavar="US",
         help="how long a request may wait for others to join its batch (default: 0)",
     )
     parser.add_argument(
         "--threads",
-        type=int,
+        type=at_least(0),
         default=0,
         metavar="N",
-        help="per instance on a CPU (default: cores by instances)",
+        help="per instance on a CPU (default: cores divided by instances)",
     )
     parser.add_argument(
         "--gpus",
         type=_gpus,
         default=(),
         metavar="N[,N…]",
-        help="so many instances on each (default: every GPU)",
+        help="GPUs to place instances on, on each as many as --instances (default: every GPU)",
     )
 
 
 def serving_options(args: argparse.Namespace, backend: str = "onnxruntime") -> ServingOptions:
-    """Return what was chosen."""
+    """Return the serving options of parsed arguments."""
     return ServingOptions(
         backend=backend,
         instances=args.instances,
@@ -93,7 +83,7 @@ def add_tensorrt(parser: argparse.ArgumentParser) -> None:
     """Describe ``tensorrt``: an avatar's engines."""
     _add_avatar(parser)
     parser.add_argument(
-        "--optimum-batch", type=positive, default=8, help="the batch size to optimise for (default: 8)"
+        "--optimum-batch", type=at_least(1), default=8, help="the batch size to optimise for (default: 8)"
     )
     parser.add_argument(
         "--precision", choices=PRECISIONS, default="fp16", help="of the engines (default: fp16)"
@@ -148,7 +138,7 @@ def _open(args: argparse.Namespace) -> tuple[Avatar, Path]:
 
 
 def _batch_sizes(text: str) -> tuple[int, ...]:
-    sizes = tuple(map(positive, text.split(",")))
+    sizes = tuple(map(at_least(1), text.split(",")))
     if max(sizes) > MAX_BATCH_SIZE:
         raise argparse.ArgumentTypeError(f"expected batches of at most {MAX_BATCH_SIZE}, got {max(sizes)}")
     return sizes

@@ -1,4 +1,4 @@
-"""The numbers of speech that every part agrees on: rates, and the window of feature vectors a network hears."""
+"""The numbers of speech that every part agrees on: rates, and the window of feature vectors that belongs to a frame."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be wrong with what is to be heard.
+"""What can be wrong with a sound or an audio encoder.
 
 SpeechError
 ├── BadSound     a sound that cannot be read, or has no speech in it

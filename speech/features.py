@@ -1,4 +1,4 @@
-"""From sound to the vectors a network hears, with an audio encoder in ONNX Runtime."""
+"""From sound to feature vectors, with an audio encoder in ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from speech.errors import BadEncoder, BadSound
 from speech.mel import WINDOW_FRAMES, mel_spectrogram, mel_windows, window_count
 from speech.wav import check_speech
 
-__all__ = ["Encoder", "encode", "extract_features", "open_encoder"]
+__all__ = ["AudioEncoder", "encode", "extract_features", "open_encoder"]
 
-Encoder = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+AudioEncoder = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """Maps mel windows (B, 1, 80, 16) float32, -4.0 to 4.0, to vectors (B, 512) float32, 0.0 and up."""
 
 BATCH_SIZE = 128
 SIGNATURE = ([("mel", [1, 80, 16])], [("features", [512])])
 
 
-def open_encoder(path: Path) -> Encoder:
+def open_encoder(path: Path) -> AudioEncoder:
     """Open an ONNX audio encoder, as ``python -m export audio-encoder`` writes it.
 
     Raises:
@@ -52,7 +52,9 @@ def open_encoder(path: Path) -> Encoder:
     return vectors
 
 
-def extract_features(samples: NDArray[np.float32], encoder: Encoder, source: Path) -> NDArray[np.float32]:
+def extract_features(
+    samples: NDArray[np.float32], encoder: AudioEncoder, source: Path
+) -> NDArray[np.float32]:
     """Return the feature vectors of a sound, as dataset folders keep them in ``aud_ave.npy``.
 
     One vector a video frame, at 25 per second, and a copy of the first and of the last at the ends.
@@ -77,7 +79,7 @@ def extract_features(samples: NDArray[np.float32], encoder: Encoder, source: Pat
     return encode(mel, encoder)
 
 
-def encode(mel: NDArray[np.float32], encoder: Encoder) -> NDArray[np.float32]:
+def encode(mel: NDArray[np.float32], encoder: AudioEncoder) -> NDArray[np.float32]:
     """Return the feature vectors of a mel spectrogram, with a copy of the first and of the last at the ends.
 
     Args:

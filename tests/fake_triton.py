@@ -74,6 +74,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         frame_count: Frames of every avatar.
         models: Names of the avatars; ``slow``, ``broken``, ``full`` and ``overdue`` misbehave, any other name echoes.
         jpeg: Makes an avatar's picture from model name and frame id.
+        picture: Makes the ``full_frame`` of an avatar likewise.
         sound: Makes the (640,) int16 samples of a frame id; every avatar but ``silent`` has them.
         port: Port to listen on; 0 takes a free one.
 
@@ -84,7 +85,8 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         request_ids: The id of each inference received, in order.
         requested_outputs: The output names of each inference received, in order.
         probes: Answers given to ServerReady so far.
-        secret: What index, configuration and loading want to be shown; empty: nothing.
+        versions: Those of a model that are served, by its name; ["1"] where nothing is said.
+        secret: What statistics, configuration and loading want to be shown; empty: nothing.
         unloadable: Models that cannot be loaded, with status and text of the refusal.
         release: Event that lets ``slow`` answer.
     """
@@ -95,6 +97,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         frame_count: int = 150,
         models: Sequence[str] = ("echo", "slow", "broken"),
         jpeg: Callable[[str, int], bytes] = fake_jpeg,
+        picture: Callable[[str, int], bytes] = fake_picture,
         sound: Callable[[int], np.ndarray] = fake_sound,
         port: int = 0,
     ) -> None:
@@ -107,10 +110,12 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         self.probes = 0
         self.release = asyncio.Event()
         self.secret = ""
+        self.versions: dict[str, list[str]] = {}
         self.unloadable: dict[str, tuple[grpc.StatusCode, str]] = {}
         self._avatars = list(models)
         self._unloaded: set[str] = set()
         self._jpeg = jpeg
+        self._picture = picture
         self._sound = sound
         self._port = port
         self._ready = True
@@ -185,6 +190,12 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
     async def ModelReady(self, request: Any, context: Any) -> Any:
         return service_pb2.ModelReadyResponse(ready=request.name in self._loaded())
 
+    async def ModelMetadata(self, request: Any, context: Any) -> Any:
+        await self._check_loaded(request.name, context)
+        return service_pb2.ModelMetadataResponse(
+            name=request.name, versions=self.versions.get(request.name, ["1"])
+        )
+
     async def RepositoryIndex(self, request: Any, context: Any) -> Any:
         await self._check_secret(context)
         response = service_pb2.RepositoryIndexResponse()
@@ -194,6 +205,15 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
                 response.models.add(name=name, version="1", state="READY")
             elif not request.ready:
                 response.models.add(name=name, version="1", state="UNAVAILABLE", reason="unloaded")
+        return response
+
+    async def ModelStatistics(self, request: Any, context: Any) -> Any:
+        await self._check_secret(context)
+        loaded = self._loaded()
+        wanted = [name for name in self._names() if name in loaded and request.name in ("", name)]
+        response = service_pb2.ModelStatisticsResponse()
+        for name in wanted:
+            response.model_stats.add(name=name, version="1")
         return response
 
     async def ModelConfig(self, request: Any, context: Any) -> Any:
@@ -269,7 +289,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
             "face": ("UINT8", [count, 320, 320, 3], faces.tobytes()),
             "audio": ("FP32", [count, 32, 16, 16], bytes(count * 32 * 16 * 16 * 4)),
             "bounds": bounds,
-            "full_frame": _bytes_tensor([fake_picture(avatar, i) for i in ids]),
+            "full_frame": _bytes_tensor([self._picture(avatar, i) for i in ids]),
             "sound": ("INT16", [count, sound.shape[1]], sound.tobytes()),
         }
 

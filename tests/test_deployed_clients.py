@@ -1,4 +1,4 @@
-"""Clients of the seed's gRPC server, with the stubs they were compiled with, against the real Triton."""
+"""Clients of the predecessor's gRPC server, with the stubs they were compiled with, against the real Triton."""
 
 from __future__ import annotations
 

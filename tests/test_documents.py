@@ -26,6 +26,8 @@ from tests.conftest import Clip, Workspace
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BRIDGE = ROOT / "docs" / "bridge.md"
+BESIDE_CODE = [ROOT / "demo" / "MODEL_CARD.md", ROOT / "clients" / "python" / "README.md"]
 OPERATIONS = ROOT / "docs" / "operations.md"
 NEVER_SENT = {error.code for error in (UpstreamLost, *START_ERRORS)}
 SOURCES = (
@@ -103,7 +105,8 @@ RUN_HERE = (
     ".venv/bin/python -m lipsync_client --url grpc://localhost:8001 --model demo --count 100",
     ".venv/bin/python -m export avatar anna --dataset ~/SyncTalk_2D/dataset/anna "
     "--checkpoint ~/SyncTalk_2D/checkpoint/anna",
-    "curl -X POST localhost:8000/v2/repository/models/anna/load",
+    'curl -X POST -H "lipsync-secret: $(cat /dev/shm/triton-8000.secret)" '
+    "localhost:8000/v2/repository/models/anna/load",
     ".venv/bin/python -m lipsync_client.multi --urls localhost:8001 localhost:8011 --requests 20",
 )
 SAME_IN_SHORT = {
@@ -137,6 +140,7 @@ class Site:
     def with_ports(self, command: str) -> str:
         for default, port in self.ports.items():
             command = command.replace(f"localhost:{default}", f"localhost:{port}")
+            command = command.replace(f"triton-{default}.secret", f"triton-{port}.secret")
         return command
 
     def run(self, command: str) -> str:
@@ -185,7 +189,7 @@ def server(site: Site, arguments: list[str], ready: str, cwd: Path) -> Iterator[
 
 
 def test_the_readme_from_top_to_bottom(site: Site) -> None:
-    """With `make demo` running, each of the README's commands succeeds, and prints what the README shows."""
+    """With `make demo` running, each of its commands succeeds, and prints what it shows."""
     demo = ["make", "demo", "ARGS=--triton-port 28000 --port 28086"]
     with server(site, demo, "page     http://127.0.0.1:28086/", ROOT):
         health, _, summary, imported = (site.run(command) for command in RUN_HERE[:4])
@@ -197,7 +201,7 @@ def test_the_readme_from_top_to_bottom(site: Site) -> None:
 
 
 def test_the_servers_by_hand(site: Site) -> None:
-    """Two Triton processes and a bridge in front of both start as the README says, and take a new avatar."""
+    """Two Triton processes and a bridge in front of both start as the documents say, and take a new avatar."""
     python = sys.executable
     triton = [python, "-m", "embedded", "--strategy", "latency", "--processes", "2", "--quiet"]
     ports = ["--http-port", "28000", "--grpc-port", "28001", "--metrics-port", "28002"]
@@ -215,20 +219,40 @@ def test_the_servers_by_hand(site: Site) -> None:
     assert re.search(r"^Speedup: \d+\.\dx$", compared, re.MULTILINE)
 
 
+def test_the_folder_table_is_the_tree() -> None:
+    """The README has one line for each top-level folder, which is one idea: no semicolon."""
+    rows = dict(re.findall(r"^\| `(\w+)/` \| (.+) \|$", (ROOT / "README.md").read_text(), re.MULTILINE))
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    tops = {path.partition("/")[0] for path in tracked.splitlines() if "/" in path}
+    assert rows.keys() == {top for top in tops if not top.startswith(".")}
+    assert [text for text in rows.values() if ";" in text] == []
+
+
+@pytest.mark.parametrize("path", [*DOCUMENTS, *BESIDE_CODE], ids=lambda path: path.name)
+def test_links_lead_somewhere(path: Path) -> None:
+    """Each link to a file of the project leads to one, and each link to a section to one with that heading."""
+    for target, section in re.findall(r"\]\((?!\w+:)([^)#]*)#?([^)]*)\)", path.read_text()):
+        linked = path.parent / target if target else path
+        assert linked.exists(), f"{path.name}: {target}"
+        headings = re.findall(r"^#+ (.+)$", linked.read_text(), re.MULTILINE) if section else []
+        anchors = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+        assert not section or section in anchors, f"{path.name}: {target}#{section}"
+
+
 def test_every_setting_is_listed() -> None:
-    """The README's table has each setting of the bridge with its variable, flag, default and meaning."""
-    readme = (ROOT / "README.md").read_text()
+    """The bridge's page has each setting with its variable, flag, default and meaning."""
+    listed = BRIDGE.read_text()
     for field in dataclasses.fields(BridgeConfig):
         default = ",".join(field.default) if isinstance(field.default, tuple) else field.default
         row = f"| `{env_name(field.name)}` | `{flag_name(field.name)}` | `{default}` | {field.metadata['meaning']} |"
-        assert row in readme
+        assert row in listed
 
 
 def test_every_error_code_is_listed() -> None:
-    """The README's table has each code that a browser can receive."""
-    readme = (ROOT / "README.md").read_text()
+    """The bridge's page has each code that a browser can receive."""
+    listed = BRIDGE.read_text()
     codes = {error.code for error in subclasses(BridgeError) if hasattr(error, "code")}
-    assert {code for code in codes - NEVER_SENT if f"| `{code}` |" not in readme} == set()
+    assert {code for code in codes - NEVER_SENT if f"| `{code}` |" not in listed} == set()
 
 
 def test_every_metric_is_listed() -> None:
@@ -244,7 +268,7 @@ def test_every_metric_is_listed() -> None:
 
 
 def test_every_alert_and_failure_is_explained() -> None:
-    """The operations page has a section for each alert and each failure that users of the seed met."""
+    """The operations page has a section for each alert and each failure that users of the predecessor met."""
     sections = re.findall(r"^### (.+)$", OPERATIONS.read_text(), re.MULTILINE)
     alerts = ["LipsyncNoReadyUpstream", "LipsyncFrameLatencyHigh", "LipsyncQueueGrowing"]
     failures = [

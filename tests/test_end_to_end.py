@@ -26,7 +26,9 @@ from websockets.asyncio.client import connect
 import bridge.server
 from backends.jpeg_encode.encoder import encode_jpeg
 from bridge.config import BridgeConfig
+from bridge.errors import Refused
 from bridge.server import Bridge
+from bridge.triton import TritonClient
 from embedded import EmbeddedConfig, Server
 from lipsync_client import LipsyncClient
 from tests.browser import launch_browser, open_page, play_and_count
@@ -120,7 +122,7 @@ async def test_the_sound_is_the_clips(running_bridge: Bridge, clip: Clip) -> Non
 
 
 async def test_json_requests(running_bridge: Bridge, workspace: Workspace) -> None:
-    """The seed's JSON calls answer with the avatars, their metadata, and pictures with their bounds."""
+    """The predecessor's JSON calls answer with the avatars, their metadata, and pictures with their bounds."""
     async with connect(websocket_url(running_bridge)) as websocket:
 
         async def ask(request: dict[str, object]) -> dict[str, object]:
@@ -154,9 +156,11 @@ async def test_an_avatar_joins_and_leaves_a_running_server(
             return await asyncio.wait_for(websocket.recv(), DEADLINE_S)
 
         playing = asyncio.create_task(play_until_cancelled(running_bridge))
-        await asyncio.to_thread(repository.load_model, "third")
+        await asyncio.to_thread(repository.load_model, "third", headers=triton.grpc_control)
         assert await render("third") == await render("demo")
-        await asyncio.to_thread(repository.unload_model, "third", unload_dependents=True)
+        await asyncio.to_thread(
+            repository.unload_model, "third", headers=triton.grpc_control, unload_dependents=True
+        )
         assert json.loads(await render("third"))["code"] == "unknown_model"
         playing.cancel()
         assert await playing >= 1
@@ -182,7 +186,9 @@ async def test_a_loading_avatar_leaves_the_server_ready(
     workspace.import_avatar("broken", clip)
     (workspace.model_repository / "broken_unet" / "1" / "model.onnx").unlink()
     repository = tritonclient.grpc.InferenceServerClient(triton.grpc_url)
-    loading = asyncio.create_task(asyncio.to_thread(repository.load_model, "broken"))
+    loading = asyncio.create_task(
+        asyncio.to_thread(repository.load_model, "broken", headers=triton.grpc_control)
+    )
     answers = []
     while not loading.done():
         answers.append(await asyncio.to_thread(repository.is_server_ready))
@@ -192,6 +198,19 @@ async def test_a_loading_avatar_leaves_the_server_ready(
     for model in ("broken", "broken_frames", "broken_unet"):  # else no other server would start on them
         shutil.rmtree(workspace.model_repository / model)
     assert all(answers)
+
+
+async def test_the_bridge_and_tritons_secret(triton: Server) -> None:
+    """Without Triton's secret the bridge lists what it serves, and with it, it loads a model."""
+    without, knowing = TritonClient(triton.grpc_url), TritonClient(triton.grpc_url, triton.secret)
+    try:
+        assert {"demo", "demo_frames", "second"} <= set(await without.get_model_repository_index(DEADLINE_S))
+        with pytest.raises(Refused):
+            await without.load_model("second", DEADLINE_S)
+        await knowing.load_model("second", DEADLINE_S)
+    finally:
+        await without.close()
+        await knowing.close()
 
 
 async def test_chromium_plays_the_page(running_bridge: Bridge) -> None:
@@ -270,16 +289,16 @@ async def test_a_new_import_shows_at_its_load(
     """After another import of an avatar and its load, the response cache does not answer with the old pictures."""
     workspace.import_avatar("changing", clip)
     repository = tritonclient.grpc.InferenceServerClient(replaying_triton.grpc_url)
-    repository.load_model("changing")
+    repository.load_model("changing", headers=replaying_triton.grpc_control)
     with LipsyncClient(f"grpc://{replaying_triton.grpc_url}") as client:
         before = client.render("changing", 0)
         workspace.import_avatar("changing", clip)
         faces = np.load(workspace.avatars / "changing" / "faces.npy", mmap_mode="r+")  # linked to Triton's
         faces[:] = 255 - faces
         faces.flush()
-        repository.load_model("changing")
+        repository.load_model("changing", headers=replaying_triton.grpc_control)
         after = client.render("changing", 0)
-    repository.unload_model("changing", unload_dependents=True)
+    repository.unload_model("changing", headers=replaying_triton.grpc_control, unload_dependents=True)
     assert after != before
 
 

@@ -11,14 +11,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from export.errors import ExportError, MissingExtra
+from export.options import above_zero, at_least
 from speech.errors import SpeechError
 
 __all__ = ["main"]
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, prog: str = "python -m training") -> int:
     """Train; return 0, or 1 after one sentence of error, or 130 after a second Ctrl-C."""
-    args = _parser().parse_args(argv)
+    args = _parser(prog).parse_args(argv)
     try:
         _train(args)
     except (
@@ -34,36 +35,36 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
+def _parser(prog: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=prog, description=__doc__)
     parser.add_argument(
         "datasets",
         type=Path,
         nargs="+",
         metavar="DATASET_DIR",
-        help="full_body_img/<i>.jpg, landmarks/<i>.lms, aud.wav; several are takes of one person",
+        help="full_body_img/<i>.jpg, landmarks/<i>.lms, aud.wav; several are recordings of one person",
     )
     parser.add_argument("--output", type=Path, required=True, metavar="RUN_DIR", help="the run's folder")
     parser.add_argument("--resume", action="store_true", help="go on with the run in RUN_DIR")
     budget = parser.add_mutually_exclusive_group(required=True)
-    budget.add_argument("--steps", type=_positive(int), metavar="N", help="train for so many steps")
-    budget.add_argument("--minutes", type=_positive(float), metavar="M", help="train for so many minutes")
+    budget.add_argument("--steps", type=at_least(1), metavar="N", help="train for N steps")
+    budget.add_argument("--minutes", type=above_zero, metavar="M", help="train for M minutes")
     parser.add_argument(
         "--width", type=float, choices=(0.5, 1.0), default=0.5, help="of the U-Net (default 0.5)"
     )
     parser.add_argument(
-        "--batch-size", type=_positive(int), default=8, metavar="B", help="frames per step (default 8)"
+        "--batch-size", type=at_least(1), default=8, metavar="B", help="frames per step (default 8)"
     )
     parser.add_argument(
         "--encoder",
         type=Path,
         metavar="FILE",
-        help="audio encoder weights to begin with; it needs no listening stage of its own",
+        help="trained audio encoder to begin with; the first stage is left out",
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of weights and draws (default 0)")
     parser.add_argument(
         "--threads",
-        type=_positive(int),
+        type=at_least(1),
         default=os.cpu_count(),
         metavar="N",
         help="default: one for each core",
@@ -105,20 +106,6 @@ def _stop(stop: threading.Event) -> None:
     """Let the step in progress finish at the first Ctrl-C; a second one ends at once."""
     stop.set()
     signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-class _positive:
-    """An argparse type: a number above zero."""
-
-    def __init__(self, kind: type[int] | type[float]) -> None:
-        self.kind = kind
-        self.__name__ = f"positive {kind.__name__}"
-
-    def __call__(self, text: str) -> float:
-        value = self.kind(text)
-        if not value > 0:
-            raise ValueError(text)
-        return value
 
 
 if __name__ == "__main__":

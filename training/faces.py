@@ -6,18 +6,15 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from export.contract import FACE_SIZE
-from export.errors import BadSource
 from export.files import replacing_file
-from export.footage.landmarks import crop_bounds, cut_face, read_landmarks
 from training.takes import Take
 
-__all__ = ["cached_faces", "cut_frame"]
+__all__ = ["cached_faces"]
 
 
 def cached_faces(folder: Path, takes: Sequence[Take]) -> NDArray[np.uint8]:
@@ -43,29 +40,13 @@ def cached_faces(folder: Path, takes: Sequence[Take]) -> NDArray[np.uint8]:
     return faces
 
 
-def cut_frame(take: Take, frame: int) -> NDArray[np.uint8]:
-    """Read one picture and cut its face out: 320x320x3 uint8 BGR.
-
-    Raises:
-        BadSource: If the picture or its landmarks cannot be read.
-    """
-    path = take.picture(frame)
-    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if picture is None:
-        raise BadSource(path, "a whole JPEG picture", f"{path.stat().st_size} bytes that are none")
-    landmarks = take.landmarks(frame)
-    height, width = picture.shape[:2]
-    bounds = crop_bounds(landmarks, read_landmarks(landmarks), width, height)
-    return cut_face(picture, bounds)  # type: ignore[arg-type]
-
-
 def _cut(path: Path, takes: Sequence[Take]) -> None:
     frames = [(take, frame) for take in takes for frame in take.frames]
     shape = (len(frames), FACE_SIZE, FACE_SIZE, 3)
     open_memmap = np.lib.format.open_memmap
     faces = open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)  # type: ignore[no-untyped-call]
     for index, (take, frame) in enumerate(tqdm(frames, "cutting faces", unit="frame", disable=None)):
-        faces[index] = cut_frame(take, frame)
+        faces[index] = take.dataset.read_frame(frame).face
     faces.flush()
 
 
@@ -74,7 +55,7 @@ def _fingerprint(takes: Sequence[Take]) -> str:
     digest = hashlib.sha256()
     for take in takes:
         for frame in take.frames:
-            stats = [path.stat() for path in (take.picture(frame), take.landmarks(frame))]
+            stats = [path.stat() for path in (take.dataset.picture(frame), take.dataset.landmarks(frame))]
             facts = [(stat.st_size, stat.st_mtime_ns) for stat in stats]
-            digest.update(f"{take.folder.resolve()} {frame} {facts}\n".encode())
+            digest.update(f"{take.dataset.folder.resolve()} {frame} {facts}\n".encode())
     return digest.hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""Feature vectors of stretches of a corpus, computed once, for a stage in which the encoder rests."""
+"""Feature vectors of stretches of a corpus, computed once, for a stage that does not train the encoder."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ STRETCH_FRAMES = 64
 class FeatureBank:
     """Windows of 16 feature vectors for frames from all over a corpus.
 
-    The stretches and how their sound is changed are the same for the same corpus: a resumed run hears what the first
-    heard.
+    The stretches and how their sound is changed are the same for the same corpus: a resumed run has the features of
+    the first.
 
     Args:
         corpus: Where the stretches come from; its generator draws the frames.

@@ -1,8 +1,8 @@
-"""The first two stages: the ear learns to hear mouth shapes before there is a painter to ask for them.
+"""The first two stages: the audio encoder, then the audio branch, learn mouth shapes from sound, with nothing painted.
 
-A step of either costs a fraction of a whole one, and its loss, the share of the mouths' variance that the sound does
-not explain, says plainly whether the ear hears. What is to be heard comes from the dataset itself: no phonemes, no
-pretrained network.
+A step of either costs a fraction of a whole one. Its loss is the share of the mouths' variance that the sound does not
+explain, so it shows directly how much has been learnt. The targets are computed from the dataset itself: no phonemes,
+no pretrained network.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = ["Listen", "Place"]
 
 LISTEN_BATCH, PLACE_BATCH = 64, 32
 LISTEN_FRAMES = 5
-"""A mel window of 200 ms covers so many video frames."""
+"""Video frames that a mel window of 200 ms covers."""
 
 SHARDS = 2
 WAIST = 10
@@ -48,7 +48,7 @@ class Listen(Stage[nn.Linear, Heard]):
     Args:
         speaker: Only its encoder is trained.
         corpus: What to draw from.
-        batch_size: Unused: the ear has its own.
+        batch_size: Unused: this stage has its own.
         threads: How many work at the same time.
     """
 
@@ -75,14 +75,14 @@ class Listen(Stage[nn.Linear, Heard]):
 
 
 class Place(Stage[nn.Conv2d, Heard]):
-    """Teach the U-Net's audio branch to bring what is heard to where the mouth is: to draw it as a thumbnail.
+    """Teach the U-Net's audio branch to place what is heard where the mouth is, by drawing it as a thumbnail.
 
-    The encoder rests meanwhile: its features are computed once, and the frames of a step can come from anywhere.
+    The encoder is not trained meanwhile: its features are computed once, and the frames of a step come from anywhere.
 
     Args:
         speaker: Only the U-Net's audio branch is trained.
         corpus: What to draw from.
-        batch_size: Unused: the ear has its own.
+        batch_size: Unused: this stage has its own.
         threads: How many work at the same time.
     """
 

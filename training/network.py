@@ -123,7 +123,7 @@ def render(unet: UNet328, faces: Tensor, audio: Tensor, box: Box = FACE) -> Tens
 
 
 def _climb(unet: UNet328, x2: Tensor, audio: Tensor) -> Tensor:
-    """Go down from 160 x 160 to the waist, hear, and go up to 80 x 80: (B, 32, 80, 80)."""
+    """Go down from 160 x 160 to the waist, join the sound, and go up to 80 x 80: (B, 32, 80, 80)."""
     x3 = unet.down2(x2)
     x4 = unet.down3(x3)
     x5 = unet.down4(x4)

@@ -1,4 +1,4 @@
-"""The last two stages: the painter learns, first a small picture, then the whole one, from another frame's face."""
+"""The last two stages: the U-Net learns to paint a small picture, then the whole one, from another frame's face."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Sketch(Stage[nn.Conv2d, Sketched]):
     mouth from. What is painted is the difference from the mean face.
 
     Args:
-        speaker: Its encoder rests.
+        speaker: Its encoder is not trained.
         corpus: What to draw from.
         batch_size: Unused: a sketch is cheap.
         threads: How many work at the same time.
@@ -67,7 +67,7 @@ class Sketch(Stage[nn.Conv2d, Sketched]):
         self.weights = weights / weights.mean()
 
     def set_modes(self, progress: float) -> None:
-        """Train all but the ear's statistics."""
+        """Train all but the statistics of the audio branch."""
         self.learner.train()
         freeze_statistics([self.learner.speaker.unet.audio_model])
 
@@ -129,7 +129,7 @@ class Paint(Stage[Calibration, Painted]):
         self.weights = mouth_weights()
 
     def set_modes(self, progress: float) -> None:
-        """Train all but the ear's statistics; from ``FREEZE_AT`` on, no statistics at all."""
+        """Train all but the audio layers' statistics; from ``FREEZE_AT`` on, no statistics at all."""
         self.learner.train()
         freeze_statistics(_ear(self.learner.speaker))
         if progress < FREEZE_AT:
@@ -153,7 +153,7 @@ class Paint(Stage[Calibration, Painted]):
 
     @torch.no_grad()
     def _calibrate(self) -> None:
-        """Measure the painter's statistics on whole pictures: so far its last level saw boxes only."""
+        """Measure the U-Net's statistics on whole pictures: so far its last level saw boxes only."""
         speaker = self.learner.speaker
         for norm in speaker.modules():
             if isinstance(norm, nn.BatchNorm2d) and norm.training:

@@ -72,7 +72,7 @@ class Stage(ABC, Generic[Extra, Shard]):
         """Return the loss of one part of a batch, a scalar; called by several threads, each with its own learner."""
 
     def set_modes(self, progress: float) -> None:
-        """Set what trains and what rests at ``progress``, 0.0 to 1.0, of the stage."""
+        """Set what is trained and what is not at ``progress``, 0.0 to 1.0, of the stage."""
         self.learner.train()
 
     def step(self, progress: float) -> float:

@@ -23,7 +23,7 @@ SHARES = (0.15, 0.04, 0.21, 0.60)
 """Of the budget, by stage."""
 
 SHARES_WITH_ENCODER = (0.0, 0.05, 0.25, 0.70)
-"""The same for an encoder that can hear already."""
+"""The same where training begins with a trained encoder."""
 
 AVERAGE_DECAY = 0.995
 

@@ -7,6 +7,8 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
+import os
+import shlex
 import signal
 import sys
 from collections.abc import Sequence
@@ -18,14 +20,15 @@ import bridge.server
 import embedded
 from bridge.config import GRPC_OFF, BridgeConfig
 from bridge.errors import START_ERRORS
-from embedded import EmbeddedConfig, EmbeddedError
+from embedded import EmbeddedConfig, EmbeddedError, Server
+from embedded.control import HTTP_HEADER, VARIABLE
 
 __all__ = ["main"]
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, prog: str = "python -m triton_lipsync.start") -> int:
     """Serve until Ctrl-C or SIGTERM; return 0, or 1 after one sentence of error."""
-    parser = argparse.ArgumentParser(prog="python -m triton_lipsync.start", description=__doc__)
+    parser = argparse.ArgumentParser(prog=prog, description=__doc__)
     parser.add_argument("--model-repository", type=Path, default=Path("model_repository"), metavar="DIR")
     parser.add_argument("--strategy", default="replay", help="config variant of the models (default: replay)")
     parser.add_argument("--host", default="127.0.0.1", help="address of the page (default: 127.0.0.1)")
@@ -35,6 +38,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument(
         "--grpc-port", type=int, default=GRPC_OFF, help="port of the bridge's gRPC service (default: off)"
+    )
+    parser.add_argument(
+        "--control-secret-file",
+        type=Path,
+        default=os.environ.get(VARIABLE) or None,
+        metavar="FILE",
+        help=f"holds the secret for loading models (default: {VARIABLE}, else one is made at each start)",
     )
     parser.add_argument("--verbose", action="store_true", help="show Triton's log")
     args = parser.parse_args(argv)
@@ -54,13 +64,24 @@ async def _serve(args: argparse.Namespace, bridge_config: BridgeConfig) -> None:
         loop.add_signal_handler(number, task.cancel)
     with contextlib.suppress(asyncio.CancelledError):
         print("starting Triton …", flush=True)
-        async with embedded.serve(_triton_config(args)) as servers:
-            config = dataclasses.replace(bridge_config, upstreams=(servers[0].grpc_url,))
-            async with bridge.server.serve(config) as running:
-                print(f"Triton   gRPC {servers[0].grpc_url}   HTTP {servers[0].http_url}")
-                print(f"page     {running.url}   (Ctrl-C stops)", flush=True)
-                await asyncio.Event().wait()
+        triton_config = _triton_config(args)
+        async with embedded.serve(triton_config) as (triton,):
+            with embedded.keep_secret_file(triton_config, triton) as secret_file:
+                config = dataclasses.replace(
+                    bridge_config, upstreams=(triton.grpc_url,), triton_secret_file=str(secret_file)
+                )
+                async with bridge.server.serve(config) as running:
+                    print(f"Triton   gRPC {triton.grpc_url}   HTTP {triton.http_url}")
+                    print(f"avatars  {_load_command(triton, secret_file)}")
+                    print(f"page     {running.url}   (Ctrl-C stops)", flush=True)
+                    await asyncio.Event().wait()
     print("stopped", flush=True)
+
+
+def _load_command(triton: Server, secret_file: Path) -> str:
+    """Return the command that has the running Triton load another avatar."""
+    header = f'-H "{HTTP_HEADER}: $(cat {shlex.quote(str(secret_file))})"'
+    return f"curl -X POST {header} {triton.http_url}/v2/repository/models/NAME/load"
 
 
 def _triton_config(args: argparse.Namespace) -> EmbeddedConfig:
@@ -72,6 +93,7 @@ def _triton_config(args: argparse.Namespace) -> EmbeddedConfig:
         grpc_port=first and first + 1,
         metrics_port=first and first + 2,
         stop_timeout_s=3.0,
+        control_secret_file=args.control_secret_file,
     )
 
 

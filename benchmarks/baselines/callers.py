@@ -28,7 +28,7 @@ POLL_S = 0.2
 
 @contextlib.contextmanager
 def eager(avatar_folder: Path, width: float) -> Iterator[Call]:
-    """Run the seed's server, and yield a function that fetches its next frame.
+    """Run the predecessor's server, and yield a function that fetches its next frame.
 
     Raises:
         NotAvailable: If it does not start.

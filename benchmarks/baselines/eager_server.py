@@ -1,4 +1,4 @@
-"""The seed's server, re-created for comparison: one process, PyTorch eager, batch 1, gRPC. For benchmarks only.
+"""The predecessor's server, re-created for comparison: one process, PyTorch eager, batch 1, gRPC. For benchmarks only.
 
 ``python -m benchmarks.baselines.eager_server AVATAR_FOLDER WIDTH``. What it shares with the original: one request is
 computed at a time, float32 tensors are built from the frame for every request, the network runs in PyTorch's eager mode

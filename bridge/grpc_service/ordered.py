@@ -15,7 +15,7 @@ Response = TypeVar("Response")
 async def in_order(
     requests: AsyncIterable[Request], answer: Callable[[Request], Awaitable[Response]], max_inflight: int
 ) -> AsyncGenerator[Response, None]:
-    """Yield the answers, reading on while at most ``max_inflight`` of them aren't taken yet.
+    """Yield the answers, reading on while at most ``max_inflight`` of them are not taken yet.
 
     Raises:
         Exception: Whatever ``requests`` or ``answer`` raises, in its place; the rest is cancelled.

@@ -39,7 +39,7 @@ class PackageLoader:
             package_dir: The package's folder: a path below ``packages_dir``; empty for ``name``.
 
         Raises:
-            PackageRefused: If no import is allowed, this path isn't, or another import is under way.
+            PackageRefused: If no import is allowed, this path is not, or another import is under way.
             ImportFailed: If the importer or a Triton cannot use the package, or takes too long.
             NoUpstreamReady: If no Triton is ready to load it.
         """

@@ -109,7 +109,7 @@ class GrpcServer:
     async def stop(self) -> None:
         """Accept no more, answer what is in flight within ``shutdown_timeout_s``, close all connections.
 
-        A stream that asks for nothing at the moment isn't waited for, nor whoever watches health.
+        A stream that asks for nothing at the moment is not waited for, nor whoever watches health.
         """
         if self._health_keeper is not None:
             self._health_keeper.cancel()

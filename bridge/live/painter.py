@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Coroutine, Iterator
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from bridge import request_id
 from bridge.errors import BadRequest, BridgeError, InternalError, InvalidFrameId, UnknownModel
 from bridge.live.engine import Engine
 from bridge.live.hub import Hub
-from bridge.live.requests import EncodeRequest, PaintRequest, SilentRequest, Vectors
+from bridge.live.requests import EncodeRequest, PaintRequest, SilentRequest
 from bridge.live.silence import SilentClip
 from bridge.live.wire import encode_error
 
@@ -23,8 +23,10 @@ __all__ = ["Painter"]
 HOPELESS = (UnknownModel, BadRequest, InvalidFrameId)
 """What asking again cannot change: the avatar was unloaded, or replaced by another one."""
 
-ENCODE_TRIES_S = (0.1, 0.2, 0.4, 0.8, 1.6)
-"""Pauses between tries to have sound encoded: without its vectors an utterance cannot go on."""
+PAUSES_S = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
+"""Pauses between tries of what may not be lost: vectors, and pictures where no clock waits for them."""
+
+Answer = TypeVar("Answer")
 
 logger = logging.getLogger(__name__)
 
@@ -106,27 +108,36 @@ class Painter:
         silent = ~request.samples.any(axis=1)
         vectors = np.tile(self._clip.vector, (len(request.samples), 1))
         if not silent.all():
-            vectors[~silent] = await self._encode_for_sure(request.samples[~silent])
+            samples = request.samples[~silent]
+            vectors[~silent] = await self._for_sure(lambda: self._hub.models.encode(self._avatar, samples))
         self._engine.encoded(request, vectors)
 
-    async def _encode_for_sure(self, samples: Vectors) -> Vectors:
-        for pause_s in ENCODE_TRIES_S:
+    async def _for_sure(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Ask again and again, as long as that may help."""
+        for pause_s in PAUSES_S:
             try:
-                return await self._hub.models.encode(self._avatar, samples)
+                return await ask()
             except HOPELESS:
                 raise
             except BridgeError as exc:
                 self._warn(exc)
                 await asyncio.sleep(pause_s)
-        return await self._hub.models.encode(self._avatar, samples)
+        return await ask()
 
     async def _paint(self, request: PaintRequest) -> None:
         remembered = self._clip.pictures.get(request.frame_id)
         if remembered is not None and np.array_equal(request.window, self._clip.window):
             self._engine.painted(request, remembered)
             return
+        models = self._hub.models
+        if not self._engine.options.paced:
+            picture, _ = await self._for_sure(
+                lambda: models.paint(self._avatar, request.frame_id, request.window)
+            )
+            self._engine.painted(request, picture)
+            return
         try:
-            picture, _ = await self._hub.models.paint(self._avatar, request.frame_id, request.window)
+            picture, _ = await models.paint(self._avatar, request.frame_id, request.window)
         except HOPELESS:
             raise
         except BridgeError as exc:

@@ -12,15 +12,34 @@ import {
 } from "./protocol.js";
 import { Sound } from "./sound.js";
 import { showSpeaker, wireSpeaker } from "./speaker.js";
+import { isSeen } from "./tabs.js";
 
+/** @import { Away } from "./connection.js" */
+/** @import { Model } from "./player.js" */
+/** @import { FullFrameAnswer, InferenceAnswer } from "./protocol.js" */
+
+const TAB = "clip";
 const TARGET_FPS = 30;
 const SAMPLE_MS = 250;
 const FPS_WINDOW_MS = 1000;
 const REFRESH_MS = 5000;
 const MODELS_LIMIT_MS = 4000;
 const FAULT_MS = 5000;
+const PLAYBACK = /** @type {const} */ (["previous", "play", "next", "slider", "frame"]);
 
-const element = (id) => document.getElementById(id);
+/**
+ * The page's elements that are read or changed here, by their ids.
+ *
+ * @typedef {Record<"sound"|"previous"|"play"|"next"|"download"|"full-screen", HTMLButtonElement>} Buttons
+ * @typedef {Record<"slider"|"frame"|"rate"|"whole", HTMLInputElement> & {model: HTMLSelectElement}} Fields
+ * @typedef {Record<"fps"|"latency"|"shown"|"dropped"|"decoder"|"size"|"in-flight", HTMLOutputElement>} Outputs
+ * @typedef {Record<"link"|"stage"|"empty"|"play-text"|"last-frame"|"status"|"rate-text", HTMLElement>} Others
+ * @typedef {Record<"picture"|"chart", HTMLCanvasElement>} Canvases
+ * @typedef {Buttons & Fields & Outputs & Others & Canvases} Elements
+ */
+
+/** @type {<Id extends keyof Elements>(id: Id) => Elements[Id]} */
+const element = (id) => /** @type {any} */ (document.getElementById(id));
 const socketUrl = new URL("ws", document.baseURI);
 socketUrl.protocol = socketUrl.protocol.replace("http", "ws");
 
@@ -30,23 +49,33 @@ const player = new Player(fetchPicture, sound, { onPicture, onFault, onChange })
 const chart = new FpsChart(element("chart"), TARGET_FPS);
 const decoderName = await chooseDecoder();
 
+/** @type {Model[]} */
 let models = [];
+/** @type {string|null} */
 let wantedName = null; // stays the user's choice while the model is away
 let isRateChosen = false;
+/** @type {Picture|null} */
 let picture = null; // the one on the screen
 let pictureName = "";
+/** @type {number[]} */
 let shownAtMs = [];
 let playedS = 0;
+/** @type {Record<"connection"|"frame"|"models", string|null>} */
 const problems = { connection: null, frame: null, models: null }; // the first one is told
 let faultTimer = 0;
 
 // ---- pictures
 
+/**
+ * @param {string} modelName
+ * @param {number} frameId
+ */
 async function fetchPicture(modelName, frameId) {
   if (!element("whole").checked) {
     const jpeg = await connection.request(encodeFrameRequest(modelName, frameId));
     return Picture.decode(decoderName, { jpeg });
   }
+  /** @type {[InferenceAnswer, FullFrameAnswer]} */
   const [crop, source] = await Promise.all([
     connection.request(encodeInferenceRequest(modelName, frameId)),
     connection.request(encodeFullFrameRequest(modelName, frameId)),
@@ -58,6 +87,10 @@ async function fetchPicture(modelName, frameId) {
   });
 }
 
+/**
+ * @param {Picture} newPicture
+ * @param {number} frameId
+ */
 function onPicture(newPicture, frameId) {
   const canvas = element("picture");
   newPicture.draw(canvas);
@@ -66,13 +99,14 @@ function onPicture(newPicture, frameId) {
   pictureName = `${wantedName}_${String(frameId).padStart(6, "0")}.jpg`;
   if (player.isPlaying) shownAtMs.push(performance.now());
   else canvas.setAttribute("aria-label", `${wantedName}, frame ${frameId}`);
-  canvas.dataset.frame = frameId;
+  canvas.dataset.frame = String(frameId);
   setOutput("shown", player.shown, player.shown.toLocaleString("en"));
   const { width, height, byteCount } = picture;
   setOutput("size", byteCount, `${width} × ${height}, ${(byteCount / 1000).toFixed(1)} kB`);
   element("download").disabled = false;
 }
 
+/** @param {any} error */
 function onFault(error) {
   if (error instanceof ConnectionLost) return; // the connection tells it itself
   tell("frame", error.message);
@@ -85,7 +119,7 @@ function onFault(error) {
 // ---- models
 
 async function refreshModels() {
-  if (document.hidden) return;
+  if (!isSeen(TAB)) return;
   try {
     const answer = await fetch("models", { signal: AbortSignal.timeout(MODELS_LIMIT_MS) });
     const body = await answer.json();
@@ -97,6 +131,7 @@ async function refreshModels() {
   }
 }
 
+/** @param {Model[]} newModels */
 function setModels(newModels) {
   if (JSON.stringify(newModels) !== JSON.stringify(models) || newModels.length === 0) {
     models = newModels;
@@ -130,13 +165,14 @@ function useWantedModel() {
   const model = wantedModel();
   element("empty").hidden = models.length > 0 || picture !== null;
   const last = Math.max((model?.frame_count ?? 0) - 1, 0);
-  for (const id of ["slider", "frame"]) element(id).max = last;
+  for (const field of [element("slider"), element("frame")]) field.max = String(last);
   element("last-frame").textContent = `/ ${last}`;
-  for (const id of ["previous", "play", "next", "slider", "frame"]) element(id).disabled = !model;
+  for (const id of PLAYBACK) element(id).disabled = !model;
   if (model && !isRateChosen) setRate(model.fps);
   player.setModel(model);
 }
 
+/** @param {string} name */
 function chooseModel(name) {
   wantedName = name;
   fillModelSelect(); // one that is gone leaves the list once it is not chosen
@@ -150,17 +186,22 @@ function chooseModel(name) {
 connection.addEventListener("open", () => {
   setLink("open", "Connected");
   tell("connection", null);
-  player.setConnected(!document.hidden);
+  player.setConnected(isSeen(TAB));
   refreshModels();
 });
 
-connection.addEventListener("away", ({ detail: { host, retryInMs, reason } }) => {
+connection.addEventListener("away", (event) => {
+  const { host, retryInMs, reason } = /** @type {CustomEvent<Away>} */ (event).detail;
   setLink("away", "Reconnecting");
   const why = reason ? ` (${reason})` : "";
   tell("connection", `The bridge at ${host} does not answer${why}; trying again in ${retryInMs / 1000} s`);
   player.setConnected(false);
 });
 
+/**
+ * @param {"open"|"away"} state
+ * @param {string} text
+ */
 function setLink(state, text) {
   element("link").dataset.state = state;
   element("link").textContent = text;
@@ -168,6 +209,10 @@ function setLink(state, text) {
 
 // ---- what the page tells
 
+/**
+ * @param {keyof problems} subject
+ * @param {string|null} text What is wrong, or null once nothing is.
+ */
 function tell(subject, text) {
   problems[subject] = text;
   showStatus();
@@ -184,9 +229,9 @@ function showStatus() {
 
 function onChange() {
   const { position, isPlaying } = player;
-  element("slider").value = position;
-  if (document.activeElement !== element("frame")) element("frame").value = position;
-  element("play").dataset.playing = isPlaying;
+  element("slider").value = String(position);
+  if (document.activeElement !== element("frame")) element("frame").value = String(position);
+  element("play").dataset.playing = String(isPlaying);
   element("play-text").textContent = isPlaying ? "Pause" : "Play";
   setOutput("dropped", player.dropped, player.dropped.toLocaleString("en"));
   showStatus();
@@ -194,10 +239,9 @@ function onChange() {
 
 function sample() {
   const { averageMs } = player.pace;
-  const digits = averageMs < 10 ? 1 : 0;
-  if (averageMs !== null) setOutput("latency", averageMs.toFixed(2), averageMs.toFixed(digits));
-  setOutput("in-flight", player.inFlight, player.inFlight);
-  if (!player.isPlaying || document.hidden) return;
+  if (averageMs !== null) setOutput("latency", averageMs.toFixed(2), averageMs.toFixed(averageMs < 10 ? 1 : 0));
+  setOutput("in-flight", player.inFlight, String(player.inFlight));
+  if (!player.isPlaying || !isSeen(TAB)) return;
   const nowMs = performance.now();
   shownAtMs = shownAtMs.filter((shownMs) => shownMs > nowMs - FPS_WINDOW_MS);
   const fps = shownAtMs.length / (FPS_WINDOW_MS / 1000);
@@ -208,8 +252,13 @@ function sample() {
   element("chart").setAttribute("aria-label", label);
 }
 
+/**
+ * @param {keyof Outputs} id
+ * @param {number|string} value For programs.
+ * @param {string} text For people.
+ */
 function setOutput(id, value, text) {
-  element(id).dataset.value = value;
+  element(id).dataset.value = String(value);
   element(id).textContent = text;
 }
 
@@ -222,9 +271,10 @@ function togglePlay() {
   shownAtMs = [];
 }
 
+/** @param {number} fps */
 function setRate(fps) {
   const rate = element("rate");
-  rate.value = Math.round(fps); // the element keeps it within its range
+  rate.value = String(Math.round(fps)); // the element keeps it within its range
   player.setFps(rate.valueAsNumber);
   showSound();
 }
@@ -242,6 +292,7 @@ function seekToField() {
 }
 
 function download() {
+  if (!picture) return;
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([picture.jpeg], { type: "image/jpeg" }));
   link.download = pictureName;
@@ -254,8 +305,10 @@ function toggleFullScreen() {
   else element("stage").requestFullscreen();
 }
 
+/** @param {KeyboardEvent} event */
 function onKey(event) {
-  if (event.ctrlKey || event.altKey || event.metaKey || element("play").disabled) return;
+  if (event.ctrlKey || event.altKey || event.metaKey || element("play").disabled || !isSeen(TAB)) return;
+  /** @type {Record<string, () => void>} */
   const actions = {
     ArrowLeft: () => player.step(-1),
     ArrowRight: () => player.step(1),
@@ -264,7 +317,8 @@ function onKey(event) {
   };
   const action = actions[event.key];
   // what has the focus uses these keys itself: fields and lists all of them, buttons the space bar
-  if (!action || event.target.closest(event.key === " " ? "button, select, input" : "input, select")) return;
+  const users = event.key === " " ? "button, select, input" : "input, select";
+  if (!action || (event.target instanceof Element && event.target.closest(users))) return;
   event.preventDefault();
   action();
 }
@@ -273,28 +327,28 @@ element("play").addEventListener("click", togglePlay);
 element("previous").addEventListener("click", () => player.step(-1));
 wireSpeaker(element("sound"), sound);
 element("next").addEventListener("click", () => player.step(1));
-element("slider").addEventListener("input", ({ target }) => player.seek(target.valueAsNumber));
+element("slider").addEventListener("input", () => player.seek(element("slider").valueAsNumber));
 element("frame").addEventListener("input", seekToField);
 element("frame").addEventListener("blur", onChange);
-element("model").addEventListener("change", ({ target }) => chooseModel(target.value));
-element("rate").addEventListener("input", ({ target }) => {
+element("model").addEventListener("change", () => chooseModel(element("model").value));
+element("rate").addEventListener("input", () => {
   isRateChosen = true;
-  setRate(target.valueAsNumber);
+  setRate(element("rate").valueAsNumber);
 });
 element("whole").addEventListener("change", () => player.refresh());
 element("download").addEventListener("click", download);
 element("full-screen").addEventListener("click", toggleFullScreen);
 element("full-screen").hidden = !document.fullscreenEnabled;
 document.addEventListener("keydown", onKey);
-document.addEventListener("visibilitychange", () => {
-  player.setConnected(connection.isOpen && !document.hidden); // nobody sees, so nobody shall hear either
+document.addEventListener("tabchange", () => {
+  player.setConnected(connection.isOpen && isSeen(TAB)); // nobody sees, so nobody shall hear either
   refreshModels();
 });
 addEventListener("focus", refreshModels);
 addEventListener("online", () => connection.connect());
 
 setOutput("decoder", decoderName, decoderName === "ImageDecoder" ? "WebCodecs ImageDecoder" : decoderName);
-for (const id of ["previous", "play", "next", "slider", "frame", "download"]) element(id).disabled = true;
+for (const id of [...PLAYBACK, /** @type {const} */ ("download")]) element(id).disabled = true;
 setInterval(refreshModels, REFRESH_MS);
 setInterval(sample, SAMPLE_MS);
 connection.connect();

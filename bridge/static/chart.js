@@ -5,10 +5,24 @@ const TICK_STEP_FPS = 10;
 const MIN_TOP_FPS = 40;
 const MARGIN = { left: 26, right: 6, top: 8, bottom: 18 };
 
+/**
+ * Where a chart's values lie on its canvas, in pixels.
+ *
+ * @typedef {object} Plot
+ * @property {number} top The highest value.
+ * @property {number} right
+ * @property {number} bottom
+ * @property {(timeS: number) => number} x
+ * @property {(fps: number) => number} y
+ */
+
+/** @typedef {[x: number, y: number]} Point */
+
 /** Draws on one canvas, in the colours that the style sheet gives it as custom properties. */
 export class FpsChart {
   #canvas;
   #targetFps;
+  /** @type {{timeS: number, fps: number}[]} */
   #samples = [];
 
   /**
@@ -39,7 +53,7 @@ export class FpsChart {
     const scale = devicePixelRatio;
     this.#canvas.width = Math.round(width * scale);
     this.#canvas.height = Math.round(height * scale);
-    const context = this.#canvas.getContext("2d");
+    const context = /** @type {CanvasRenderingContext2D} */ (this.#canvas.getContext("2d"));
     context.scale(scale, scale);
     const plot = this.#layOut(width, height);
     this.#drawGrid(context, plot);
@@ -47,7 +61,13 @@ export class FpsChart {
     this.#drawSamples(context, plot);
   }
 
-  /** Return the plot's edges in pixels, its highest value, and functions from values to pixels. */
+  /**
+   * Return the plot's edges in pixels, its highest value, and functions from values to pixels.
+   *
+   * @param {number} width
+   * @param {number} height
+   * @returns {Plot}
+   */
   #layOut(width, height) {
     const highest = Math.max(MIN_TOP_FPS, ...this.#samples.map(({ fps }) => fps * 1.1));
     const top = Math.ceil(highest / TICK_STEP_FPS) * TICK_STEP_FPS;
@@ -62,6 +82,10 @@ export class FpsChart {
     };
   }
 
+  /**
+   * @param {CanvasRenderingContext2D} context
+   * @param {Plot} plot
+   */
   #drawGrid(context, { top, right, bottom, y }) {
     context.strokeStyle = this.#colour("--line");
     context.fillStyle = this.#colour("--muted");
@@ -80,20 +104,28 @@ export class FpsChart {
     context.fillText(`${HISTORY_S} s ago`, MARGIN.left, bottom + 14);
   }
 
+  /**
+   * @param {CanvasRenderingContext2D} context
+   * @param {Plot} plot
+   */
   #drawTarget(context, { right, y }) {
     context.strokeStyle = this.#colour("--target");
     context.lineWidth = 2;
     strokeLine(context, [[MARGIN.left, y(this.#targetFps)], [right, y(this.#targetFps)]]);
   }
 
+  /**
+   * @param {CanvasRenderingContext2D} context
+   * @param {Plot} plot
+   */
   #drawSamples(context, { bottom, x, y }) {
     if (this.#samples.length < 2) return;
-    const points = this.#samples.map(({ timeS, fps }) => [x(timeS), y(fps)]);
+    const points = this.#samples.map(({ timeS, fps }) => /** @type {Point} */ ([x(timeS), y(fps)]));
     context.fillStyle = this.#colour("--current-soft");
     context.beginPath();
     context.moveTo(points[0][0], bottom);
     for (const point of points) context.lineTo(...point);
-    context.lineTo(points.at(-1)[0], bottom);
+    context.lineTo(points[points.length - 1][0], bottom);
     context.fill();
     context.strokeStyle = this.#colour("--current");
     context.lineWidth = 2.5;
@@ -102,11 +134,16 @@ export class FpsChart {
     strokeLine(context, points);
   }
 
+  /** @param {string} property */
   #colour(property) {
     return getComputedStyle(this.#canvas).getPropertyValue(property);
   }
 }
 
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Point[]} points
+ */
 function strokeLine(context, [first, ...others]) {
   context.beginPath();
   context.moveTo(...first);

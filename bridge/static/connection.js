@@ -9,21 +9,33 @@ const REQUEST_ID_KEY = "request_id"; // a browser cannot set headers of a WebSoc
 
 /** Raised for a request whose answer was lost with the connection. */
 export class ConnectionLost extends Error {
+  /** @param {string} host */
   constructor(host) {
     super(`the connection to the bridge at ${host} was lost`);
     this.name = "ConnectionLost";
   }
 }
 
+/** @typedef {{host: string, retryInMs: number, reason: string}} Away */
+
+/**
+ * @typedef {object} Waiting
+ * @property {(answer: any) => void} resolve
+ * @property {(error: unknown) => void} reject
+ * @property {number} sentAt
+ */
+
 /**
  * A connection that stays wanted until the page goes.
  *
- * Events: `open`; `away`, with `{host, retryInMs, reason}` as detail, once per failed attempt.
+ * Events: `open`; `away`, with an `Away` as detail, once per failed attempt.
  */
 export class Connection extends EventTarget {
   #url;
   #answerLimitMs;
+  /** @type {WebSocket|null} */
   #socket = null;
+  /** @type {Waiting[]} */
   #waiting = [];
   #failures = 0;
   #retryTimer = 0;
@@ -61,13 +73,13 @@ export class Connection extends EventTarget {
   /**
    * Send one message and wait for its answer.
    *
-   * @param {Uint8Array|string} message
-   * @returns {Promise<Uint8Array|object>} The decoded answer.
+   * @param {Uint8Array<ArrayBuffer>|string} message
+   * @returns {Promise<any>} The answer, as `decodeAnswer` returns it; what it is depends on the message.
    * @throws {ProtocolError} If the bridge answers with an error.
    * @throws {ConnectionLost} If there is no connection, or it ends before the answer.
    */
   request(message) {
-    if (!this.isOpen) return Promise.reject(new ConnectionLost(this.#url.host));
+    if (!this.#socket || !this.isOpen) return Promise.reject(new ConnectionLost(this.#url.host));
     this.#socket.send(message);
     return new Promise((resolve, reject) => {
       this.#waiting.push({ resolve, reject, sentAt: performance.now() });
@@ -79,6 +91,7 @@ export class Connection extends EventTarget {
     this.dispatchEvent(new Event("open"));
   }
 
+  /** @param {ArrayBuffer|string} data */
   #answered(data) {
     const request = this.#waiting.shift(); // the bridge answers in request order
     if (!request) return;
@@ -89,6 +102,7 @@ export class Connection extends EventTarget {
     }
   }
 
+  /** @param {string} reason */
   #lost(reason) {
     this.#socket = null;
     for (const request of this.#waiting.splice(0)) request.reject(new ConnectionLost(this.#url.host));

@@ -13,19 +13,25 @@ const HISTORY = 100;
  * latency above the shortest one seen means that requests wait for each other; more would only wait longer.
  */
 export class Pace {
+  /** @type {number[]} */
   #latencies = [];
+  /** @type {number|null} */
   #mean = null;
   #deviation = 0;
   #shortest = Infinity;
   #inFlight = MIN_IN_FLIGHT;
 
-  /** Take account of one answer. */
+  /**
+   * Take account of one answer.
+   *
+   * @param {number} latencyMs
+   */
   add(latencyMs) {
     this.#latencies.push(latencyMs);
     if (this.#latencies.length > HISTORY) this.#latencies.shift();
-    if (this.#mean === null) this.#mean = latencyMs;
-    this.#deviation += (Math.abs(latencyMs - this.#mean) - this.#deviation) / 4;
-    this.#mean += (latencyMs - this.#mean) / 8;
+    const mean = this.#mean ?? latencyMs;
+    this.#deviation += (Math.abs(latencyMs - mean) - this.#deviation) / 4;
+    this.#mean = mean + (latencyMs - mean) / 8;
     this.#shortest = Math.min(this.#shortest, latencyMs);
     const queued = this.#inFlight * (1 - this.#shortest / latencyMs);
     if (queued < 1) this.#inFlight += 1 / this.#inFlight;

@@ -1,7 +1,12 @@
 /** From JPEG bytes to something a canvas can draw. */
 
-const CROP_PIXELS = 328;
-const CROP_BORDER_PIXELS = 4; // the network sees the crop without this border, and so answers
+import { paste } from "./paste.js";
+
+/**
+ * @typedef {Uint8Array<ArrayBuffer>} Bytes
+ * @typedef {VideoFrame|ImageBitmap} Decoded
+ * @typedef {[x1: number, y1: number, x2: number, y2: number]} Bounds In pixels of the full frame.
+ */
 
 /**
  * Name the decoder that this browser gives the page.
@@ -19,9 +24,9 @@ export async function chooseDecoder() {
 /**
  * Decode one JPEG.
  *
- * @param {Uint8Array} jpeg
+ * @param {Bytes} jpeg
  * @param {string} decoderName As `chooseDecoder` names it.
- * @returns {Promise<VideoFrame|ImageBitmap>} To be closed by its owner.
+ * @returns {Promise<Decoded>} To be closed by its owner.
  * @throws {Error} If the bytes are no picture.
  */
 async function decodeJpeg(jpeg, decoderName) {
@@ -45,7 +50,15 @@ export class Picture {
   #fullFrame;
   #bounds;
 
-  /** Use `Picture.decode`. */
+  /**
+   * Use `Picture.decode`.
+   *
+   * @param {Bytes} jpeg
+   * @param {number} byteCount
+   * @param {Decoded} crop
+   * @param {Decoded|null} fullFrame
+   * @param {Bounds} bounds
+   */
   constructor(jpeg, byteCount, crop, fullFrame, bounds) {
     this.jpeg = jpeg;
     this.byteCount = byteCount; // of all its parts, as JPEG
@@ -58,13 +71,13 @@ export class Picture {
    * Decode a frame's parts.
    *
    * @param {string} decoderName As `chooseDecoder` names it.
-   * @param {{jpeg: Uint8Array, fullFrameJpeg?: Uint8Array, bounds?: number[]}} parts
-   *     `bounds` are x1, y1, x2, y2 of the crop in the full frame, in pixels.
+   * @param {{jpeg: Bytes, fullFrameJpeg?: Bytes, bounds?: Bounds}} parts
+   *     `bounds` are those of the crop, and belong to a full frame.
    * @throws {Error} If a part is no picture.
    */
-  static async decode(decoderName, { jpeg, fullFrameJpeg, bounds }) {
+  static async decode(decoderName, { jpeg, fullFrameJpeg, bounds = [0, 0, 0, 0] }) {
     const crop = await decodeJpeg(jpeg, decoderName);
-    if (!fullFrameJpeg) return new Picture(jpeg, jpeg.length, crop, null, null);
+    if (!fullFrameJpeg) return new Picture(jpeg, jpeg.length, crop, null, bounds);
     try {
       const fullFrame = await decodeJpeg(fullFrameJpeg, decoderName);
       return new Picture(jpeg, jpeg.length + fullFrameJpeg.length, crop, fullFrame, bounds);
@@ -82,14 +95,18 @@ export class Picture {
     return heightOf(this.#fullFrame ?? this.#crop);
   }
 
-  /** Draw the picture over the whole canvas, which takes the picture's size. */
+  /**
+   * Draw the picture over the whole canvas, which takes the picture's size.
+   *
+   * @param {HTMLCanvasElement} canvas
+   */
   draw(canvas) {
     if (canvas.width !== this.width) canvas.width = this.width; // setting a size also clears: only on change
     if (canvas.height !== this.height) canvas.height = this.height;
-    const context = canvas.getContext("2d");
+    const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
     context.imageSmoothingQuality = "high";
     context.drawImage(this.#fullFrame ?? this.#crop, 0, 0);
-    if (this.#fullFrame) context.drawImage(this.#crop, ...withoutBorder(this.#bounds));
+    if (this.#fullFrame) paste(context, this.#crop, widthOf(this.#crop), this.#bounds);
   }
 
   close() {
@@ -98,17 +115,12 @@ export class Picture {
   }
 }
 
-/** Return x, y, width and height of the part of the crop that the network answers. */
-function withoutBorder([x1, y1, x2, y2]) {
-  const border = CROP_BORDER_PIXELS / CROP_PIXELS;
-  const [width, height] = [x2 - x1, y2 - y1];
-  return [x1 + width * border, y1 + height * border, width * (1 - 2 * border), height * (1 - 2 * border)];
-}
-
+/** @param {Decoded} image */
 function widthOf(image) {
-  return image.displayWidth ?? image.width;
+  return "displayWidth" in image ? image.displayWidth : image.width;
 }
 
+/** @param {Decoded} image */
 function heightOf(image) {
-  return image.displayHeight ?? image.height;
+  return "displayHeight" in image ? image.displayHeight : image.height;
 }

@@ -2,11 +2,43 @@
 
 import { Pace } from "./pace.js";
 
+/** @import { Picture } from "./picture.js" */
+/** @import { Sound } from "./sound.js" */
+
 const AHEAD_MS = 150; // how long decoded pictures wait: enough for jitter, little to throw away
 const SLACK_MS = 8; // half a repaint: a picture due between two repaints belongs to the nearer one
 const STALL_MS = 1000; // a longer gap between repaints is a sleeping device, not dropped frames
 const STARVED_MS = 400; // without a new picture for so long, sound would run ahead of a face that stands still
 const QUIET_MS = 1000; // at least so long it is silent then: no stutter
+
+/**
+ * An avatar, as `/models` lists it.
+ *
+ * @typedef {{name: string, fps: number, frame_count: number}} Model
+ */
+
+/**
+ * @typedef {object} Handlers
+ * @property {(picture: Picture, frameId: number) => void} onPicture Owns the picture from then on.
+ * @property {(error: any) => void} onFault
+ * @property {() => void} onChange Called when any of the player's properties changed.
+ */
+
+/**
+ * One stretch of uninterrupted playback; frame n of it is the model's frame `firstFrame + n`.
+ *
+ * @typedef {object} Run
+ * @property {Model} model
+ * @property {number} firstFrame
+ * @property {number} startMs
+ * @property {number} intervalMs
+ * @property {boolean} isSounding
+ * @property {number} quietUntilMs From the start.
+ * @property {number} next The n to be asked for next.
+ * @property {number} last The n that was shown last, -1 before the first.
+ * @property {number} tickedMs
+ * @property {Map<number, Picture>} ready Decoded pictures by their n.
+ */
 
 /**
  * A player of one model at a time.
@@ -19,21 +51,24 @@ export class Player {
   #fetchPicture;
   #sound;
   #handlers;
+  /** @type {Model|null} */
   #model = null;
   #fps = 25;
   #isConnected = false;
   #isPlaying = false;
+  /** @type {Run|null} */
   #run = null;
   #inFlight = 0;
+  /** @type {{wanted: number|null, isBusy: boolean}} */
   #still = { wanted: null, isBusy: false };
   #position = 0;
+  /** @type {number|null} */
   #pictured = null; // the frame on the screen
 
   /**
    * @param {(modelName: string, frameId: number) => Promise<Picture>} fetchPicture Resolves once decoded.
    * @param {Sound} sound Of the model that is played.
-   * @param {object} handlers `onPicture(picture, frameId)`, which owns the picture from then on;
-   *     `onFault(error)`; `onChange()`, when any of the properties below changed.
+   * @param {Handlers} handlers
    */
   constructor(fetchPicture, sound, handlers) {
     this.#fetchPicture = fetchPicture;
@@ -66,7 +101,11 @@ export class Player {
     return this.#fps === Math.round(this.#model?.fps ?? this.#fps);
   }
 
-  /** Take another model, or null for none; playing goes on with it. */
+  /**
+   * Take another model, or null for none; playing goes on with it.
+   *
+   * @param {Model|null} model
+   */
   setModel(model) {
     const isOther = model?.name !== this.#model?.name;
     this.#model = model;
@@ -78,12 +117,17 @@ export class Player {
     this.#begin();
   }
 
+  /** @param {number} fps */
   setFps(fps) {
     this.#fps = fps;
     if (this.#run) this.#begin();
   }
 
-  /** Tell the player whether pictures can be had and seen; it waits while they cannot. */
+  /**
+   * Tell the player whether pictures can be had and seen; it waits while they cannot.
+   *
+   * @param {boolean} isConnected
+   */
   setConnected(isConnected) {
     this.#isConnected = isConnected;
     this.#begin();
@@ -100,7 +144,11 @@ export class Player {
     this.#begin();
   }
 
-  /** Go to a frame, wrapping at both ends, and play on from there if playing. */
+  /**
+   * Go to a frame, wrapping at both ends, and play on from there if playing.
+   *
+   * @param {number} frameId
+   */
   seek(frameId) {
     if (!this.#model) return;
     const count = this.#model.frame_count;
@@ -108,7 +156,11 @@ export class Player {
     this.#begin();
   }
 
-  /** Show one more frame, `by` frames from here, and stay there. */
+  /**
+   * Show one more frame, `by` frames from here, and stay there.
+   *
+   * @param {number} by
+   */
   step(by) {
     this.#isPlaying = false;
     this.seek(this.#position + by);
@@ -128,14 +180,16 @@ export class Player {
   #begin() {
     this.#endRun();
     this.#still.wanted = null;
-    if (this.#model && this.#isConnected && this.#isPlaying) this.#startRun();
+    if (this.#model && this.#isConnected && this.#isPlaying) this.#startRun(this.#model);
     else if (this.#pictured !== this.#position) this.#showStill();
     this.#handlers.onChange();
   }
 
-  #startRun() {
+  /** @param {Model} model */
+  #startRun(model) {
     const now = performance.now();
     this.#run = {
+      model,
       firstFrame: this.#position,
       startMs: now + this.pace.leadMs,
       intervalMs: 1000 / this.#fps,
@@ -156,12 +210,14 @@ export class Player {
     this.#sound.stop();
   }
 
+  /** @param {Run} run */
   #tickLater(run) {
     requestAnimationFrame(() => {
       if (run === this.#run) this.#tick(run);
     });
   }
 
+  /** @param {Run} run */
   #tick(run) {
     const now = performance.now();
     if (now - run.tickedMs > STALL_MS) {
@@ -175,12 +231,20 @@ export class Player {
     this.#tickLater(run);
   }
 
-  /** Return how long ago the run began, by the clock that leads. */
+  /**
+   * Return how long ago the run began, by the clock that leads.
+   *
+   * @param {Run} run
+   */
   #elapsedMs(run) {
     return run.isSounding ? this.#sound.elapsedMs : performance.now() - run.startMs;
   }
 
-  /** Let sound join the run or leave it, without a jump in time. */
+  /**
+   * Let sound join the run or leave it, without a jump in time.
+   *
+   * @param {Run} run
+   */
   #followSound(run) {
     const elapsedMs = this.#elapsedMs(run);
     if (elapsedMs > dueMs(run, run.last + 1) + STARVED_MS) run.quietUntilMs = elapsedMs + QUIET_MS;
@@ -189,20 +253,24 @@ export class Player {
     run.isSounding = shallSound;
     run.startMs = performance.now() - elapsedMs;
     if (!shallSound) return this.#sound.stop();
-    const [firstMs, lengthMs] = [run.firstFrame, this.#model.frame_count].map((n) => dueMs(run, n));
+    const [firstMs, lengthMs] = [run.firstFrame, run.model.frame_count].map((n) => dueMs(run, n));
     this.#sound.start(firstMs / 1000, elapsedMs / 1000, lengthMs / 1000);
   }
 
-  /** Show the first picture whose time has come and not passed; let go of those whose time has passed. */
+  /**
+   * Show the first picture whose time has come and not passed; let go of those whose time has passed.
+   *
+   * @param {Run} run
+   * @param {number} elapsedMs
+   */
   #showDue(run, elapsedMs) {
-    const due = [...run.ready.keys()].sort((a, b) => a - b).filter((n) => dueMs(run, n) <= elapsedMs + SLACK_MS);
-    for (const n of due) {
-      const picture = run.ready.get(n);
+    const due = [...run.ready].sort(([a], [b]) => a - b).filter(([n]) => dueMs(run, n) <= elapsedMs + SLACK_MS);
+    for (const [n, picture] of due) {
       run.ready.delete(n);
       if (n > run.last && dueMs(run, n + 1) + SLACK_MS >= elapsedMs) {
         this.dropped += n - run.last - 1;
         run.last = n;
-        this.#show(picture, this.#frameOf(run, n));
+        this.#show(picture, frameOf(run, n));
         return;
       }
       picture.close();
@@ -223,8 +291,12 @@ export class Player {
     }
   }
 
+  /**
+   * @param {Run} run
+   * @param {number} n
+   */
   async #fetchFor(run, n) {
-    const picture = await this.#fetch(this.#frameOf(run, n));
+    const picture = await this.#fetch(run.model, frameOf(run, n));
     if (picture && run === this.#run) run.ready.set(n, picture);
     else picture?.close();
     this.#ask();
@@ -237,8 +309,9 @@ export class Player {
     if (still.isBusy) return;
     still.isBusy = true;
     while (still.wanted !== null && this.#model && this.#isConnected) {
-      const [frameId, model] = [still.wanted, this.#model];
-      const picture = await this.#fetch(frameId);
+      const { wanted: frameId } = still;
+      const model = this.#model;
+      const picture = await this.#fetch(model, frameId);
       if (!picture || this.#run || model !== this.#model) picture?.close();
       else this.#show(picture, frameId);
       if (still.wanted === frameId && model === this.#model) still.wanted = null;
@@ -246,13 +319,18 @@ export class Player {
     still.isBusy = false;
   }
 
-  /** Fetch one picture, or report why there is none and return null. */
-  async #fetch(frameId) {
+  /**
+   * Fetch one picture, or report why there is none and return null.
+   *
+   * @param {Model} model
+   * @param {number} frameId
+   */
+  async #fetch(model, frameId) {
     const { pace } = this;
     const sentMs = performance.now();
     this.#inFlight += 1;
     try {
-      const picture = await this.#fetchPicture(this.#model.name, frameId);
+      const picture = await this.#fetchPicture(model.name, frameId);
       pace.add(performance.now() - sentMs);
       return picture;
     } catch (error) {
@@ -263,6 +341,10 @@ export class Player {
     }
   }
 
+  /**
+   * @param {Picture} picture
+   * @param {number} frameId
+   */
   #show(picture, frameId) {
     this.shown += 1;
     this.#pictured = frameId;
@@ -270,13 +352,24 @@ export class Player {
     this.#handlers.onPicture(picture, frameId);
     this.#handlers.onChange();
   }
-
-  #frameOf(run, n) {
-    return (run.firstFrame + n) % this.#model.frame_count;
-  }
 }
 
-/** Return when frame n is due, from the run's start. */
+/**
+ * Return the model's frame that is frame n of the run.
+ *
+ * @param {Run} run
+ * @param {number} n
+ */
+function frameOf(run, n) {
+  return (run.firstFrame + n) % run.model.frame_count;
+}
+
+/**
+ * Return when frame n is due, from the run's start.
+ *
+ * @param {Run} run
+ * @param {number} n
+ */
 function dueMs(run, n) {
   return n * run.intervalMs;
 }

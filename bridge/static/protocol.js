@@ -3,8 +3,25 @@
 const MAX_NAME_BYTES = 255;
 const FRAME_ID_BYTES = 4;
 
+/**
+ * What the bridge answers to the JSON requests; its other fields are not read here.
+ *
+ * @typedef {{prediction_data: string, bounds: [number, number, number, number]}} InferenceAnswer
+ * @typedef {{frame_data: string}} FullFrameAnswer
+ */
+
+/**
+ * @typedef {object} ErrorAnswer
+ * @property {string} code
+ * @property {string} error
+ * @property {string|null} [model_name]
+ * @property {number|null} [frame_id]
+ * @property {string|null} [request_id]
+ */
+
 /** An error message of the bridge, as the request's answer. */
 export class ProtocolError extends Error {
+  /** @param {ErrorAnswer} answer */
   constructor({ code, error, model_name: modelName = null, frame_id: frameId = null, request_id: requestId = null }) {
     super(`${code}: ${error}`);
     this.name = "ProtocolError";
@@ -20,7 +37,7 @@ export class ProtocolError extends Error {
  *
  * @param {string} modelName
  * @param {number} frameId
- * @returns {Uint8Array}
+ * @returns {Uint8Array<ArrayBuffer>}
  * @throws {RangeError} If the name does not fit its length byte.
  */
 export function encodeFrameRequest(modelName, frameId) {
@@ -35,12 +52,22 @@ export function encodeFrameRequest(modelName, frameId) {
   return message;
 }
 
-/** Encode the JSON request that answers picture and bounds together. */
+/**
+ * Encode the JSON request that answers picture and bounds together.
+ *
+ * @param {string} modelName
+ * @param {number} frameId
+ */
 export function encodeInferenceRequest(modelName, frameId) {
   return JSON.stringify({ type: "inference", model_name: modelName, frame_id: frameId });
 }
 
-/** Encode the JSON request for the source picture that a frame was cut from. */
+/**
+ * Encode the JSON request for the source picture that a frame was cut from.
+ *
+ * @param {string} modelName
+ * @param {number} frameId
+ */
 export function encodeFullFrameRequest(modelName, frameId) {
   return JSON.stringify({
     type: "get_video_frame",
@@ -54,7 +81,7 @@ export function encodeFullFrameRequest(modelName, frameId) {
  * Decode one message of the bridge.
  *
  * @param {ArrayBuffer|string} data
- * @returns {Uint8Array|object} The JPEG of a binary answer, or the object of a JSON one.
+ * @returns {Uint8Array<ArrayBuffer>|object} The JPEG of a binary answer, or the object of a JSON one.
  * @throws {ProtocolError} If the message is an error.
  */
 export function decodeAnswer(data) {
@@ -64,7 +91,11 @@ export function decodeAnswer(data) {
   return answer;
 }
 
-/** Decode the base64 of a JSON answer. */
+/**
+ * Decode the base64 of a JSON answer.
+ *
+ * @param {string} text
+ */
 export function decodeBase64(text) {
   return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 }

@@ -3,14 +3,21 @@
 const SAMPLE_RATE_HZ = 16_000;
 const START_S = 0.01; // a source cannot start sooner than the next samples are computed
 
+/** @import { Model } from "./player.js" */
+
 /** The sound of one avatar at a time; it plays in a loop, as the pictures do. */
 export class Sound {
   #onChange;
+  /** @type {AudioContext|null} */
   #context = null; // browsers give one that runs only to a page that was touched
+  /** @type {GainNode|null} */
   #gain = null;
+  /** @type {AudioBuffer|null} */
   #buffer = null;
+  /** @type {AudioBufferSourceNode|null} */
   #source = null;
   #zeroS = 0; // when playback began, or would have, by the context's clock
+  /** @type {string|null|undefined} */
   #key = null; // of the avatar whose sound is here, on its way, or known not to be
   #isMuted = false;
 
@@ -44,7 +51,11 @@ export class Sound {
     return (this.#heardS() - this.#zeroS) * 1000;
   }
 
-  /** Take another avatar's sound, or none for null; one that did not come is fetched at the next call. */
+  /**
+   * Take another avatar's sound, or none for null; one that did not come is fetched at the next call.
+   *
+   * @param {Model|null} model
+   */
   async load(model) {
     const key = model && `${model.name} ${model.frame_count}`;
     if (key === this.#key) return;
@@ -82,6 +93,7 @@ export class Sound {
    */
   start(firstS, elapsedS, lengthS) {
     this.stop();
+    if (!this.#context || !this.#gain || !this.#buffer) return;
     this.#zeroS = this.#heardS() - elapsedS;
     const startS = Math.max(this.#context.currentTime + START_S, this.#zeroS);
     const playbackRate = this.#buffer.duration / lengthS; // 1, but for what rounding takes at odd frame rates
@@ -97,13 +109,18 @@ export class Sound {
 
   /** Return the context's time of what leaves the loudspeaker now, which lags behind what is computed. */
   #heardS() {
-    const { contextTime, performanceTime } = this.#context.getOutputTimestamp();
-    if (!performanceTime) return this.#context.currentTime; // nothing has left it yet
+    const context = /** @type {AudioContext} */ (this.#context);
+    const { contextTime = 0, performanceTime } = context.getOutputTimestamp();
+    if (!performanceTime) return context.currentTime; // nothing has left it yet
     return contextTime + (performance.now() - performanceTime) / 1000;
   }
 }
 
-/** Fetch and decode a WAV file; null where the clip is silent. */
+/**
+ * Fetch and decode a WAV file; null where the clip is silent.
+ *
+ * @param {string} url
+ */
 async function fetchSound(url) {
   const answer = await fetch(url);
   if (answer.status === 404) return null;

@@ -1,6 +1,13 @@
 /** The speaker button: whether there is sound, and whether it is muted. */
 
-/** Let a button mute and unmute the sound. */
+/** @import { Sound } from "./sound.js" */
+
+/**
+ * Let a button mute and unmute the sound.
+ *
+ * @param {HTMLButtonElement} button
+ * @param {Sound} sound
+ */
 export function wireSpeaker(button, sound) {
   button.addEventListener("click", () => {
     sound.unlock();
@@ -8,11 +15,16 @@ export function wireSpeaker(button, sound) {
   });
 }
 
-/** Show on the button what it will do next, or that there is nothing to hear. */
+/**
+ * Show on the button what it will do next, or that there is nothing to hear.
+ *
+ * @param {HTMLButtonElement} button
+ * @param {{exists: boolean, isMuted: boolean}} sound
+ */
 export function showSpeaker(button, { exists, isMuted }) {
   const action = isMuted ? "Unmute" : "Mute";
   button.disabled = !exists;
-  button.dataset.muted = isMuted || !exists;
+  button.dataset.muted = String(isMuted || !exists);
   button.ariaLabel = exists ? action : "No sound";
   button.title = exists ? `${action} (M)` : "This avatar has no sound";
 }

@@ -1,12 +1,7 @@
-"""The three places an avatar comes from, each read into the same stream of frames.
-
-A training dataset folder, a package of the seed's system, or a video with its landmarks and speech features.
-Everything that can be checked without decoding is checked when a source is opened.
-"""
+"""A clip: what every source is read into, and what an avatar is made of."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,16 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from export.errors import BadSource
-from export.footage.feature_files import FILE_NAMES, check_counts, read_audio_features
 from export.footage.landmarks import crop_bounds, cut_face, read_landmarks
-from export.footage.sound import find_track, find_wav
-from export.footage.video import open_video, read_pictures
-from speech.contract import FPS
 
-__all__ = ["Footage", "Frame", "open_dataset", "open_video_with_landmarks"]
+__all__ = ["Footage", "Frame", "cut_frame", "encode_full_frame"]
 
-JPEG_END = b"\xff\xd9"
 FULL_FRAME_QUALITY = 92
 
 
@@ -68,74 +57,14 @@ class Footage:
     checkpoint: Path | None = None
 
 
-def open_dataset(path: Path, audio_mode: str) -> Footage:
-    """Open a training repository's dataset folder.
-
-    It holds ``full_body_img/<i>.jpg``, ``landmarks/<i>.lms`` and ``aud_ave.npy`` (``aud_hu.npy``, ``aud_wenet.npy``),
-    and may hold ``aud.wav``.
+def cut_frame(picture: NDArray[np.uint8], landmarks: Path, full_jpeg: bytes) -> Frame:
+    """Cut the face out of a full picture, HxWx3 uint8 BGR, by its landmark file.
 
     Raises:
-        BadSource: If a part is missing or the counts do not fit.
+        BadSource: If the landmarks are missing, none, or not of a face in this picture.
     """
-    pictures = _numbered(path / "full_body_img", ".jpg")
-    landmarks = _numbered(path / "landmarks", ".lms")
-    if len(pictures) != len(landmarks):
-        raise BadSource(path, "as many pictures as landmark files", f"{len(pictures)} and {len(landmarks)}")
-    features_path = path / FILE_NAMES[audio_mode]
-    features = read_audio_features(features_path, audio_mode)
-    check_counts(features_path, len(features), len(pictures))
-    frames = map(_dataset_frame, pictures, landmarks)
-    return Footage("dataset", path.name, FPS, len(pictures), features, find_wav(path), frames)
-
-
-def open_video_with_landmarks(video: Path, landmarks: Path, audio_features: Path, audio_mode: str) -> Footage:
-    """Open a video with a landmark file per frame and its speech features; its sound comes along if PyAV is there.
-
-    Raises:
-        BadSource: If a part is missing or the counts do not fit.
-    """
-    points = _numbered(landmarks, ".lms")
-    features = read_audio_features(audio_features, audio_mode)
-    check_counts(audio_features, len(features), len(points))
-    fps = open_video(video).fps
-    frames = map(_video_frame, read_pictures(video, len(points)), points)
-    return Footage("video", video.name, fps, len(points), features, find_track(video), frames)
-
-
-def _numbered(folder: Path, suffix: str) -> list[Path]:
-    """Return ``0<suffix>``, ``1<suffix>``, … of a folder."""
-    if not folder.is_dir():
-        raise BadSource(folder, f"a folder of files 0{suffix}, 1{suffix}, …", "nothing there")
-    stems = (file.stem for file in folder.glob(f"*{suffix}"))
-    numbers = sorted(int(stem) for stem in stems if re.fullmatch("0|[1-9][0-9]*", stem))
-    if not numbers:
-        raise BadSource(folder, f"files 0{suffix}, 1{suffix}, …", "none")
-    absent = sorted(set(range(numbers[-1] + 1)) - set(numbers))
-    if absent:
-        raise BadSource(
-            folder,
-            f"every file from 0{suffix} to {numbers[-1]}{suffix}",
-            f"{len(absent)} absent, the first {absent[0]}{suffix}",
-        )
-    return [folder / f"{number}{suffix}" for number in numbers]
-
-
-def _dataset_frame(picture_path: Path, landmark_path: Path) -> Frame:
-    data = picture_path.read_bytes()
-    whole = JPEG_END in data[-64:]  # OpenCV decodes a cut picture, and greys what is missing
-    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if whole else None
-    if picture is None:
-        raise BadSource(picture_path, "a whole JPEG picture", f"{len(data)} bytes that are none")
-    return _frame(picture, landmark_path, data)  # type: ignore[arg-type]
-
-
-def _video_frame(picture: NDArray[np.uint8], landmark_path: Path) -> Frame:
-    return _frame(picture, landmark_path, encode_full_frame(picture))
-
-
-def _frame(picture: NDArray[np.uint8], landmark_path: Path, full_jpeg: bytes) -> Frame:
     height, width = picture.shape[:2]
-    bounds = crop_bounds(landmark_path, read_landmarks(landmark_path), width, height)
+    bounds = crop_bounds(landmarks, read_landmarks(landmarks), width, height)
     return Frame(cut_face(picture, bounds), bounds, full_jpeg)
 
 

@@ -1,4 +1,4 @@
-"""Read a package of the seed's system ("mp4_video_package", version 2.0)."""
+"""Read a package of the predecessor ("mp4_video_package", version 2.0)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read a plain video of a talking person: find the face, follow it, hear what is said."""
+"""Read a plain video of a talking person: find and follow the face, and compute the speech features."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def open_talking_video(
     Raises:
         MissingExtra: If PyAV is not installed.
         BadSource: If the video, its sound or the face in it is not as needed.
-        BadSound: If its sound is too short to hear.
+        BadSound: If its sound is too short for one feature vector.
     """
     open_video(path)
     sound = read_sound(path)  # before the face: it takes a second, the face takes minutes

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from export.errors import BadCheckpoint, VerificationFailed
 from export.network.onnx_model import trace
-from speech.features import Encoder
+from speech.features import AudioEncoder
 from speech.mel import MEL_BANDS, WINDOW_FRAMES
 
 __all__ = ["FEATURE_SIZE", "PREFIX", "AveEncoder", "export_encoder", "load_encoder", "on_arrays"]
@@ -115,7 +115,7 @@ def load_encoder(path: Path) -> AveEncoder:
     return encoder.eval()
 
 
-def on_arrays(encoder: AveEncoder) -> Encoder:
+def on_arrays(encoder: AveEncoder) -> AudioEncoder:
     """Return the encoder as a function of arrays."""
 
     @torch.no_grad()

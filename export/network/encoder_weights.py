@@ -9,7 +9,7 @@ from onnx import ModelProto
 
 from export.errors import MissingExtra
 from export.network.speech_model import add_ears, verify_ears
-from speech.features import Encoder
+from speech.features import AudioEncoder
 from speech.features import open_encoder as open_onnx_encoder
 
 __all__ = ["find_encoder", "load_speech_model", "open_encoder"]
@@ -24,7 +24,7 @@ def find_encoder(checkpoint: Path) -> Path | None:
     return next((folder / name for name in NAMES if (folder / name).is_file()), None)
 
 
-def open_encoder(path: Path) -> Encoder:
+def open_encoder(path: Path) -> AudioEncoder:
     """Open an audio encoder: an ONNX file that ``python -m export audio-encoder`` wrote, or a ``.pth``.
 
     Raises:

@@ -16,7 +16,7 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from export.errors import VerificationFailed
 from speech.contract import FEATURE_SIZE
-from speech.features import Encoder
+from speech.features import AudioEncoder
 from speech.mel import (
     FFT_SIZE,
     FLOOR,
@@ -64,7 +64,7 @@ def add_ears(encoder: ModelProto) -> ModelProto:
     return model
 
 
-def verify_ears(model: ModelProto, encoder: Encoder) -> float:
+def verify_ears(model: ModelProto, encoder: AudioEncoder) -> float:
     """Compare the graph with ``speech.mel`` and the encoder alone, on noise, a tone and silence.
 
     Returns:

@@ -129,8 +129,8 @@ class OutConv(nn.Module):
         return self.conv(x)
 
 
-class AudioEncoder(nn.Module):
-    """Bring a window of speech features, of any mode, to the size of the network's waist."""
+class AudioBranch(nn.Module):
+    """The branch that brings a window of speech features, of any mode, to the size of the network's waist."""
 
     def __init__(self, mode: AudioMode, channels: tuple[int, ...]) -> None:
         super().__init__()
@@ -169,7 +169,7 @@ class UNet328(nn.Module):
         self.audio_mode = audio_mode
         self.width = width
         c1, c2, c3, c4, c5 = channels = tuple(int(c * width) for c in BASE_CHANNELS)
-        self.audio_model = AudioEncoder(AUDIO_MODES[audio_mode], channels)
+        self.audio_model = AudioBranch(AUDIO_MODES[audio_mode], channels)
         self.fuse_conv = nn.Sequential(DoubleConv(c5 * 2, c5, stride=1), DoubleConv(c5, c4, stride=1))
         self.inc = Inc(c1)
         self.down1 = Down(c1, c1)

@@ -17,14 +17,14 @@ from export.network.rewrite.check import Probe
 from export.network.unet import UNet328
 from speech.contract import AUDIO_SHAPES
 
-__all__ = ["TOLERANCES", "Comparison", "example_inputs", "reference", "verify"]
+__all__ = ["TOLERANCES", "Agreement", "example_inputs", "reference", "verify"]
 
 TOLERANCES = {"fp32": 1e-4, "fp16": 3e-2}
 """Greatest allowed difference of the network's output, on a scale of 0.0 to 1.0."""
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Agreement:
     """How far an export is from PyTorch at one batch size.
 
     Attributes:
@@ -74,7 +74,7 @@ def reference(network: UNet328, face: NDArray[np.uint8], audio: NDArray[np.float
     return output
 
 
-def verify(model: ModelProto, network: UNet328, precision: str = "fp32") -> list[Comparison]:
+def verify(model: ModelProto, network: UNet328, precision: str = "fp32") -> list[Agreement]:
     """Compare names, then shapes, then values, at batch 1 and at the maximum: of the graph and of its CPU rewriting.
 
     Returns:
@@ -87,13 +87,13 @@ def verify(model: ModelProto, network: UNet328, precision: str = "fp32") -> list
     for graph in graphs:
         _check_signature(graph, network)
     probes = [Probe(graph) for graph in graphs]
-    comparisons = []
+    agreements = []
     for batch_size in (1, MAX_BATCH_SIZE):
-        comparison = _compare(probes, network, batch_size, TOLERANCES[precision])
-        if not comparison.difference <= comparison.tolerance:  # "not" refuses NaN, too
-            raise VerificationFailed(f"the export differs from PyTorch: {comparison}")
-        comparisons.append(comparison)
-    return comparisons
+        agreement = _compare(probes, network, batch_size, TOLERANCES[precision])
+        if not agreement.difference <= agreement.tolerance:  # "not" refuses NaN, too
+            raise VerificationFailed(f"the export differs from PyTorch: {agreement}")
+        agreements.append(agreement)
+    return agreements
 
 
 def _check_signature(model: ModelProto, network: UNet328) -> None:
@@ -104,12 +104,12 @@ def _check_signature(model: ModelProto, network: UNet328) -> None:
         raise VerificationFailed(f"expected the tensors {expected}, got {got}")
 
 
-def _compare(probes: list[Probe], network: UNet328, batch_size: int, tolerance: float) -> Comparison:
+def _compare(probes: list[Probe], network: UNet328, batch_size: int, tolerance: float) -> Agreement:
     inputs = example_inputs(network.audio_mode, batch_size)
     expected = reference(network, inputs["face"], inputs["audio"])  # type: ignore[arg-type]
     picture = (expected * 255).astype(np.uint8).transpose(0, 2, 3, 1)
     answers = [probe.run(inputs) for probe in probes]
-    return Comparison(
+    return Agreement(
         batch_size=batch_size,
         difference=float(np.max([np.abs(output - expected).max() for _, output in answers])),
         tolerance=tolerance,

@@ -46,7 +46,7 @@ def load_served_model(path: Path, audio_mode: str, precision: str, say: Report =
     """Return the served graph of a checkpoint or an ONNX file.
 
     A ``.pth`` is exported and verified against PyTorch. A bare network (``input``, ``audio`` to ``output``, as the
-    seed's packages carry it) gets its borders. A served graph is taken as it is. ONNX needs no torch.
+    predecessor's packages carry it) gets its borders. A served graph is taken as it is. ONNX needs no torch.
 
     Args:
         path: A file, or a folder that ``find_checkpoint`` understands.
@@ -72,8 +72,8 @@ def load_served_model(path: Path, audio_mode: str, precision: str, say: Report =
     network = load_checkpoint(found, audio_mode)
     say(f"exporting {found} (width {network.width}, {audio_mode}, {precision})")
     model = export_network(network, precision)
-    for comparison in verify(model, network, precision):
-        say(f"  {comparison}")
+    for agreement in verify(model, network, precision):
+        say(f"  {agreement}")
     return model
 
 

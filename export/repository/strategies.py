@@ -1,4 +1,4 @@
-"""The seed's deployment strategies as one table; each row becomes a Triton config variant."""
+"""The deployment strategies as one table: each row becomes a Triton config variant."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Strategy:
 
 STRATEGIES = {
     "latency": Strategy(False, False, False, "one user, lowest latency"),
-    "batching": Strategy(True, False, False, "consumer GPUs (seed strategy 1)"),
-    "multi_instance": Strategy(False, True, False, "professional GPUs (seed strategy 2)"),
-    "hybrid": Strategy(True, True, False, "most frames per second (seed strategy 3)"),
+    "batching": Strategy(True, False, False, "consumer GPUs"),
+    "multi_instance": Strategy(False, True, False, "professional GPUs"),
+    "hybrid": Strategy(True, True, False, "most frames per second"),
     "replay": Strategy(True, True, True, "frames asked for again and again"),
 }
 

@@ -191,10 +191,14 @@ class Client:
         (process,) = [one for one in family.members if f"\0{model_name}_0_0\0" in one.command]
         return process
 
+    def load(self, model_name: str) -> None:
+        """Have Triton load a model, as who knows its secret may."""
+        self.grpc.load_model(model_name, headers=self.server.grpc_control)
+
     def load_error(self, model_name: str) -> str:
         """Load a model that cannot be, and return what Triton says."""
         try:
-            self.grpc.load_model(model_name)
+            self.load(model_name)
         except InferenceServerException as exc:
             return str(exc.message())
         raise AssertionError(f"{model_name} was loaded")

@@ -95,7 +95,7 @@ def test_parameters_out_of_range(small: Client, key: str, value: str, expected: 
 def test_parameters_of_the_native_backend(small: Client) -> None:
     """Parameters that only the native backend knows do no harm, whatever their values are."""
     write_network_model(small.repository, "native", cudnn_conv_algo_search="EXHAUSTIVE", enable_mem_arena="0")
-    small.grpc.load_model("native")
+    small.load("native")
     assert small.infer("native", ["y"], x=column(1))["y"][0, 0] == 20
 
 
@@ -118,5 +118,5 @@ def test_missing_network(small: Client) -> None:
 def test_other_file_name(small: Client) -> None:
     """The file may have the name that the config gives it."""
     write_network_model(small.repository, "renamed", file_name="best.onnx")
-    small.grpc.load_model("renamed")
+    small.load("renamed")
     assert small.infer("renamed", ["y"], x=column(2))["y"][0, 0] == 30

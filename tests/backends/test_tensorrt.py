@@ -72,7 +72,7 @@ def test_no_gpu(small: Client, plan: bytes) -> None:
 def test_waiting_requests_become_one_batch(small: Client, plan: bytes) -> None:
     """On a GPU, requests that wait together are one execution, and each gets its own rows."""
     write_plan(small, "doubled", plan)
-    small.grpc.load_model("doubled")
+    small.load("doubled")
     rows = np.arange(12, dtype=np.uint8).reshape(3, 4)
     first, second = small.infer_together("doubled", "y", [{"x": rows[:1]}, {"x": rows[1:]}])
     np.testing.assert_array_equal(np.concatenate([first, second]), 2 * rows)

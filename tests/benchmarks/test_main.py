@@ -30,8 +30,8 @@ def quick(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (
             "compare",
-            "server,frames/s,p50_ms,p95_ms,p99_ms,of the limit,times the seed's",
-            "by the plain export: ",
+            "server,frames/s,p50_ms,p95_ms,p99_ms,of the limit,times the predecessor's",
+            "to the plain export: ",
         ),
         (
             "overhead",

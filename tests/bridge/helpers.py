@@ -42,11 +42,23 @@ async def receive(websocket: ClientConnection) -> Any:
     return json.loads(message) if isinstance(message, str) else message
 
 
-async def http(port: int, path: str, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
-    """Send one HTTP request; return status, headers by lower-case name, and body."""
+async def http(
+    port: int, path: str, method: str = "GET", body: bytes = b"", **fields: str
+) -> tuple[int, dict[str, str], bytes]:
+    """Send one HTTP request; return status, headers by lower-case name, and body.
+
+    A field ``if_none_match`` is the header If-None-Match.
+    """
+    lines = [f"{method} {path} HTTP/1.1", "Host: localhost"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in fields.items()]
+    return await exchange(port, "\r\n".join([*lines, "", ""]).encode() + body)
+
+
+async def exchange(port: int, request: bytes) -> tuple[int, dict[str, str], bytes]:
+    """Send these bytes; return the answer as ``http`` does."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
-        writer.write(f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        writer.write(request)
         answer = await asyncio.wait_for(reader.read(), WAIT_S)
     finally:
         writer.close()

@@ -151,6 +151,7 @@ async def test_a_bug_is_an_internal_error(answerer, caplog, monkeypatch):
     answer = await answerer.answer(encode_frame_request("echo", 1), "id-1")
     assert json.loads(answer)["code"] == "internal"
     assert "secret" not in answer
+    assert "a bug: FrameRequest(model_name='echo', frame_id=1) ended with a foreign exception" in caplog.text
     assert "RuntimeError: a bug's secret" in caplog.text
 
 

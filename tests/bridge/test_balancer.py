@@ -78,7 +78,7 @@ async def test_ready_on_entry(tritons, caplog):
 
 
 async def test_probes_follow_readiness(triton):
-    """An upstream that says it isn't ready is left out, and is back when it says it is."""
+    """An upstream that says it is not ready is left out, and is back when it says it is."""
     async with Balancer(config_for(triton)) as balancer:
         triton.set_ready(False)
         await triton.wait_for_probes(2)
@@ -107,7 +107,7 @@ async def test_lost_call_is_tried_on_another(tritons):
 
 
 async def test_a_call_is_lost_twice_at_most(tritons):
-    """When the second upstream dies as well the call fails: a deadly request doesn't reach them all."""
+    """When the second upstream dies as well the call fails: a deadly request does not reach them all."""
     async with Balancer(config_for(*tritons, probe_interval_s=60)) as balancer:
         call = asyncio.create_task(render(balancer, "slow"))
         for _ in range(2):
@@ -148,7 +148,7 @@ async def test_sigkill_costs_no_frame(triton):
 
 
 async def test_lease_is_returned_on_cancel(triton):
-    """A cancelled call gives its upstream back, and isn't the upstream's error."""
+    """A cancelled call gives its upstream back, and is not the upstream's error."""
     async with Balancer(config_for(triton)) as balancer:
         upstream = balancer.upstreams[0]
         call = asyncio.create_task(render(balancer, "slow"))
@@ -160,7 +160,7 @@ async def test_lease_is_returned_on_cancel(triton):
 
 
 async def test_whose_error_it_is(triton):
-    """An internal error is the upstream's, a bad frame id isn't; neither takes it out of the rotation."""
+    """An internal error is the upstream's, a bad frame id is not; neither takes it out of the rotation."""
     async with Balancer(config_for(triton)) as balancer:
         upstream = balancer.upstreams[0]
         with pytest.raises(InvalidFrameId):
@@ -361,7 +361,7 @@ async def test_one_is_required(triton):
 
 
 async def test_an_unknown_host():
-    """A host that DNS doesn't know fails at once, before anything is left open."""
+    """A host that DNS does not know fails at once, before anything is left open."""
     with pytest.raises(UnresolvableUpstream):
         async with Balancer(config_for("no-such-host.invalid:1", resolve_timeout_s=0)):
             pass

@@ -175,7 +175,7 @@ def test_grpc_can_be_switched_off():
 
 
 def test_unknown_flag(capsys):
-    """An argument that doesn't exist ends the process with 2."""
+    """An argument that does not exist ends the process with 2."""
     with pytest.raises(SystemExit, match="2"):
         load_config(["--prot", "1"], {})
     assert "--prot" in capsys.readouterr().err

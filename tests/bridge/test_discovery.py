@@ -34,9 +34,22 @@ async def test_lookup_of_addresses():
     assert await lookup("::1", 1) == ["[::1]:1"]
 
 
+async def test_a_host_with_both_kinds_of_addresses_counts_once(monkeypatch):
+    """A host with IPv4 and IPv6 addresses counts by its IPv4 ones; one with IPv6 ones alone by those."""
+    both = [
+        (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("2001:db8::1", 1, 0, 0)),
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.2", 1)),
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.1", 1)),
+    ]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: both)
+    assert await lookup("triton", 1) == ["10.0.0.1:1", "10.0.0.2:1"]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: both[:1])
+    assert await lookup("triton", 1) == ["[2001:db8::1]:1"]
+
+
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "a..b", "x" * 64])
 async def test_lookup_of_nobody(host):
-    """A name that DNS doesn't know, or cannot carry, is an OSError."""
+    """A name that DNS does not know, or cannot carry, is an OSError."""
     with pytest.raises(OSError, match=r".+"):
         await lookup(host, 1)
 

@@ -91,7 +91,7 @@ def test_sentences_say_expected_and_got(error, sentence):
 
 
 def test_internal_error_keeps_its_secret():
-    """What clients read of an internal error doesn't contain its detail."""
+    """What clients read of an internal error does not contain its detail."""
     assert "secret" not in str(errors.InternalError("a secret"))
 
 

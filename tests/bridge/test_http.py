@@ -1,5 +1,6 @@
 """bridge/http.py"""
 
+import asyncio
 import io
 import json
 import wave
@@ -54,10 +55,14 @@ async def test_models(triton, bridge):
 
 
 async def test_frame(bridge):
-    """A frame is the JPEG, never kept by a cache."""
+    """A frame is the JPEG; whoever keeps it asks again, and is told that it has not changed."""
     status, headers, body = await http(bridge.port, "/frames/echo/7.jpg?anything")
     assert (status, body) == (200, fake_jpeg("echo", 7))
-    assert (headers["content-type"], headers["cache-control"]) == ("image/jpeg", "no-store")
+    assert (headers["content-type"], headers["cache-control"]) == ("image/jpeg", "no-cache")
+    status, again, body = await http(bridge.port, "/frames/echo/7.jpg", if_none_match=headers["etag"])
+    assert (status, body, again["etag"], again["cache-control"]) == (304, b"", headers["etag"], "no-cache")
+    assert "content-length" not in again
+    assert (await http(bridge.port, "/frames/echo/8.jpg", if_none_match=headers["etag"]))[0] == 200
 
 
 async def test_frame_of_an_escaped_name():
@@ -74,6 +79,33 @@ async def test_audio(bridge):
         assert file.getparams()[:4] == (1, 2, 16_000, 150 * 640)
         samples = np.frombuffer(file.readframes(150 * 640), "<i2").reshape(150, 640)
     np.testing.assert_array_equal(samples, [fake_sound(frame_id) for frame_id in range(150)])
+
+
+async def test_parts_of_audio(bridge):
+    """A part of the sound can be asked for; one that is not there is 416, and HEAD knows no parts."""
+    _, headers, whole = await http(bridge.port, "/audio/echo.wav")
+    assert (headers["accept-ranges"], headers["cache-control"]) == ("bytes", "no-cache")
+    status, part, body = await http(bridge.port, "/audio/echo.wav", range="bytes=44-1323")
+    assert (status, body) == (206, whole[44:1324])
+    assert (part["content-range"], part["content-length"]) == (f"bytes 44-1323/{len(whole)}", "1280")
+    assert (part["content-type"], part["etag"]) == ("audio/wav", headers["etag"])
+    status, part, body = await http(bridge.port, "/audio/echo.wav", range=f"bytes={len(whole)}-")
+    assert (status, part["content-range"]) == (416, f"bytes */{len(whole)}")
+    assert json.loads(body) == {
+        "code": "range_not_satisfiable",
+        "error": f"range: expected one within {len(whole)} bytes, got 'bytes={len(whole)}-'",
+    }
+    status, part, _ = await http(bridge.port, "/audio/echo.wav", "HEAD", range="bytes=44-1323")
+    assert (status, part["content-length"]) == (200, str(len(whole)))
+    assert (await http(bridge.port, "/audio/echo.wav", if_none_match=headers["etag"]))[0] == 304
+
+
+async def test_audio_for_many(triton, bridge):
+    """Viewers who ask for a clip's sound at once have Triton asked once."""
+    answers = await asyncio.gather(*(http(bridge.port, "/audio/echo.wav") for _ in range(5)))
+    assert {status for status, _, _ in answers} == {200}
+    assert len({body for _, _, body in answers}) == 1
+    assert triton.calls["echo_frames"] == 10
 
 
 async def test_audio_of_a_silent_avatar():
@@ -123,7 +155,7 @@ async def test_errors(bridge, path, status, code, sentence):
 
 
 async def test_unavailable_and_timeout():
-    """Without a Triton a frame is 503, with one that doesn't answer 504."""
+    """Without a Triton a frame is 503, with one that does not answer 504."""
     async with FakeTriton() as triton, serve(config_for(triton, infer_timeout_s=0.05)) as bridge:
         status, error = await get_json(bridge, "/frames/slow/1.jpg")
         assert (status, error["code"]) == (504, "timeout")
@@ -166,6 +198,7 @@ async def test_a_bug_is_an_internal_error(bridge, caplog, monkeypatch):
     status, error = await get_json(bridge, "/health")
     assert (status, error["code"]) == (500, "internal")
     assert "secret" not in error["error"]
+    assert "a bug: '/health' ended with a foreign exception" in caplog.text
     assert "RuntimeError: a bug's secret" in caplog.text
 
 
@@ -183,6 +216,7 @@ async def test_page(bridge):
     status, headers, body = await http(bridge.port, "/")
     assert (status, headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert headers["cache-control"] == "no-cache"
+    assert (await http(bridge.port, "/", if_none_match=headers["etag"]))[0] == 304
     assert headers["x-content-type-options"] == "nosniff"
     assert int(headers["content-length"]) == len(body)
     assert body.lower().startswith(b"<!doctype html>")
@@ -220,7 +254,8 @@ def test_static_files(tmp_path):
     for name in ("index.html", "app.js", "img/logo.svg", "notes.xyz"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(name)
-    assert load_static_files(tmp_path) == {
+    files = load_static_files(tmp_path)
+    assert {path: (file.content_type, file.content) for path, file in files.items()} == {
         "/": ("text/html; charset=utf-8", b"index.html"),
         "/index.html": ("text/html; charset=utf-8", b"index.html"),
         "/app.js": ("text/javascript; charset=utf-8", b"app.js"),

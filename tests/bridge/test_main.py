@@ -124,7 +124,7 @@ async def test_port_in_use(triton, bridge):
     ],
 )
 async def test_tritons_that_are_not_there(arguments, sentence):
-    """A host that DNS doesn't know, and a required Triton that isn't ready, are one sentence and exit code 1."""
+    """A host that DNS does not know, and a required Triton that is not ready, are one sentence and exit code 1."""
     async with bridge_process(*arguments, "--port", "0", "--log-level", "error") as process:
         code, output, errors = await ended(process)
     assert (code, output) == (1, "")

@@ -15,7 +15,6 @@ from playwright.async_api import expect
 
 from bridge.config import BridgeConfig
 from bridge.server import serve
-from tests import fake_triton
 from tests.browser import (
     WAIT_MS,
     count_pictures,
@@ -30,6 +29,16 @@ from tests.fake_triton import BOUNDS, FakeTriton
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 FRAME_COUNT = 20
+MIDDLE_ROW_AND_COLUMN = """
+([x, y]) => {
+  const { width, height } = document.getElementById("picture");
+  const context = document.getElementById("picture").getContext("2d");
+  const reds = (...rectangle) => [...context.getImageData(...rectangle).data].filter((_, i) => i % 4 === 0);
+  return [reds(0, y, width, 1), reds(x, 0, 1, height)];
+}
+"""
+"""The red values through a point of the canvas: of its row, and of its column."""
+
 PLAYING = "true"
 PAUSED = "false"
 
@@ -44,7 +53,7 @@ def grey_jpeg(model_name: str, frame_id: int) -> bytes:
 
 
 def white_source_jpeg(model_name: str, frame_id: int) -> bytes:
-    return encode_jpeg(np.full((400, 600, 3), 255, np.uint8))
+    return encode_jpeg(np.full((380, 360, 3), 255, np.uint8))
 
 
 def encode_jpeg(image: np.ndarray) -> bytes:
@@ -59,7 +68,9 @@ async def browser():
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def triton():
-    async with FakeTriton(frame_count=FRAME_COUNT, models=("echo", "slow"), jpeg=grey_jpeg) as running:
+    async with FakeTriton(
+        frame_count=FRAME_COUNT, models=("echo", "slow"), jpeg=grey_jpeg, picture=white_source_jpeg
+    ) as running:
         yield running
 
 
@@ -233,25 +244,28 @@ async def test_without_a_model_the_page_tells_how_to_import_one(browser):
         await expect(page.locator("#play")).to_be_disabled()
 
 
-async def test_the_whole_picture_has_the_crop_in_its_place(browser, triton, bridge, monkeypatch):
-    """The whole picture is the source with the crop in its bounds, less the border that isn't answered."""
-    monkeypatch.setattr(fake_triton, "fake_picture", white_source_jpeg)
+async def test_the_page_opens_on_the_whole_picture(browser, bridge):
+    """Without a click the canvas shows the full frame, and with one the crop alone."""
+    async with open_page(browser, bridge.url) as page:
+        await expect(page.locator("#picture")).to_have_attribute("width", "360", timeout=WAIT_MS)
+        await page.uncheck("#whole")
+        await expect(page.locator("#picture")).to_have_attribute("width", "64", timeout=WAIT_MS)
+
+
+async def test_the_whole_picture_has_the_crop_in_its_place(browser, bridge):
+    """The crop lies in its bounds less the border that is not answered, and fades in from its edges: no seam."""
     async with open_page(browser, bridge.url) as page:
         await shown_frame(page, 0)
-        await page.check("#whole")
-        await expect(page.locator("#picture")).to_have_attribute("width", "600", timeout=WAIT_MS)
-        x1, y1, x2, y2 = BOUNDS
-        border = (x2 - x1) * 4 / 328
-        row = (y1 + y2) // 2
-        points = [x1 + border / 2, x1 + border + 2, x2 - border - 3, x2 - border / 2]
-        reds = await page.evaluate(
-            """([xs, y]) => {
-              const context = document.getElementById("picture").getContext("2d");
-              return xs.map((x) => context.getImageData(x, y, 1, 1).data[0]);
-            }""",
-            [[int(x) for x in points], row],
-        )
-    np.testing.assert_allclose(reds, [255, grey_of(0), grey_of(0), 255], atol=4)
+        middle = [sum(BOUNDS[::2]) // 2, sum(BOUNDS[1::2]) // 2]
+        reds = await page.evaluate(MIDDLE_ROW_AND_COLUMN, middle)
+    for line, (start, end) in zip(reds, (BOUNDS[::2], BOUNDS[1::2]), strict=True):
+        border = (end - start) * 4 / 328
+        side = end - start - 2 * border
+        first, last = round(start + border), round(end - border)
+        edge, fade = int(side / 64), int(side / 12) + 2
+        np.testing.assert_allclose([line[first + edge - 2], line[last - edge + 2]], 255, atol=4)
+        np.testing.assert_allclose(line[first + edge + fade : last - edge - fade], grey_of(0), atol=4)
+        np.testing.assert_array_less(np.abs(np.diff(line[first:last])), 20)
 
 
 async def test_the_download_is_the_jpeg_as_received(browser, bridge):

@@ -10,7 +10,7 @@ import pytest_asyncio
 from playwright.async_api import expect
 
 from bridge.server import serve
-from tests.bridge.test_page import FRAME_COUNT, config_for, grey_jpeg
+from tests.bridge.test_page import FRAME_COUNT, config_for, grey_jpeg, white_source_jpeg
 from tests.browser import WAIT_MS, count_pictures, launch_browser, open_page, shown_frame
 from tests.fake_triton import FakeTriton
 
@@ -84,6 +84,7 @@ async def triton():
         frame_count=FRAME_COUNT,
         models=models,
         jpeg=grey_jpeg,
+        picture=white_source_jpeg,
         sound=lambda frame_id: np.full(640, LEVEL_STEP * (frame_id + 1)),
     ) as running:
         yield running

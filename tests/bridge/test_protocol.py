@@ -148,7 +148,7 @@ def test_too_large(message):
     ],
 )
 def test_text_requests(fields, request_):
-    """Each JSON request is read, fields that it doesn't know aside."""
+    """Each JSON request is read, fields that it does not know aside."""
     assert parse(json.dumps(fields), 4096) == request_
 
 
@@ -168,7 +168,7 @@ def test_frame_ids_beyond_int32(frame_id):
 
 @pytest.mark.parametrize(("model_name", "frame_id"), [("", 0), ("x" * 256, 0), ("a", -1), ("a", 2**32)])
 def test_what_a_binary_request_cannot_say(model_name, frame_id):
-    """Names and ids that don't fit the layout are refused when written."""
+    """Names and ids that do not fit the layout are refused when written."""
     with pytest.raises(ValueError, match="expected"):
         encode_frame_request(model_name, frame_id)
 
@@ -185,7 +185,7 @@ def test_answers():
 
 
 def test_errors():
-    """An error has all seven fields, with null for what isn't known."""
+    """An error has all seven fields, with null for what is not known."""
     assert json.loads(encode_error(UnknownModel("a"), FrameRequest("a", 3), "id-1")) == {
         "type": "error",
         "success": False,

@@ -137,7 +137,7 @@ async def test_shutdown_answers_what_is_in_flight(triton):
 
 
 async def test_shutdown_has_a_deadline(triton):
-    """What isn't answered within shutdown_timeout_s is cancelled, and its connection dropped."""
+    """What is not answered within shutdown_timeout_s is cancelled, and its connection dropped."""
     async with connected_and_stopping(triton, shutdown_timeout_s=0.1) as (websocket, stopping, _):
         await asyncio.wait_for(stopping, WAIT_S)
         await triton.wait_for_cancelled("slow", 3)
@@ -146,7 +146,7 @@ async def test_shutdown_has_a_deadline(triton):
 
 
 async def test_shutdown_of_idle_connections(triton):
-    """A connection without requests doesn't delay the shutdown."""
+    """A connection without requests does not delay the shutdown."""
     async with serve(config_for(triton, shutdown_timeout_s=60)) as bridge, connected(bridge) as websocket:
         start_s = time.monotonic()
         await asyncio.wait_for(bridge.stop(), WAIT_S)

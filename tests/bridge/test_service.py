@@ -1,5 +1,7 @@
 """bridge/service.py"""
 
+import asyncio
+
 import numpy as np
 import pytest
 from tritonclient.grpc import model_config_pb2
@@ -56,7 +58,7 @@ async def test_impossible_frame_ids_do_not_reach_triton(triton, service, frame_i
 
 
 async def test_render_timeout(make_service):
-    """A frame that isn't there within infer_timeout_s is a timeout."""
+    """A frame that is not there within infer_timeout_s is a timeout."""
     with pytest.raises(InferTimeout, match=r"within 0\.05 s"):
         await make_service(infer_timeout_s=0.05).render("slow", 1)
 
@@ -90,29 +92,79 @@ async def test_metadata_is_remembered(triton, make_service):
         await forgetful.metadata("echo")
 
 
-async def test_wav(triton, service):
+async def test_sound(triton, service):
     """A clip's sound is that of all its frames, asked for in batches of 16 without anything else."""
     sounds = np.concatenate([fake_sound(frame_id) for frame_id in range(150)])
-    assert await service.wav("echo") == encode_wav(sounds.astype("<i2").tobytes())
-    assert triton.requested_outputs == [["bounds"], *[["sound"]] * 10]
+    assert (await service.sound("echo")).wav == encode_wav(sounds.astype("<i2").tobytes())
+    assert triton.requested_outputs == [["sound"]] * 10
 
 
-async def test_wav_is_remembered(triton, make_service):
-    """The sound is asked for once within metadata_ttl_s, unless forgotten."""
-    service = make_service(metadata_ttl_s=3600)
-    first = await service.wav("echo")
-    assert await service.wav("echo") == first
-    assert triton.calls["echo_frames"] == 11
+async def test_sound_is_asked_for_once(triton, make_service):
+    """However many want a clip's sound, at once or later, it is asked for once per version, unless forgotten."""
+    service = make_service(metadata_ttl_s=0)
+    sounds = await asyncio.gather(*(service.sound("echo") for _ in range(5)), return_exceptions=True)
+    assert await service.sound("echo") is sounds[0]
+    assert len(set(map(id, sounds))) == 1
+    assert triton.calls["echo_frames"] == 10
+    triton.versions["echo"] = ["2", "10"]
+    assert (await service.sound("echo")).version == "10"
+    assert triton.calls["echo_frames"] == 20
     service.forget("echo")
-    await service.wav("echo")
-    assert triton.calls["echo_frames"] == 22
+    await service.sound("echo")
+    assert triton.calls["echo_frames"] == 30
 
 
-async def test_wav_of_a_silent_clip(triton, service):
-    """A clip without sound has no WAV file."""
+async def test_version_is_remembered(triton, make_service):
+    """Which version is served is asked for once within metadata_ttl_s."""
+    service = make_service(metadata_ttl_s=3600)
+    await service.sound("echo")
+    triton.versions["echo"] = ["2"]
+    assert (await service.sound("echo")).version == "1"
+
+
+async def test_sound_that_changes_meanwhile(triton, make_service, monkeypatch):
+    """Sound whose version changes while it is asked for is answered, and not kept."""
+    service = make_service(metadata_ttl_s=3600)
+    infer = TritonClient.infer
+
+    async def infer_and_change(client, request, timeout_s):
+        triton.versions["echo"] = ["2"]
+        return await infer(client, request, timeout_s)
+
+    monkeypatch.setattr(TritonClient, "infer", infer_and_change)
+    assert (await service.sound("echo")).version == ""
+    assert (await service.sound("echo")).version == "2"
+    assert triton.calls["echo_frames"] == 20
+
+
+async def test_sound_of_nobody(service):
+    """A model that is not loaded is unknown by the name that was asked for."""
+    with pytest.raises(UnknownModel, match=r"got 'nobody'$"):
+        await service.sound("nobody")
+
+
+async def test_sound_of_a_silent_clip(triton, service):
+    """A clip without sound has none to give, and is asked for it once."""
     triton.add_model("silent")
-    with pytest.raises(NoSound, match=r"^expected an avatar with sound, got 'silent', whose clip is silent$"):
-        await service.wav("silent")
+    for _ in range(2):
+        with pytest.raises(
+            NoSound, match=r"^expected an avatar with sound, got 'silent', whose clip is silent$"
+        ):
+            await service.sound("silent")
+    assert triton.calls["silent_frames"] == 10
+
+
+async def test_closing_stops_asking(triton, make_service):
+    """Sound that is asked for when the service is closed is cancelled in Triton, though its viewer left before."""
+    triton.add_model("slow")
+    service = make_service()
+    waiting = asyncio.create_task(service._sounds.get(("slow", "1"), lambda: service.render("slow", 1)))
+    await triton.wait_for_calls("slow", 1)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    assert triton.cancelled["slow"] == 0
+    await service.close()
+    await triton.wait_for_cancelled("slow", 1)
 
 
 async def test_all_metadata(triton, service):

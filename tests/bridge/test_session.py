@@ -78,7 +78,7 @@ async def test_the_connection_goes_on_after_every_error(bridge):
 
 
 async def test_a_megabyte_closes_the_connection(bridge):
-    """A message beyond 1 MiB isn't read, and closes its connection with 1009, but no other."""
+    """A message beyond 1 MiB is not read, and closes its connection with 1009, but no other."""
     async with connected(bridge) as websocket, connected(bridge) as neighbour:
         await websocket.send(bytes((1 << 20) + 1))
         with pytest.raises(ConnectionClosedError) as caught:
@@ -147,7 +147,7 @@ async def test_flood_without_reading(triton):
 
 
 async def test_unread_answers_hold_back_requests():
-    """A client that doesn't read its pictures is soon no longer read either, and others are served."""
+    """A client that does not read its pictures is soon no longer read either, and others are served."""
     async with (
         FakeTriton(models=("echo", "other"), jpeg=big_jpeg) as triton,
         serve(config_for(triton, max_inflight=8, shutdown_timeout_s=0.2)) as bridge,
@@ -187,3 +187,23 @@ async def test_sent_bytes_are_counted(bridge):
         assert json.loads(text)["count"] == 3
         metrics = (await http(bridge.port, "/metrics"))[2].decode()
     assert f"lipsync_bridge_sent_bytes_total {float(len(jpeg) + len(text))}\n" in metrics
+
+
+async def test_a_bug_ends_one_connection(bridge, caplog, monkeypatch):
+    """An exception nobody foresaw ends its connection alone, and its traceback is in the log."""
+    answer = bridge._answerer.answer
+
+    async def fail(message, request_id):
+        if message == "fail":
+            raise RuntimeError("unforeseen")
+        return await answer(message, request_id)
+
+    monkeypatch.setattr(bridge._answerer, "answer", fail)
+    async with connected(bridge) as other, connected(bridge) as websocket:
+        await websocket.send("fail")
+        with pytest.raises(ConnectionClosed):
+            await receive_all(websocket)
+        await other.send(encode_frame_request("echo", 1))
+        assert await receive(other) == fake_jpeg("echo", 1)
+    assert "a bug: a connection ended with a foreign exception" in caplog.text
+    assert "RuntimeError: unforeseen" in caplog.text

@@ -166,7 +166,7 @@ async def test_restricted_calls(triton, client):
 
 
 async def test_deadline(client):
-    """An answer that doesn't come in time is a timeout that names model and deadline."""
+    """An answer that does not come in time is a timeout that names model and deadline."""
     with pytest.raises(InferTimeout) as caught:
         await client.infer(frame_request("slow", 1, ("jpeg",)), 0.05)
     assert str(caught.value) == "expected an answer of model 'slow' within 0.05 s, got none"
@@ -181,6 +181,31 @@ async def test_lost_in_flight(triton, client):
         await call
     with pytest.raises(UpstreamLost, match=f"^expected an answer of Triton at {triton.address}, got: "):
         await client.infer(frame_request("echo", 1, ("jpeg",)), TIMEOUT_S)
+
+
+async def test_a_server_that_cancels():
+    """A call that the server cancels, as one that is stopping does, is lost."""
+
+    class Stopping(FakeTriton):
+        async def ModelInfer(self, request, context):
+            await context.abort(grpc.StatusCode.CANCELLED, "the server is stopping")
+
+    async with Stopping() as triton:
+        client = TritonClient(triton.address)
+        with pytest.raises(UpstreamLost, match=r"got: the server is stopping$"):
+            await client.infer(frame_request("echo", 1, ("jpeg",)), TIMEOUT_S)
+        await client.close()
+
+
+async def test_a_server_that_closes_its_connection():
+    """A server that closes each connection as it comes is not ready, and a call to it is lost."""
+    closing = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+    client = TritonClient(f"127.0.0.1:{closing.sockets[0].getsockname()[1]}")
+    async with closing:
+        assert not await client.is_server_ready(TIMEOUT_S)
+        with pytest.raises(UpstreamLost):
+            await client.infer(frame_request("echo", 1, ("jpeg",)), TIMEOUT_S)
+        await client.close()
 
 
 async def test_cancelling_reaches_triton(triton, client):
@@ -210,6 +235,14 @@ async def test_index_and_config(triton, client):
     assert {key: value.string_value for key, value in config.parameters.items()}["frame_count"] == "150"
     with pytest.raises(UnknownModel):
         await client.get_model_config("slow_frames", TIMEOUT_S)
+
+
+async def test_version(triton, client):
+    """A model's version is the last of those that are served, as numbers go."""
+    triton.versions["echo"] = ["9", "10", "8"]
+    assert await client.get_model_version("echo", TIMEOUT_S) == "10"
+    with pytest.raises(UnknownModel):
+        await client.get_model_version("nobody", TIMEOUT_S)
 
 
 async def test_load_model(triton, client):
@@ -261,7 +294,7 @@ def test_malformed_int32_tensor():
 
 
 def test_missing_output():
-    """An output that didn't come back is an internal error that names those that did."""
+    """An output that did not come back is an internal error that names those that did."""
     with pytest.raises(InternalError) as caught:
         raw_output(response_with("jpeg", b""), "bounds")
     assert caught.value.detail == "model 'demo': expected output 'bounds', got ['jpeg']"

@@ -25,7 +25,7 @@ async def render(upstream, model_name="echo", frame_id=1):
 
 
 async def test_whose_error_it_is(upstream):
-    """An internal error is the upstream's, a bad frame id isn't; calls are counted either way."""
+    """An internal error is the upstream's, a bad frame id is not; calls are counted either way."""
     with pytest.raises(InvalidFrameId):
         await render(upstream, frame_id=150)
     assert (upstream.total_requests, upstream.error_count) == (1, 0)
@@ -35,13 +35,52 @@ async def test_whose_error_it_is(upstream):
 
 
 async def test_a_lost_call_takes_it_out(triton, upstream):
-    """An upstream that loses a call isn't ready until a probe finds it so."""
+    """An upstream that loses a call is not ready until a probe finds it so."""
     await upstream.probe(TIMEOUT_S)
     assert upstream.ready
     await triton.kill()
     with pytest.raises(UpstreamLost):
         await render(upstream)
     assert not upstream.ready
+
+
+async def test_a_probe_that_began_before_a_call_was_lost(upstream, monkeypatch):
+    """The answer to a probe that was under way when a call was lost is old news: the next probe decides."""
+    asked, answered = asyncio.Event(), asyncio.Event()
+
+    async def is_server_ready(timeout_s):
+        asked.set()
+        await answered.wait()
+        return True
+
+    monkeypatch.setattr(upstream.client, "is_server_ready", is_server_ready)
+    probing = asyncio.create_task(upstream.probe(TIMEOUT_S))
+    await asked.wait()
+    with pytest.raises(UpstreamLost), upstream.lease():
+        raise UpstreamLost(upstream.address, "it was closed")
+    answered.set()
+    await probing
+    assert not upstream.ready
+    await upstream.probe(TIMEOUT_S)
+    assert upstream.ready
+
+
+async def test_a_lost_call_wakes_the_probe(upstream, monkeypatch):
+    """A lost call is followed by a probe at once, however long the pause between two is."""
+    probes: asyncio.Queue[None] = asyncio.Queue()
+
+    async def is_server_ready(timeout_s):
+        probes.put_nowait(None)
+        return True
+
+    monkeypatch.setattr(upstream.client, "is_server_ready", is_server_ready)
+    probing = asyncio.create_task(upstream.probe_forever(3600, TIMEOUT_S))
+    await asyncio.wait_for(probes.get(), TIMEOUT_S)
+    with pytest.raises(UpstreamLost), upstream.lease():
+        raise UpstreamLost(upstream.address, "it was closed")
+    await asyncio.wait_for(probes.get(), TIMEOUT_S)
+    probing.cancel()
+    await asyncio.gather(probing, return_exceptions=True)
 
 
 async def test_a_refusal_leaves_it_in(triton, upstream):

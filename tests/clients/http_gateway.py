@@ -42,7 +42,7 @@ class _Gateway:
         self.app.add_routes(
             [
                 web.get("/v2/health/ready", self.ready),
-                web.post("/v2/repository/index", self.index),
+                web.get("/v2/models/stats", self.statistics),
                 web.get("/v2/models/{name}/config", self.config),
                 web.post("/v2/models/{name}/infer", self.infer),
             ]
@@ -52,10 +52,9 @@ class _Gateway:
         response = await self.stub.ServerReady(service_pb2.ServerReadyRequest())
         return web.Response(status=200 if response.ready else 400)
 
-    async def index(self, request: web.Request) -> web.Response:
-        wanted = service_pb2.RepositoryIndexRequest(ready=(await request.json())["ready"])
-        response = await self.stub.RepositoryIndex(wanted)
-        return web.json_response(_to_json(response).get("models", []))
+    async def statistics(self, request: web.Request) -> web.Response:
+        response = await self.stub.ModelStatistics(service_pb2.ModelStatisticsRequest())
+        return web.json_response({"model_stats": [], **_to_json(response)})
 
     async def config(self, request: web.Request) -> web.Response:
         wanted = service_pb2.ModelConfigRequest(name=request.match_info["name"])

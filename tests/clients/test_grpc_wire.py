@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tritonclient.grpc import service_pb2
 
-from lipsync_client.grpc_wire import config_call, index_call, infer_call
+from lipsync_client.grpc_wire import config_call, infer_call, models_call
 
 
 def test_infer_message() -> None:
@@ -18,11 +18,12 @@ def test_infer_message() -> None:
     assert [output.name for output in rpc.message.outputs] == ["jpeg", "bounds"]
 
 
-def test_index_as_mappings() -> None:
-    """The index has the shape that it has over HTTP."""
-    response = service_pb2.RepositoryIndexResponse()
-    response.models.add(name="demo", version="1", state="READY")
-    assert index_call().parse(response) == [{"name": "demo", "state": "READY"}]
+def test_models_of_the_statistics() -> None:
+    """The models that are ready are those with statistics; the index, which model control guards, is not asked for."""
+    response = service_pb2.ModelStatisticsResponse()
+    response.model_stats.add(name="demo", version="1")
+    assert models_call().request.method == "ModelStatistics"
+    assert models_call().parse(response) == ["demo"]
 
 
 def test_config_as_mapping() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from lipsync_client import InvalidAnswer
 from lipsync_client.failures import HttpRefusal
-from lipsync_client.http_wire import JSON_SIZE, HttpResponse, config_call, index_call, infer_call, ready_call
+from lipsync_client.http_wire import JSON_SIZE, HttpResponse, config_call, infer_call, models_call, ready_call
 
 
 def test_infer_request() -> None:
@@ -49,10 +49,11 @@ def test_body_that_is_no_tritons(body: bytes) -> None:
     assert f"a KServe v2 body, got {body!r} ({len(body)} bytes)" in str(caught.value)
 
 
-def test_index_that_is_no_list_of_models() -> None:
-    """An index without names is refused."""
-    with pytest.raises(InvalidAnswer, match="'the repository index' must answer a KServe v2 body"):
-        index_call().parse(HttpResponse(200, b'[{"state": "READY"}]'))
+@pytest.mark.parametrize("body", [b'{"model_stats": [{"version": "1"}]}', b"[]"])
+def test_statistics_that_are_no_list_of_models(body: bytes) -> None:
+    """Statistics without names are refused."""
+    with pytest.raises(InvalidAnswer, match="'the statistics of models' must answer a KServe v2 body"):
+        models_call().parse(HttpResponse(200, body))
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ async def finish(*args: object) -> tuple[int, str, str]:
 
 
 async def test_summary_and_saved_frames(fake: FakeTriton, tmp_path: Path) -> None:
-    """A good run prints the seed's summary and nothing else, and saves the frames it got."""
+    """A good run prints the predecessor's summary and nothing else, and saves the frames it got."""
     status, output, errors = await finish(
         *("--url", fake.address, "--model", "echo", "--count", 10, "--concurrency", 3),
         *("--start", 5, "--save", tmp_path / "new" / "frames"),

@@ -25,7 +25,7 @@ def test_percentile(values: list[float], rank: int, expected: float) -> None:
 
 
 def test_text_of_a_run_without_errors() -> None:
-    """The text has the seed's lines, then the percentiles."""
+    """The text has the predecessor's lines, then the percentiles."""
     summary = Summary("grpc://x:8001", "demo", elapsed_s=1.72)
     for latency_ms in [15.1] + [17.2] * 98 + [22.3]:
         summary.add_success(latency_ms)

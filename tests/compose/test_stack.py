@@ -47,7 +47,7 @@ def test_both_replicas_answer(stack: Stack) -> None:
 
 
 def test_the_grpc_service_is_published(stack: Stack) -> None:
-    """The seed's gRPC service answers beside the WebSocket, through standard health checking."""
+    """The predecessor's gRPC service answers beside the WebSocket, through standard health checking."""
     with grpc.insecure_channel(f"127.0.0.1:{stack.grpc_port}") as channel:
         request = health_pb2.HealthCheckRequest()
         answer = health_pb2_grpc.HealthStub(channel).Check(request, timeout=10, wait_for_ready=True)

@@ -100,7 +100,7 @@ def test_failure_keeps_the_older_take(tmp_path, monkeypatch, error):
 def test_command_writes_the_takes_asked_for(tmp_path, monkeypatch, undrawn, take_name, folders):
     """``--take`` chooses: one folder for served and heldout, one for each voice for train."""
     monkeypatch.setattr(dataset_module, "read_recording", lambda _name: SPEECH)
-    monkeypatch.setattr(dataset_module.takes, "training", lambda _seconds: [SPEECH, SPEECH])
+    monkeypatch.setattr(dataset_module.script, "training", lambda _seconds: [SPEECH, SPEECH])
     assert main([str(tmp_path / "out"), "--take", take_name, "--processes", "1"]) == 0
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == folders
 
@@ -123,7 +123,7 @@ def test_an_encoder_that_is_none_is_one_sentence(tmp_path, capsys):
 
 def test_takes_move_their_heads_differently(tmp_path, monkeypatch):
     """Two training takes of the same sound differ in their landmarks, and not in their mouths."""
-    monkeypatch.setattr(dataset_module.takes, "training", lambda _seconds: [SPEECH, SPEECH])
+    monkeypatch.setattr(dataset_module.script, "training", lambda _seconds: [SPEECH, SPEECH])
     assert main([str(tmp_path), "--take", "train", "--processes", "1"]) == 0
     one, other = tmp_path / "train_1", tmp_path / "train_2"
     assert (one / "landmarks/9.lms").read_text() != (other / "landmarks/9.lms").read_text()
@@ -150,7 +150,7 @@ def test_missing_espeak_is_one_sentence(tmp_path, monkeypatch, capsys):
     def fail(_seconds):
         raise SpeechUnavailable("libespeak-ng.so.1: install espeak-ng")
 
-    monkeypatch.setattr(dataset_module.takes, "training", fail)
+    monkeypatch.setattr(dataset_module.script, "training", fail)
     assert main([str(tmp_path), "--take", "train"]) == 1
     assert capsys.readouterr().err == (
         "python -m demo.dataset: speech is made with espeak-ng, "
@@ -170,8 +170,10 @@ def test_unwritable_place_is_one_sentence(tmp_path, capsys):
 
 @pytest.mark.parametrize("options", [("--seconds", "0"), ("--seconds", "x"), ("--processes", "0")])
 def test_bad_number_is_refused(tmp_path, capsys, options):
-    """Seconds and processes must be numbers above 0."""
+    """Seconds and processes must be numbers above 0; the sentence says what came."""
     with pytest.raises(SystemExit) as stopped:
         main([str(tmp_path), *options])
     assert stopped.value.code == 2
-    assert options[0] in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert options[0] in error
+    assert f"got {options[1]!r}" in error

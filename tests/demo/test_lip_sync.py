@@ -10,7 +10,7 @@ import pytest
 
 from demo import lip_sync
 from demo.lip_sync import TARGETS, draw_heldout, open_network, write_contact_sheet
-from demo.quality import Quality, Take, measure_quality
+from demo.quality import KnownTake, Quality, measure_quality
 from demo.weights import AUDIO_ENCODER_PATH, UNET_PATH
 from export.network.encoder_weights import open_encoder
 
@@ -18,20 +18,20 @@ GOOD = Quality(282, 0, 0.96, 0.9, 34.0, 31.0, 0, 0.03, 0.1)
 
 
 @pytest.fixture(scope="module")
-def heldout(tmp_path_factory: pytest.TempPathFactory) -> Take:
+def heldout(tmp_path_factory: pytest.TempPathFactory) -> KnownTake:
     """The held-out take, as the demo's encoder hears it."""
     folder = tmp_path_factory.mktemp("heldout") / "heldout"
     return draw_heldout(folder, open_encoder(AUDIO_ENCODER_PATH))
 
 
-def test_the_demo_speaks(heldout: Take) -> None:
+def test_the_demo_speaks(heldout: KnownTake) -> None:
     """What ships meets every target on the voice and the sentences that were kept out of training."""
     quality = measure_quality(heldout, open_network(UNET_PATH), open_encoder(AUDIO_ENCODER_PATH))
     missed = [target.name for target in TARGETS if not target.is_met(target.value(quality))]
     assert missed == [], quality
 
 
-def test_contact_sheet(tmp_path: Path, heldout: Take) -> None:
+def test_contact_sheet(tmp_path: Path, heldout: KnownTake) -> None:
     """Twelve true frames above, what a network makes of them below."""
     write_contact_sheet(tmp_path / "sheet.jpg", heldout, lambda faces, audio: 255 - faces)
     sheet = cv2.imread(str(tmp_path / "sheet.jpg")).astype(int)
@@ -40,7 +40,7 @@ def test_contact_sheet(tmp_path: Path, heldout: Take) -> None:
 
 
 def test_prints_each_target(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], heldout: Take
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], heldout: KnownTake
 ) -> None:
     """Each target has a line with value, wanted value and verdict; one missed is exit status 1."""
     monkeypatch.setattr(lip_sync, "draw_heldout", lambda *args: heldout)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from demo.quality import Quality, Take, measure_quality, open_take, paint, silence
-from speech.features import Encoder
+from demo.quality import KnownTake, Quality, measure_quality, open_known_take, paint, silence
+from speech.features import AudioEncoder
 from tests.conftest import CLIP_FRAMES, Clip
 
 
 @pytest.fixture(scope="module")
-def take(clip: Clip) -> Take:
-    return open_take(clip.folder)
+def take(clip: Clip) -> KnownTake:
+    return open_known_take(clip.folder)
 
 
 def mean_of_bands(windows: np.ndarray) -> np.ndarray:
@@ -20,11 +20,11 @@ def mean_of_bands(windows: np.ndarray) -> np.ndarray:
     return np.repeat(windows.mean(axis=(1, 2, 3))[:, None], 512, axis=1).astype(np.float32)
 
 
-def measure(take: Take, network: object, encoder: Encoder = mean_of_bands) -> Quality:
+def measure(take: KnownTake, network: object, encoder: AudioEncoder = mean_of_bands) -> Quality:
     return measure_quality(take, network, encoder)
 
 
-def test_a_take_as_it_is_served(clip: Clip, take: Take) -> None:
+def test_a_take_as_it_is_served(clip: Clip, take: KnownTake) -> None:
     """Faces, windows of 16 vectors around each frame, and the truth, frame by frame."""
     assert take.faces.shape == (CLIP_FRAMES, 320, 320, 3)
     assert take.audio.shape == (CLIP_FRAMES, 32, 16, 16)
@@ -34,7 +34,7 @@ def test_a_take_as_it_is_served(clip: Clip, take: Take) -> None:
     np.testing.assert_array_equal(take.opening, np.load(clip.folder / "mouth.npy")[:, 0])
 
 
-def test_the_truth_is_perfect_but_deaf(take: Take) -> None:
+def test_the_truth_is_perfect_but_deaf(take: KnownTake) -> None:
     """A network that copies its reference looks perfect, and is found out by silence and by shuffled sound."""
     quality = measure(take, lambda faces, audio: faces)
     assert (quality.frames, quality.unseen, quality.lag_frames) == (CLIP_FRAMES, 0, 0)
@@ -45,7 +45,7 @@ def test_the_truth_is_perfect_but_deaf(take: Take) -> None:
     assert quality.shuffled == quality.opening
 
 
-def test_a_late_network(take: Take) -> None:
+def test_a_late_network(take: KnownTake) -> None:
     """A mouth that comes two frames late is said to."""
     order = iter(np.roll(np.arange(CLIP_FRAMES), 2).tolist() * 3)
     quality = measure(take, lambda faces, audio: take.faces[[next(order) for _ in faces]])
@@ -54,13 +54,13 @@ def test_a_late_network(take: Take) -> None:
     assert 15 < quality.psnr_db < 60
 
 
-def test_faces_without_a_mouth(take: Take) -> None:
+def test_faces_without_a_mouth(take: KnownTake) -> None:
     """Frames in which no mouth is seen are counted, and agree with nothing."""
     quality = measure(take, lambda faces, audio: np.full_like(faces, 128))
     assert (quality.unseen, quality.opening, quality.silent) == (CLIP_FRAMES, 0, 0)
 
 
-def test_painting_keeps_the_order(take: Take) -> None:
+def test_painting_keeps_the_order(take: KnownTake) -> None:
     """Each frame gets its own face and sound, in batches of up to eight."""
     sizes = []
 

@@ -86,7 +86,7 @@ def test_without_espeak_the_command_says_so(monkeypatch, capsys):
     def fail():
         raise SpeechUnavailable("espeak-ng")
 
-    monkeypatch.setattr(recording_module.takes, "served", fail)
+    monkeypatch.setattr(recording_module.script, "served", fail)
     assert main([]) == 1
     assert capsys.readouterr().err.startswith("python -m demo.recording: speech is made with espeak-ng")
 
@@ -107,7 +107,7 @@ def test_command_speaks_both_again(monkeypatch, tmp_path, capsys):
 def test_command_with_a_folder_speaks_the_training_takes(monkeypatch, tmp_path):
     """Given a folder, the command writes one recording for each voice there, and leaves those that ship."""
     monkeypatch.setattr(recording_module, "FOLDER", tmp_path / "ships")
-    monkeypatch.setattr(recording_module.takes, "training", lambda _seconds: [SPEECH, SPEECH])
+    monkeypatch.setattr(recording_module.script, "training", lambda _seconds: [SPEECH, SPEECH])
     assert main([str(tmp_path / "spoken"), "--seconds", "60"]) == 0
     assert read_recording("train_2", tmp_path / "spoken").phonemes == SPEECH.phonemes
     assert not (tmp_path / "ships").exists()

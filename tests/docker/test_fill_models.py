@@ -22,7 +22,15 @@ def test_an_empty_volume_gets_the_demo_once(tmp_path: Path, workspace: Workspace
     """The first run imports the demo avatar, the next one changes nothing."""
     assert fill(tmp_path, workspace) == (0, f"{tmp_path}: demo\n", "")
     models = {path.name for path in (tmp_path / "model_repository").iterdir()}
-    assert models == {"demo", "demo_frames", "demo_unet", "jpeg_encode"}
+    assert models == {
+        "demo",
+        "demo_frames",
+        "demo_unet",
+        "demo_speech",
+        "demo_live",
+        "jpeg_encode",
+        "jpeg_live",
+    }
     first = (tmp_path / "model_repository" / "demo" / "config.pbtxt").stat()
     assert fill(tmp_path, workspace) == (0, f"{tmp_path}: demo\n", "")
     assert (tmp_path / "model_repository" / "demo" / "config.pbtxt").stat() == first

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -77,6 +78,21 @@ def test_command_line() -> None:
     assert f"--model-repository={REPOSITORY}" in options
     assert "--backend-config=python,shm-region-prefix-name=prefix_" in options
     assert options[-1] == "--log-verbose=1"
+
+
+def test_model_control_is_guarded() -> None:
+    """Every command line asks for the secret, and has a place for it in place of the secret itself."""
+    options = command(control_secret_file=None)
+    assert [
+        option.partition("=")[0] for option in options if option.endswith(":lipsync-secret=@secret@")
+    ] == [
+        "--http-restricted-api",
+        "--grpc-restricted-protocol",
+    ]
+    server = dataclasses.replace(SERVER, secret="sixteen-letters!")
+    assert server.http_control == {"lipsync-secret": server.secret}
+    assert server.grpc_control == {"triton-grpc-protocol-lipsync-secret": server.secret}
+    assert server.secret not in repr(server)
 
 
 def test_options_that_come_and_go() -> None:

@@ -45,6 +45,36 @@ def test_values_that_cannot_work(settings: dict[str, Any], sentence: str) -> Non
     assert str(caught.value) == sentence
 
 
+@pytest.mark.parametrize(
+    ("text", "got"),
+    [
+        (None, " (no such file or directory)"),
+        ("too short\n", ", with 9 characters of any kind in it"),
+        ("not=one;of#triton's", ", with 19 characters of any kind in it"),
+    ],
+)
+def test_file_without_a_secret(tmp_path: Path, text: str | None, got: str) -> None:
+    """A file that holds no secret is refused at the start, in a sentence that does not repeat what it holds."""
+    path = tmp_path / "secret"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(BadSetting) as caught:
+        EmbeddedConfig(model_repository=REPOSITORY, control_secret_file=path)
+    assert str(caught.value) == (
+        f"control_secret_file: expected a file with 16 or more letters, digits, - and _, got {path}{got}"
+    )
+
+
+def test_secret_of_a_file(tmp_path: Path) -> None:
+    """The secret is that of the file, or another one at each start."""
+    path = tmp_path / "secret"
+    path.write_text("a_secret-of-24-characters\n")
+    config = EmbeddedConfig(model_repository=REPOSITORY, control_secret_file=path)
+    assert config.control_secret() == "a_secret-of-24-characters"
+    config = EmbeddedConfig(model_repository=REPOSITORY)
+    assert config.control_secret() != config.control_secret()
+
+
 def test_no_such_folder(tmp_path: Path) -> None:
     """A model repository that isn't there is named."""
     with pytest.raises(BadSetting) as caught:

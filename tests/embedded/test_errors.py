@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,11 @@ EXAMPLES = {
     "PortInUse": (
         ("127.0.0.1", 8000),
         "expected 127.0.0.1:8000 to be free for Triton, but something listens there already",
+    ),
+    "SecretNotWritten": (
+        (Path("/dev/shm/secret"), "permission denied"),
+        "expected to write Triton's secret to /dev/shm/secret, got: permission denied; "
+        "--control-secret-file takes a file of yours",
     ),
     "StartCrashed": (("was ended by SIGABRT",), "Triton was ended by SIGABRT"),
     "StartFailed": (("exited with code 1: no luck",), "Triton exited with code 1: no luck"),

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from embedded.guard import kill_leftovers, remove_shared_memory
+from embedded.guard import READY, SECRET_PLACE, SECRET_VARIABLE, STOP, kill_leftovers, remove_shared_memory
 from embedded.server import GUARD
-from tests.embedded.processes import WAIT_S
+from tests.embedded.processes import WAIT_S, wait_until
 
 # prints its own process id and that of a child it never waits for, then waits for a signal
 PROGRAM = """
@@ -27,16 +27,18 @@ child = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"]
 print(os.getpid(), child.pid, flush=True)
 while True: signal.pause()
 """
+SECRET = "a_secret-of-24-characters"
 IGNORE_SIGTERM = "signal.signal(signal.SIGTERM, signal.SIG_IGN)"
 EXIT_ON_SIGTERM = "signal.signal(signal.SIGTERM, lambda *_: os._exit(7))"
 
 
 @dataclass
 class Guarded:
-    """A guard, our end of its lifeline, and pidfds of the two processes it keeps."""
+    """A guard, our end of its lifeline, and the two processes it keeps: their server's number, and pidfds of both."""
 
     guard: subprocess.Popen[str]
     lifeline: FileIO
+    server_pid: int
     pidfds: list[int]
 
     def returncode(self) -> int:
@@ -50,22 +52,39 @@ class Guarded:
 
 @contextlib.contextmanager
 def guarded(
-    prepare: str = "", stop_timeout_s: float = WAIT_S, prefix: str = "triton_test_"
+    prepare: str = "",
+    stop_timeout_s: float = WAIT_S,
+    prefix: str = "triton_test_",
+    *arguments: str,
+    secret_file: str = "/nowhere",
 ) -> Iterator[Guarded]:
     theirs, ours = os.pipe()
-    program = [sys.executable, "-c", PROGRAM.format(prepare=prepare)]
+    program = [sys.executable, "-c", PROGRAM.format(prepare=prepare), *arguments]
     guard = subprocess.Popen(
-        [sys.executable, "-I", "-S", GUARD, str(theirs), str(stop_timeout_s), prefix, "--", *program],
+        [
+            sys.executable,
+            "-I",
+            "-S",
+            GUARD,
+            str(theirs),
+            str(stop_timeout_s),
+            prefix,
+            secret_file,
+            "--",
+            *program,
+        ],
         pass_fds=(theirs,),
         stdout=subprocess.PIPE,
+        env={**os.environ, SECRET_VARIABLE: SECRET},
         text=True,
     )
     os.close(theirs)
     with guard, FileIO(ours, "w") as lifeline:
         assert guard.stdout is not None
-        pidfds = [os.pidfd_open(int(pid)) for pid in guard.stdout.readline().split()]
+        pids = [int(pid) for pid in guard.stdout.readline().split()]
+        pidfds = [os.pidfd_open(pid) for pid in pids]
         try:
-            yield Guarded(guard, lifeline, pidfds)
+            yield Guarded(guard, lifeline, pids[0], pidfds)
         finally:
             guard.kill()
             for pidfd in pidfds:
@@ -85,14 +104,14 @@ def shared_memory(name: str) -> Iterator[Path]:
 def test_stops_in_good_order() -> None:
     """A byte in the lifeline is SIGTERM for the server; the exit code is its own, and its child goes too."""
     with guarded(EXIT_ON_SIGTERM) as kept:
-        kept.lifeline.write(b"s")
+        kept.lifeline.write(STOP)
         assert kept.returncode() == 7
 
 
 def test_stop_has_a_limit() -> None:
     """A server that does not stop in time is killed; the exit code tells the signal as a shell does."""
     with guarded(IGNORE_SIGTERM, stop_timeout_s=0.1) as kept:
-        kept.lifeline.write(b"s")
+        kept.lifeline.write(STOP)
         assert kept.returncode() == 128 + signal.SIGKILL
 
 
@@ -103,12 +122,43 @@ def test_end_of_the_parent() -> None:
         assert kept.returncode() == 128 + signal.SIGKILL
 
 
+def test_secret_file_goes_with_the_parent(tmp_path: Path) -> None:
+    """A parent that dies cannot remove the file of the secret, so the guard does; otherwise it is the parent's."""
+    path = tmp_path / "secret"
+    path.touch()
+    with guarded(EXIT_ON_SIGTERM, secret_file=str(path)) as kept:
+        kept.lifeline.write(STOP)
+        kept.returncode()
+    assert path.exists()
+    with guarded(secret_file=str(path)) as kept:
+        kept.lifeline.close()
+        kept.returncode()
+    assert not path.exists()
+
+
 def test_end_of_the_parent_while_stopping() -> None:
     """A parent that dies after it asked for a good end does not leave a slow server behind."""
     with guarded(IGNORE_SIGTERM) as kept:
-        kept.lifeline.write(b"s")
+        kept.lifeline.write(STOP)
         kept.lifeline.close()
         assert kept.returncode() == 128 + signal.SIGKILL
+
+
+def test_secret() -> None:
+    """The server has the secret among its arguments until it is ready, and never in its environment."""
+    with guarded(
+        EXIT_ON_SIGTERM, WAIT_S, "triton_test_", "--first", f"--key={SECRET_PLACE}", "--last"
+    ) as kept:
+        folder = Path("/proc") / str(kept.server_pid)
+        words = (folder / "cmdline").read_text().split("\0")
+        assert words[-4:] == ["--first", f"--key={SECRET}", "--last", ""]
+        assert SECRET not in (folder / "environ").read_text()
+        kept.lifeline.write(READY)
+        wait_until(lambda: SECRET not in (folder / "cmdline").read_text() or None)
+        wiped = (folder / "cmdline").read_text().split("\0")
+        assert wiped == [*words[:-3], f"--key={'*' * len(SECRET)}", "--last", ""]
+        kept.lifeline.write(STOP)
+        assert kept.returncode() == 7
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -116,7 +166,7 @@ def test_signals_of_the_terminal(number: signal.Signals) -> None:
     """The guard ignores Ctrl-C and SIGTERM, which are its parent's to act on."""
     with guarded(EXIT_ON_SIGTERM) as kept:
         kept.guard.send_signal(number)
-        kept.lifeline.write(b"s")
+        kept.lifeline.write(STOP)
         assert kept.returncode() == 7
 
 
@@ -128,7 +178,7 @@ def test_shared_memory_goes_with_the_server() -> None:
         shared_memory(f"other_{mark}_region") as other,
         guarded(EXIT_ON_SIGTERM, prefix=f"triton_{mark}_") as kept,
     ):
-        kept.lifeline.write(b"s")
+        kept.lifeline.write(STOP)
         kept.returncode()
         assert not own.exists()
         assert other.exists()

@@ -13,6 +13,7 @@ from embedded import installation
 from embedded.errors import NotInstalled
 from embedded.installation import find_installation, lay_out_backends
 
+ROOT = Path(__file__).parents[2]
 LIBRARY = f"libpython{sys.version_info.major}.{sys.version_info.minor}"
 
 
@@ -42,8 +43,13 @@ def test_missing_wheel(monkeypatch: pytest.MonkeyPatch) -> None:
         find_installation()
     assert str(caught.value) == (
         "the Triton server (nvidia-pytriton-absent) is not installed: "
-        "pip install --no-deps -r requirements/triton.txt"
+        "pip install --no-deps nvidia-pytriton==0.7.0"
     )
+
+
+def test_requirement() -> None:
+    """The sentence names the version that ``requirements/triton.txt`` names."""
+    assert installation.REQUIREMENT in (ROOT / "requirements" / "triton.txt").read_text().splitlines()
 
 
 def test_missing_stub(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,11 +68,22 @@ def test_missing_libpython(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
     monkeypatch.setattr(installation, "SYSTEM_LIBRARIES", (tmp_path,))
     monkeypatch.setattr(installation.sysconfig, "get_config_var", lambda name: str(tmp_path))
     monkeypatch.setattr(installation.sys, "prefix", str(tmp_path))
+    monkeypatch.setattr(installation.sys, "base_prefix", str(tmp_path))
     with pytest.raises(NotInstalled) as caught:
         find_installation()
     assert str(caught.value) == (
         f"Python's shared library {LIBRARY}.so.1.0 is not installed: on Debian and Ubuntu, apt-get install {LIBRARY}"
     )
+
+
+def test_libpython_of_a_moved_python(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A Python that lies elsewhere than its build configuration says has its shared library beside it."""
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / f"{LIBRARY}.so.1.0").touch()
+    monkeypatch.setattr(installation, "SYSTEM_LIBRARIES", ())
+    monkeypatch.setattr(installation.sysconfig, "get_config_var", lambda name: "/install/lib")
+    monkeypatch.setattr(installation.sys, "base_prefix", str(tmp_path))
+    assert tmp_path / "lib" in find_installation().libraries
 
 
 def test_backend_directory(tmp_path: Path) -> None:

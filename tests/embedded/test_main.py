@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import re
 import signal
 import socket
+import stat
 import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import tritonclient.grpc
 
 from embedded import Server, installation
 from embedded.__main__ import main
+from embedded.control import VARIABLE, default_path, read_secret
 from tests.embedded.asking import encode_over_grpc, metrics
 from tests.embedded.processes import STUB, WAIT_S, find_family, wait_until
 
@@ -51,14 +55,54 @@ async def announced(process: asyncio.subprocess.Process) -> Server:
     return Server("127.0.0.1", grpc_port=int(match[1]), http_port=int(match[2]), metrics_port=int(match[3]))
 
 
+async def test_secret_of_a_running_server(repository: Path) -> None:
+    """The command says which file holds the secret; only its owner can read it, and it goes with the server."""
+    async with command(repository) as process:
+        server = await announced(process)
+        assert process.stdout is not None
+        line = (await asyncio.wait_for(process.stdout.readline(), WAIT_S)).decode()
+        path = default_path(server.http_port)
+        assert line == f"models are loaded by who presents the secret in {path}\n"
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        known = dataclasses.replace(server, secret=read_secret(path))
+        await asyncio.to_thread(load, known)
+        process.terminate()
+        assert await asyncio.wait_for(process.wait(), WAIT_S) == 0
+        assert not path.exists()
+
+
+def load(server: Server) -> None:
+    with tritonclient.grpc.InferenceServerClient(server.grpc_url) as client:
+        client.load_model("jpeg_encode", headers=server.grpc_control)
+
+
+async def test_secret_that_is_given(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file named by the environment holds the secret, and stays."""
+    given = tmp_path / "secret"
+    given.write_text("a_secret-of-24-characters")
+    monkeypatch.setenv(VARIABLE, str(given))
+    async with command(repository) as process:
+        server = await announced(process)
+        await asyncio.to_thread(load, dataclasses.replace(server, secret=given.read_text()))
+        assert not default_path(server.http_port).exists()
+        process.terminate()
+        await asyncio.wait_for(process.wait(), WAIT_S)
+    assert given.exists()
+
+
 async def test_sigkill_leaves_nothing(repository: Path) -> None:
-    """When the command is killed by SIGKILL, server, guard, stubs and shared memory go too."""
+    """When the command is killed by SIGKILL, server, guard, stubs, shared memory and the secret's file go too."""
     async with command(repository) as process:
         server = await announced(process)
         family = find_family(f"--grpc-port={server.grpc_port}")
         assert len(family.members) == 3
+        assert process.stdout is not None
+        await asyncio.wait_for(process.stdout.readline(), WAIT_S)  # names the file
         process.kill()
         await asyncio.to_thread(family.wait_gone)
+        assert not default_path(server.http_port).exists()
 
 
 async def test_sigterm_answers_what_is_in_flight(repository: Path) -> None:
@@ -79,8 +123,8 @@ async def test_sigterm_answers_what_is_in_flight(repository: Path) -> None:
 def hold_requests(repository: Path) -> None:
     """Let ``jpeg_encode`` hold a single request back for a while, hoping for a batch."""
     config = repository / "jpeg_encode" / "config.pbtxt"
-    held = f"dynamic_batching {{ preferred_batch_size: 16 max_queue_delay_microseconds: {HOLD_US} }}"
-    config.write_text(re.sub(r"dynamic_batching \{\s*\}", held, config.read_text()))
+    held = f"dynamic_batching {{ preferred_batch_size: 16 max_queue_delay_microseconds: {HOLD_US} "
+    config.write_text(config.read_text().replace("dynamic_batching {", held))
 
 
 def pending(server: Server) -> bool | None:
@@ -112,6 +156,11 @@ def check_refused(capsys: pytest.CaptureFixture[str], argv: list[str], code: int
         (["--processes", "0"], "processes: expected 1 to 20, got 0"),
         (["--strategy", "fastest"], "strategy: expected none, as no model has variants, got fastest"),
         (["--model-repository", "/nowhere"], "model_repository: expected a folder, got /nowhere"),
+        (
+            ["--control-secret-file", "/nowhere"],
+            "control_secret_file: expected a file with 16 or more letters, digits, - and _, "
+            "got /nowhere (no such file or directory)",
+        ),
         (["--stop-timeout-s", "-1"], "stop_timeout_s: expected 0 or more, got -1.0"),
     ],
 )
@@ -135,7 +184,7 @@ def test_missing_wheel(
 ) -> None:
     """A missing server is one sentence and exit code 1."""
     monkeypatch.setattr(installation, "DISTRIBUTION", "absent")
-    sentence = "the Triton server (absent) is not installed: pip install --no-deps -r requirements/triton.txt"
+    sentence = "the Triton server (absent) is not installed: pip install --no-deps nvidia-pytriton==0.7.0"
     check_refused(capsys, ["--model-repository", str(repository)], 1, sentence)
 
 

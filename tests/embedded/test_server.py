@@ -189,9 +189,11 @@ async def test_an_avatar_comes_and_goes(add_avatar: Callable[[str], Path]) -> No
         async with played(server, "demo") as pictures:
             add_avatar("second")
             client = tritonclient.grpc.InferenceServerClient(server.grpc_url)
-            await asyncio.to_thread(client.load_model, "second")
+            await asyncio.to_thread(client.load_model, "second", headers=server.grpc_control)
             second = await asyncio.to_thread(render, server, "second", 20)
-            await asyncio.to_thread(client.unload_model, "second", unload_dependents=True)
+            await asyncio.to_thread(
+                client.unload_model, "second", headers=server.grpc_control, unload_dependents=True
+            )
             with pytest.raises(InferenceServerException, match="'second'"):
                 await asyncio.to_thread(render, server, "second", 20)
             client.close()

@@ -74,7 +74,7 @@ def served(network: Callable[..., UNet328]) -> Callable[..., onnx.ModelProto]:
 
 @pytest.fixture(scope="session")
 def bare_onnx(network: Callable[..., UNet328], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A half-width network as the seed's packages carry it: ``input``, ``audio`` to ``output``, opset 17."""
+    """A half-width network as the predecessor's packages carry it: ``input``, ``audio`` to ``output``, opset 17."""
     path = tmp_path_factory.mktemp("onnx") / "model_best.onnx"
     names = ["input", "audio", "output"]
     with warnings.catch_warnings():
@@ -110,7 +110,7 @@ def dataset(tmp_path: Path) -> Source:
 
 @pytest.fixture
 def package(tmp_path: Path) -> Source:
-    """A package of the seed's system, with one feature vector less than frames, and no weights."""
+    """A package of the predecessor, with one feature vector less than frames, and no weights."""
     return write_package(tmp_path / "sanders")
 
 

@@ -8,6 +8,7 @@ import pytest
 from export import errors
 from export.errors import ExportError
 
+ROOT = Path(__file__).parents[2]
 PATH = Path("clip/5.lms")
 
 SENTENCES = {
@@ -23,9 +24,14 @@ SENTENCES = {
     errors.EngineFailed("TensorRT cannot"): "TensorRT cannot",
     errors.MissingExtra("torch", "export"): "this needs torch: pip install 'triton-lipsync[export]'",
     errors.MissingFaceModels(): (
-        "finding a face needs MediaPipe's model files: pip install --no-deps -r requirements/detect.txt"
+        "finding a face needs MediaPipe's model files: pip install --no-deps mediapipe==0.10.21"
     ),
 }
+
+
+def test_face_models_are_those_of_the_requirements():
+    """The sentence names the version that ``requirements/detect.txt`` names."""
+    assert errors.FACE_MODELS in (ROOT / "requirements" / "detect.txt").read_text().splitlines()
 
 
 def test_every_error_has_its_sentence_here():

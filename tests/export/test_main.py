@@ -16,6 +16,7 @@ import torch
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2 as schema
 
+from demo.weights import AUDIO_ENCODER_PATH
 from export.__main__ import main
 from export.contract import FACE_SIZE
 from export.errors import MissingFaceModels
@@ -124,10 +125,41 @@ def test_every_source(request, import_avatar, out, capsys, kind):
     silent = f"{folder}: video video.avi comes without sound, so this avatar is silent\n"
     assert capsys.readouterr().out == (
         f"{folder}: {FRAMES} frames at 25 fps, ave features\n"
-        f"{'' if source.sound.size else silent}{out / 'models'}: may_frames, may_unet, may\n"
+        f"{'' if source.sound.size else silent}"
+        f"{folder}: plays its clip, and cannot be spoken to: that needs --audio-encoder, or an encoder beside the "
+        "checkpoint\n"
+        f"{out / 'models'}: may_frames, may_unet, may\n"
         f"{folder / 'contact_sheet.jpg'}: are the crops right?\n"
     )
     assert cv2.imread(str(folder / "contact_sheet.jpg")).shape[1] > 4 * FACE_SIZE
+
+
+@pytest.mark.parametrize("beside", [True, False], ids=["beside the checkpoint", "given"])
+def test_an_avatar_that_can_be_spoken_to(dataset, bare_onnx, out, tmp_path, capsys, beside):
+    """With an audio encoder, found beside the checkpoint or given, it has the models of live speech."""
+    checkpoint, encoder = (
+        tmp_path / "run" / "unet.onnx",
+        tmp_path / ("run" if beside else "x") / "audio_encoder.onnx",
+    )
+    for path, source in ((checkpoint, bare_onnx), (encoder, AUDIO_ENCODER_PATH)):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(source.read_bytes())
+    given = [] if beside else ["--audio-encoder", str(encoder)]
+    arguments = [*dataset.arguments, "--checkpoint", str(checkpoint), *given, *folders(out)]
+    assert main(["avatar", "may", *arguments]) == 0
+    assert f"{out / 'avatars' / 'may'}: can be spoken to, hearing with {encoder}\n" in capsys.readouterr().out
+    assert read_avatar(out / "avatars" / "may").hears
+    models = out / "models"
+    assert {path.name for path in models.iterdir()} >= {"may_speech", "may_live", "jpeg_live"}
+    assert (models / "may_speech" / "1" / "model.onnx").samefile(out / "avatars" / "may" / "speech.onnx")
+
+
+def test_a_clip_of_other_features_cannot_be_spoken_to(dataset, out, capsys):
+    """An encoder of ave features is refused for a hubert network."""
+    words = ["--audio-mode", "hubert", "--audio-encoder", str(AUDIO_ENCODER_PATH), "--checkpoint", "x.pth"]
+    with pytest.raises(SystemExit, match="2"):
+        main(["avatar", "may", "--package", "nowhere", *words, *folders(out)])
+    assert "--audio-encoder gives ave features, and this is --audio-mode hubert" in capsys.readouterr().err
 
 
 def test_package_with_its_own_checkpoint(package, half_width_pth, out, picture, capsys, monkeypatch):
@@ -342,7 +374,7 @@ def test_a_folder_that_cannot_be_made(dataset, import_avatar, tmp_path, capsys):
         ),
         (
             ["--audio-encoder", "e", "--audio-mode", "hubert"],
-            "--audio-encoder gives ave features, which need",
+            "--audio-encoder gives ave features, and this is --audio-mode hubert",
         ),
     ],
 )

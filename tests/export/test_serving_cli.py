@@ -5,7 +5,7 @@ import argparse
 import pytest
 
 from export.repository.configs import ServingOptions
-from export.serving_cli import add_serving_options, positive, serving_options
+from export.serving_cli import add_serving_options, serving_options
 
 
 def parsed(*arguments):
@@ -38,8 +38,11 @@ def test_every_option():
     )
 
 
-@pytest.mark.parametrize("text", ["0", "-1", "two", ""])
-def test_positive_refuses(text):
-    """Only integers of 1 or more are taken."""
-    with pytest.raises(argparse.ArgumentTypeError, match=f"got {text}"):
-        positive(text)
+@pytest.mark.parametrize(
+    "option", ["--instances 0", "--queue-delay-us -5", "--threads -1", "--batch-sizes 2,0"]
+)
+def test_numbers_out_of_range(option, capsys):
+    """A number that no config can hold is refused at once, not by Triton."""
+    with pytest.raises(SystemExit):
+        parsed(*option.split())
+    assert f"argument {option.split()[0]}: expected an integer of" in capsys.readouterr().err

@@ -38,7 +38,7 @@ def test_runs_stay_within_a_take(corpus: Corpus) -> None:
 def test_runs_leave_out_incomplete_frames(takes: list[Take], corpus: Corpus) -> None:
     """A run needs all of its frames."""
     frames = tuple(frame for frame in takes[0].frames if frame not in (10, 11))
-    gapped = Take(takes[0].folder, frames, takes[0].mel)
+    gapped = Take(takes[0].dataset, frames, takes[0].mel)
     drawn = Corpus([gapped], corpus.faces[: len(frames)], np.random.default_rng(0)).draw_runs(60, 8, 1)
     ids = np.array(frames)[drawn]
     assert (np.diff(ids, axis=1) == 1).all()

@@ -37,8 +37,8 @@ def test_settings_of_a_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
     ("words", "complaint"),
     [
         ("a --output run", "one of the arguments --steps --minutes is required"),
-        ("a --output run --steps 0", "invalid positive int value: '0'"),
-        ("a --output run --minutes nan", "invalid positive float value: 'nan'"),
+        ("a --output run --steps 0", "expected an integer of 1 or more, got '0'"),
+        ("a --output run --minutes nan", "expected a number above 0, got 'nan'"),
         ("a --output run --steps 5 --width 2", "invalid choice: 2.0"),
         ("--output run --steps 5", "DATASET_DIR"),
     ],

@@ -94,3 +94,19 @@ def test_a_take_too_short(tmp_path: Path) -> None:
     """Twenty frames are not enough to train on."""
     with pytest.raises(BadSource, match=r"expected at least 25 frames, got 20 frames and 0\.8 s of sound"):
         open_take(write_take(tmp_path / "short", 20))
+
+
+@pytest.mark.parametrize("name", ["².jpg", "007.jpg", "٣.jpg", f"{'9' * 200}.jpg"])
+def test_files_that_are_no_frames(folder: Path, name: str) -> None:
+    """Files that are not numbered as the importer numbers them are passed over, as the importer does."""
+    (folder / "full_body_img" / name).write_bytes((folder / "full_body_img" / "0.jpg").read_bytes())
+    assert open_take(folder, pytest.fail).frames == tuple(range(40))
+
+
+def test_a_number_far_from_the_others(folder: Path) -> None:
+    """A stray file of a great number is refused at once, without a list of all that lie between."""
+    (folder / "landmarks" / "999999999.lms").touch()
+    with pytest.raises(
+        BadSource, match=r"got 40 pictures, 41 landmark files and 999999960 incomplete frames"
+    ):
+        open_take(folder)

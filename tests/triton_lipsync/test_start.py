@@ -8,6 +8,7 @@ import json
 import re
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import urllib.request
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from embedded.control import default_path
 from tests.conftest import Clip, Workspace
 from tests.embedded.processes import STUB, WAIT_S, find_family
 from triton_lipsync.start import main
@@ -63,6 +65,18 @@ async def serving(model_repository: Path) -> AsyncIterator[Serving]:
         await process.communicate()
 
 
+def run(command: str) -> str:
+    """Run a command line of curl, and return HTTP's status."""
+    shown = subprocess.run(
+        f"{command} --silent --write-out '%{{http_code}}'",
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return shown.stdout
+
+
 def get(url: str) -> bytes:
     with urllib.request.urlopen(url, timeout=WAIT_S) as answer:
         return bytes(answer.read())
@@ -70,17 +84,28 @@ def get(url: str) -> bytes:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_serves_until_a_signal(model_repository: Path, number: signal.Signals) -> None:
-    """The printed page is healthy and answers frames; Ctrl-C or SIGTERM stops all of it with exit code 0."""
+    """The printed page is healthy and answers frames, and the printed command loads an avatar.
+
+    Ctrl-C or SIGTERM stops all of it with exit code 0.
+    """
     async with serving(model_repository) as demo:
         page = (await demo.read_until("page ")).split()[1]
         port = re.findall(r"gRPC 127\.0\.0\.1:(\d+)", "".join(demo.lines))[0]
         family = find_family(f"--grpc-port={port}")
         health = json.loads(await asyncio.to_thread(get, f"{page.rstrip('/')}/health"))
         frame = await asyncio.to_thread(get, f"{page.rstrip('/')}/frames/demo/3.jpg")
+        load = (
+            next(line for line in demo.lines if line.startswith("avatars ")).removeprefix("avatars ").strip()
+        )
+        loaded = await asyncio.to_thread(run, load.replace("NAME", "demo"))
+        secret = default_path(int(re.findall(r"HTTP 127\.0\.0\.1:(\d+)", "".join(demo.lines))[0]))
+        assert stat.S_IMODE(secret.stat().st_mode) == 0o600
         demo.process.send_signal(number)
         await demo.read_until("stopped")
         assert await asyncio.wait_for(demo.process.wait(), WAIT_S) == 0
     assert health["healthy"] is True
+    assert loaded == "200"
+    assert not secret.exists()
     assert frame.startswith(b"\xff\xd8")
     assert all(process.ended() for process in family.members)
     assert not family.shared_memory()

@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 
 from lipsync_client.base import BaseClient
 from lipsync_client.errors import ClientClosed, InferTimeout, ServerUnavailable
+from lipsync_client.interfaces import AsyncTransport
 from lipsync_client.settings import Settings
-from lipsync_client.transports import AsyncTransport, open_async_transport
+from lipsync_client.transports import open_async_transport
 from lipsync_client.wire import (
     AvatarMetadata,
     Call,
@@ -96,7 +97,7 @@ class AsyncLipsyncClient(BaseClient[AsyncTransport]):
 
     async def models(self) -> list[str]:
         """Return the names of the avatars that are loaded, sorted."""
-        return avatar_names(await self._send(self._transport.wire.index_call()))
+        return avatar_names(await self._send(self._transport.wire.models_call()))
 
     async def metadata(self, model_name: str) -> AvatarMetadata:
         """Return what the server says about one avatar.

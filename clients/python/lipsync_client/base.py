@@ -8,8 +8,8 @@ from typing import Generic, TypeVar
 
 from lipsync_client.errors import ClientClosed, InvalidSetting
 from lipsync_client.failures import translate
+from lipsync_client.interfaces import AsyncTransport, Transport
 from lipsync_client.settings import Settings, parse_url
-from lipsync_client.transports import AsyncTransport, Transport
 from lipsync_client.wire import checked_frame_ids
 
 __all__ = ["BaseClient"]
@@ -23,8 +23,8 @@ class BaseClient(Generic[AnyTransport]):
     Args:
         url: ``grpc://host:8001`` (or a bare ``host:8001``) or ``http://host:8000``; ``grpcs://`` and
             ``https://`` for TLS.
-        infer_timeout_s: Deadline for one request and its answer, in seconds.
-        connect_timeout_s: Deadline for opening a connection, in seconds.
+        infer_timeout_s: Deadline for one request and its answer, connecting included, in seconds.
+        connect_timeout_s: Deadline for opening a connection, looking its host up included, in seconds.
         root_certificates: PEM file of the authorities to trust instead of the system's, for TLS.
 
     Raises:

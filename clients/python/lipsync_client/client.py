@@ -10,8 +10,9 @@ from typing import TypeVar
 
 from lipsync_client.base import BaseClient
 from lipsync_client.errors import InferTimeout, ServerUnavailable
+from lipsync_client.interfaces import Transport
 from lipsync_client.settings import Settings
-from lipsync_client.transports import Transport, open_transport
+from lipsync_client.transports import open_transport
 from lipsync_client.wire import (
     AvatarMetadata,
     Call,
@@ -91,7 +92,7 @@ class LipsyncClient(BaseClient[Transport]):
 
     def models(self) -> list[str]:
         """Return the names of the avatars that are loaded, sorted."""
-        return avatar_names(self._send(self._transport.wire.index_call()))
+        return avatar_names(self._send(self._transport.wire.models_call()))
 
     def metadata(self, model_name: str) -> AvatarMetadata:
         """Return what the server says about one avatar.

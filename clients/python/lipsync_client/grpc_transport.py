@@ -11,8 +11,8 @@ import grpc
 from tritonclient.grpc import service_pb2_grpc
 
 from lipsync_client import grpc_wire
+from lipsync_client.interfaces import Wire
 from lipsync_client.settings import Settings
-from lipsync_client.transports import Wire
 from lipsync_client.wire import Call
 
 __all__ = ["AsyncGrpcTransport", "GrpcTransport"]

@@ -14,7 +14,7 @@ from tritonclient.grpc import InferResult, service_pb2
 
 from lipsync_client.wire import FRAME_ID, OUTPUTS, Answer, Call, frame_id_tensor
 
-__all__ = ["Rpc", "config_call", "index_call", "infer_call", "ready_call"]
+__all__ = ["Rpc", "config_call", "infer_call", "models_call", "ready_call"]
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,12 @@ def ready_call() -> Call[bool]:
     return Call(Rpc("ServerReady", service_pb2.ServerReadyRequest()), lambda response: bool(response.ready))
 
 
-def index_call() -> Call[list[dict[str, Any]]]:
-    """Ask for the models that are ready, each a mapping with ``name`` and ``state``."""
-    return Call(Rpc("RepositoryIndex", service_pb2.RepositoryIndexRequest(ready=True)), _parse_index)
+def models_call() -> Call[list[str]]:
+    """Ask for the names of the models that are ready: Triton keeps statistics of these, and of no others.
+
+    The repository index, which has them too, is often open to the server's owner alone.
+    """
+    return Call(Rpc("ModelStatistics", service_pb2.ModelStatisticsRequest()), _parse_models)
 
 
 def config_call(model_name: str, avatar: str) -> Call[dict[str, Any]]:
@@ -56,8 +59,8 @@ def infer_call(model_name: str, frame_ids: Sequence[int]) -> Call[Answer]:
     return Call(Rpc("ModelInfer", message), InferResult, model_name)
 
 
-def _parse_index(response: service_pb2.RepositoryIndexResponse) -> list[dict[str, Any]]:
-    return [{"name": entry.name, "state": entry.state} for entry in response.models]
+def _parse_models(response: service_pb2.ModelStatisticsResponse) -> list[str]:
+    return [entry.name for entry in response.model_stats]
 
 
 def _parse_config(response: service_pb2.ModelConfigResponse) -> dict[str, Any]:

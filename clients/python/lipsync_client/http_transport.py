@@ -16,8 +16,9 @@ from lipsync_client import http_wire
 from lipsync_client.errors import InvalidSetting
 from lipsync_client.failures import HttpRefusal
 from lipsync_client.http_wire import JSON_SIZE, HttpRequest, HttpResponse
+from lipsync_client.interfaces import Wire
 from lipsync_client.settings import Settings
-from lipsync_client.transports import Wire
+from lipsync_client.sockets import Deadline, DeadlineSocket, dial
 from lipsync_client.wire import Call
 
 __all__ = ["AsyncHttpTransport", "HttpTransport"]
@@ -26,10 +27,7 @@ T = TypeVar("T")
 
 
 class HttpTransport:
-    """A stack of kept-alive connections; each thread takes one for the time of a request.
-
-    The deadline bounds each wait for the socket, not their sum.
-    """
+    """A stack of kept-alive connections; each thread takes one for the time of a request."""
 
     wire: Wire = http_wire
     foreign: tuple[type[Exception], ...] = (OSError, HTTPException, HttpRefusal)
@@ -48,7 +46,7 @@ class HttpTransport:
             HTTPException: If what answers doesn't speak HTTP.
             HttpRefusal: If the status isn't 200.
         """
-        return call.parse(self._exchange(call.request))
+        return call.parse(self._exchange(call.request, Deadline(self._settings.infer_timeout_s)))
 
     def close(self) -> None:
         """Close the idle connections now, and those in use when their requests are done."""
@@ -56,34 +54,39 @@ class HttpTransport:
         while self._idle:
             self._idle.pop().close()
 
-    def _exchange(self, request: HttpRequest) -> HttpResponse:
+    def _exchange(self, request: HttpRequest, deadline: Deadline) -> HttpResponse:
         while True:
             try:
                 connection = self._idle.pop()
             except IndexError:
-                return self._round_trip(self._connect(), request)
+                return self._round_trip(self._connect(deadline), request, deadline)
             try:
-                return self._round_trip(connection, request)
+                return self._round_trip(connection, request, deadline)
             except ConnectionError:  # the server had closed it while it was idle; asking twice is harmless
                 continue
 
-    def _connect(self) -> HTTPConnection:
+    def _connect(self, deadline: Deadline) -> HTTPConnection:
         endpoint, limit_s = self._settings.endpoint, self._settings.connect_timeout_s
         if self._tls is None:
-            connection = HTTPConnection(endpoint.host, endpoint.port, timeout=limit_s)
+            connection = HTTPConnection(endpoint.host, endpoint.port)
         else:
-            connection = HTTPSConnection(endpoint.host, endpoint.port, timeout=limit_s, context=self._tls)
+            connection = HTTPSConnection(endpoint.host, endpoint.port, context=self._tls)
+        left_s = deadline.left_s()
         try:
-            connection.connect()
-        except OSError as exc:
-            connection.close()
-            if isinstance(exc, TimeoutError):  # not to be taken for a late answer
-                raise ConnectionError(f"no connection within {limit_s:g} s") from exc
-            raise
-        connection.sock.settimeout(self._settings.infer_timeout_s)
+            limit = Deadline(min(limit_s, left_s))
+            connection.sock = dial(endpoint.host, endpoint.port, limit, self._tls)
+        except TimeoutError as exc:
+            if left_s <= limit_s:
+                raise
+            raise ConnectionError(f"no connection within {limit_s:g} s") from exc  # away, not late
         return connection
 
-    def _round_trip(self, connection: HTTPConnection, request: HttpRequest) -> HttpResponse:
+    def _round_trip(
+        self, connection: HTTPConnection, request: HttpRequest, deadline: Deadline
+    ) -> HttpResponse:
+        if not isinstance(connection.sock, DeadlineSocket):
+            raise ConnectionError("the connection was closed")  # by close(), in another thread
+        connection.sock.deadline = deadline
         try:
             connection.request(request.method, request.path, request.body, dict(request.headers))
             response = connection.getresponse()
@@ -114,7 +117,7 @@ class AsyncHttpTransport:
     def _session(self) -> aiohttp.ClientSession:
         # a session belongs to the loop that runs while it is made, and none may run in __init__
         limits = aiohttp.ClientTimeout(
-            total=self._settings.infer_timeout_s, sock_connect=self._settings.connect_timeout_s
+            total=self._settings.infer_timeout_s, connect=self._settings.connect_timeout_s
         )
         connector = aiohttp.TCPConnector(limit=0, ssl=self._tls or True)  # callers bound themselves
         return aiohttp.ClientSession(connector=connector, timeout=limits)
@@ -142,7 +145,7 @@ class AsyncHttpTransport:
             ) as response:
                 body = await response.read()
                 return HttpResponse(response.status, body, response.headers.get(JSON_SIZE))
-        except aiohttp.ServerTimeoutError as exc:  # of the limits set above, only sock_connect raises this
+        except aiohttp.ServerTimeoutError as exc:  # of the limits set above, only connect raises this
             raise ConnectionError(f"no connection within {self._settings.connect_timeout_s:g} s") from exc
 
 

@@ -25,8 +25,8 @@ __all__ = [
     "HttpRequest",
     "HttpResponse",
     "config_call",
-    "index_call",
     "infer_call",
+    "models_call",
     "ready_call",
 ]
 
@@ -66,10 +66,10 @@ def ready_call() -> Call[bool]:
     return Call(HttpRequest("GET", "/v2/health/ready"), lambda response: bool(response.status == 200))
 
 
-def index_call() -> Call[list[dict[str, Any]]]:
-    """Ask for the models that are ready, each a mapping with ``name`` and ``state``."""
-    request = HttpRequest("POST", "/v2/repository/index", json.dumps({"ready": True}).encode())
-    return Call(request, partial(_checked, "the repository index", _parse_index))
+def models_call() -> Call[list[str]]:
+    """Ask for the names of the models that are ready; see ``grpc_wire.models_call``."""
+    request = HttpRequest("GET", "/v2/models/stats")
+    return Call(request, partial(_checked, "the statistics of models", _parse_models))
 
 
 def config_call(model_name: str, avatar: str) -> Call[dict[str, Any]]:
@@ -102,8 +102,8 @@ def _checked(subject: str, parse: Callable[[HttpResponse], T], response: HttpRes
         raise InvalidAnswer(subject, "a KServe v2 body", got) from exc
 
 
-def _parse_index(response: HttpResponse) -> list[dict[str, Any]]:
-    return [{"name": entry["name"], "state": entry.get("state")} for entry in json.loads(response.body)]
+def _parse_models(response: HttpResponse) -> list[str]:
+    return [str(entry["name"]) for entry in json.loads(response.body)["model_stats"]]
 
 
 def _parse_config(response: HttpResponse) -> dict[str, Any]:

@@ -53,8 +53,8 @@ class Settings:
 
     Attributes:
         endpoint: The server.
-        infer_timeout_s: Deadline for one request and its answer, in seconds.
-        connect_timeout_s: Deadline for opening a connection, in seconds.
+        infer_timeout_s: Deadline for one request and its answer, connecting included, in seconds.
+        connect_timeout_s: Deadline for opening a connection, looking its host up included, in seconds.
         root_certificates: PEM file of the authorities to trust instead of the system's, for TLS.
 
     Raises:

@@ -146,9 +146,9 @@ def parse_frames(model_name: str, frame_ids: Sequence[int], answer: Answer, late
     ]
 
 
-def avatar_names(index: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the avatars of a repository index, sorted: each M whose M and M_frames are both READY."""
-    ready = {entry["name"] for entry in index if entry.get("state") == "READY"}
+def avatar_names(models: Iterable[str]) -> list[str]:
+    """Return the avatars among the models that are ready, sorted: each M that has its M_frames."""
+    ready = set(models)
     return sorted(name for name in ready if frames_model(name) in ready)
 
 

@@ -11,7 +11,7 @@ from tests.conftest import Workspace
 
 
 def test_eager(workspace: Workspace) -> None:
-    """The seed's server starts, and gives a frame a call."""
+    """The predecessor's server starts, and gives a frame a call."""
     with eager(workspace.avatars / "demo", 0.5) as call:
         call()
         call()

@@ -165,7 +165,7 @@ async def test_video_frames(pb, deployed, video_type, picture):
 
 
 async def test_video_frames_of_another_kind(pb, deployed):
-    """A type that there isn't is an answer without success."""
+    """A type that does not exist is an answer without success."""
     request = pb.GetVideoFrameRequest(model_name="echo", frame_id=7, video_type="x")
     response = await deployed.GetVideoFrame(request)
     assert (response.success, response.error) == (

@@ -30,7 +30,7 @@ async def test_answers_come_in_the_order_of_requests():
 
 
 async def test_no_more_than_the_window():
-    """Requests beyond the window aren't begun before an answer was taken."""
+    """Requests beyond the window are not begun before an answer was taken."""
     begun, full = [], asyncio.Event()
 
     async def answer(number):

@@ -86,7 +86,7 @@ async def test_a_package_whose_files_lie_elsewhere(packages, loader):
 
 
 async def test_a_name_that_cannot_be(loader):
-    """The importer's own refusal of a name comes through; one that looks like an option doesn't reach it."""
+    """The importer's own refusal of a name comes through; one that looks like an option does not reach it."""
     with pytest.raises(ImportFailed, match="expected an avatar name of 1 to 64"):
         await loader.load("anna_unet", "anna")
     with pytest.raises(PackageRefused, match="package_name: expected an avatar's name, got '--video'"):
@@ -148,7 +148,7 @@ def test_an_allowed_folder_that_is_a_link(tmp_path):
     ],
 )
 def test_folders_that_are_refused(tmp_path, asked):
-    """A path out of the operator's folder, the folder itself, and what isn't a folder are refused."""
+    """A path out of the operator's folder, the folder itself, and what is not a folder are refused."""
     root = tmp_path / "packages"
     (root / "anna").mkdir(parents=True)
     (tmp_path / "other").mkdir()

@@ -74,7 +74,7 @@ async def test_calls_are_counted(bridge, pb, deployed):
 
 
 async def test_port_in_use(triton, bridge):
-    """A port that is in use is one sentence, and the bridge doesn't listen on its other port either."""
+    """A port that is in use is one sentence, and the bridge does not listen on its other port either."""
     port = int(bridge.grpc_address.rpartition(":")[2])
     with pytest.raises(ListenError) as caught:
         async with serve(config_for(triton, grpc_port=port)):
@@ -119,7 +119,7 @@ async def test_a_cancelled_call_is_cancelled_in_triton(triton, pb, deployed):
 
 
 async def test_shutdown_answers_what_is_in_flight(triton, stubs, pb):
-    """On shutdown calls in flight are answered; an idle stream and who watches health aren't waited for."""
+    """On shutdown calls in flight are answered; an idle stream and who watches health are not waited for."""
     context = serve(config_for(triton, grpc_port=0, shutdown_timeout_s=60))
     bridge = await context.__aenter__()
     async with grpc.aio.insecure_channel(bridge.grpc_address) as channel:
@@ -154,4 +154,5 @@ async def test_a_bug_is_an_internal_error(bridge, pb, deployed, monkeypatch, cap
         )
     assert not response.success
     assert "secret" not in response.error
+    assert "a bug: GenerateInference ended with a foreign exception" in caplog.text
     assert "RuntimeError: a bug's secret" in caplog.text

@@ -52,8 +52,8 @@ def test_parameter_counts(width, millions):
 def test_speech_reaches_the_waist(mode, width):
     """A window of any mode becomes as many channels as the waist has, at 10x10."""
     with torch.device("meta"):
-        encoder = UNet328(mode, width).eval().audio_model
-        assert encoder(torch.zeros(3, *AUDIO_MODES[mode].shape)).shape == (3, int(512 * width), 10, 10)
+        branch = UNet328(mode, width).eval().audio_model
+        assert branch(torch.zeros(3, *AUDIO_MODES[mode].shape)).shape == (3, int(512 * width), 10, 10)
 
 
 def test_frames_of_a_batch_are_independent(network):

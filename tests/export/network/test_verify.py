@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from export.errors import VerificationFailed
-from export.network.verify import TOLERANCES, Comparison, example_inputs, reference, verify
+from export.network.verify import TOLERANCES, Agreement, example_inputs, reference, verify
 from tests.export.network.test_unet import network_input
 from tests.vectors import inputs
 
@@ -24,11 +24,11 @@ def shift_output(model, amount):
 
 def test_a_true_export_passes(served, network):
     """Batch 1 and the maximum, 16, are compared, and both lie within the tolerance."""
-    comparisons = verify(served(), network())
-    assert [comparison.batch_size for comparison in comparisons] == [1, 16]
-    for comparison in comparisons:
-        assert 0 < comparison.difference < 1e-4 == comparison.tolerance
-        assert comparison.levels <= 1
+    agreements = verify(served(), network())
+    assert [agreement.batch_size for agreement in agreements] == [1, 16]
+    for agreement in agreements:
+        assert 0 < agreement.difference < 1e-4 == agreement.tolerance
+        assert agreement.levels <= 1
 
 
 def test_a_perturbed_export_fails(served, network):
@@ -60,7 +60,7 @@ def test_other_tensors_fail_first(served, network):
 
 
 def test_reference_feeds_the_published_input(network):
-    """The PyTorch side of the comparison stacks [face, face with a black rectangle], as training does."""
+    """The PyTorch side stacks [face, face with a black rectangle], as training does."""
     faces, audio = inputs(1, salt=8)
     with torch.inference_mode():
         expected = network()(torch.from_numpy(network_input(faces)), torch.from_numpy(audio)).numpy()
@@ -82,8 +82,8 @@ def test_example_inputs(mode, shape):
         assert len(np.unique(first[name])) > 100
 
 
-def test_comparison_says_difference_beside_tolerance():
-    """A comparison prints batch, difference, tolerance and levels."""
-    assert str(Comparison(16, 5.6e-06, TOLERANCES["fp32"], 1)) == (
+def test_agreement_says_difference_beside_tolerance():
+    """An agreement prints batch, difference, tolerance and levels."""
+    assert str(Agreement(16, 5.6e-06, TOLERANCES["fp32"], 1)) == (
         "batch 16: greatest difference 5.60e-06 (tolerance 1e-04), pictures within 1 of 255"
     )

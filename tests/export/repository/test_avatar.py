@@ -7,10 +7,11 @@ import onnx
 import pytest
 
 from export.errors import BadName, BadSource
-from export.footage.clip import open_dataset
+from export.footage.dataset import open_dataset
 from export.repository.avatar import (
     CPU_WEIGHTS_FILE,
     FRAME_FILES,
+    SPEECH_FILE,
     WEIGHTS_FILE,
     Avatar,
     check_name,
@@ -26,6 +27,7 @@ DESCRIPTION = {
     "audio_mode": "ave",
     "edge_padding": "zeros",
     "source": "dataset May",
+    "hears": False,
     "mask_rows": [5, 310],
     "mask_columns": [5, 315],
 }
@@ -89,6 +91,35 @@ def test_description(written):
     assert read_avatar(written) == described()
 
 
+def test_avatars_of_before(written):
+    """A description from before avatars could hear reads as one that cannot."""
+    content = {key: value for key, value in DESCRIPTION.items() if key != "hears"}
+    (written / "avatar.json").write_text(json.dumps(content))
+    assert read_avatar(written) == described()
+
+
+def test_one_encoder_is_stored_once(dataset, bare_onnx, tmp_path):
+    """Two avatars with the same speech model share one file; one that no avatar has any more goes."""
+    ears, others = onnx.load(bare_onnx), onnx.load(bare_onnx)
+    others.doc_string = "another"
+    hearing = Avatar(**{key: DESCRIPTION[key] for key in list(DESCRIPTION)[1:6]}, name="may", hears=True)
+
+    def write(name, model):
+        footage = open_dataset(dataset.folder, "ave")
+        write_avatar(tmp_path / "avatars" / name, hearing, footage, onnx.load(bare_onnx), model)
+        return tmp_path / "avatars" / name / SPEECH_FILE
+
+    first, second = write("may", ears), write("june", ears)
+    assert first.samefile(second)
+    shared = tmp_path / "avatars" / ".speech"
+    assert len(list(shared.iterdir())) == 1
+    write("may", others)
+    assert len(list(shared.iterdir())) == 2
+    write("june", others)
+    write("june", others)
+    assert len(list(shared.iterdir())) == 1
+
+
 def test_a_bad_frame_leaves_nothing(dataset, bare_onnx, tmp_path):
     """When a frame in the middle is bad, no folder appears, not even its parent."""
     (dataset.folder / "landmarks" / "4.lms").write_text("1 2\n")
@@ -113,7 +144,9 @@ def test_bad_names(name):
     assert str(caught.value).endswith(f"got {name!r}")
 
 
-@pytest.mark.parametrize("name", ["jpeg_encode", "demo_frames", "demo_unet"])
+@pytest.mark.parametrize(
+    "name", ["jpeg_encode", "jpeg_live", "demo_frames", "demo_unet", "demo_speech", "demo_live"]
+)
 def test_names_of_other_models(name):
     """An avatar cannot take the name of the shared encoder or of another avatar's parts."""
     with pytest.raises(BadName):

@@ -14,6 +14,9 @@ from export.repository.configs import (
     ensemble_configs,
     frames_configs,
     jpeg_configs,
+    live_configs,
+    live_jpeg_configs,
+    speech_configs,
     unet_configs,
 )
 
@@ -24,7 +27,14 @@ WINDOWS = {"ave": [32, 16, 16], "hubert": [32, 32, 32], "wenet": [256, 16, 32]}
 
 
 def avatar(**changes):
-    values = {"name": "demo", "fps": 25.0, "frame_count": 150, "audio_mode": "ave", "edge_padding": "zeros"}
+    values = {
+        "name": "demo",
+        "fps": 25.0,
+        "frame_count": 150,
+        "audio_mode": "ave",
+        "edge_padding": "zeros",
+        "hears": True,
+    }
     return Avatar(**{**values, "source": "video video.avi", **changes})
 
 
@@ -37,6 +47,9 @@ def every_config(described=None, options=None):
         **{f"jpeg_encode/{path}": text for path, text in jpeg_configs().items()},
         **{f"{name}/{path}": text for path, text in ensemble_configs(described).items()},
         **{f"{name}_unet/{path}": text for path, text in unet_configs(described, options).items()},
+        **{f"{name}_speech/{path}": text for path, text in speech_configs(described, options).items()},
+        **{f"{name}_live/{path}": text for path, text in live_configs(described).items()},
+        **{f"jpeg_live/{path}": text for path, text in live_jpeg_configs().items()},
     }
 
 
@@ -52,7 +65,15 @@ def test_checked_in_configs_are_the_generators():
     """The demo avatar's files in the model repository are what the generator writes, all of them, byte for byte."""
     assert {
         str(path.relative_to(REPOSITORY)): path.read_text(encoding="utf-8")
-        for model in ("demo", "demo_frames", "demo_unet", "jpeg_encode")
+        for model in (
+            "demo",
+            "demo_frames",
+            "demo_unet",
+            "demo_speech",
+            "demo_live",
+            "jpeg_encode",
+            "jpeg_live",
+        )
         for path in (REPOSITORY / model).rglob("*.pbtxt")
     } == every_config(avatar(frame_count=555))
 
@@ -134,7 +155,7 @@ def test_metadata_parameters():
 
 
 def test_encoder_parameters():
-    """The encoder gives 256x256 pictures at quality 95, as the seed's answers are."""
+    """The encoder gives 256x256 pictures at quality 95, as the predecessor's answers are."""
     config = parse(jpeg_configs()["config.pbtxt"])
     assert {key: value.string_value for key, value in config.parameters.items()} == {
         "size": "256",

@@ -18,7 +18,7 @@ def folder(tmp_path):
     """An avatar's folder, its data being its files' names."""
     folder = tmp_path / "avatars" / "demo"
     folder.mkdir(parents=True)
-    for name in (*FRAME_FILES, "unet_cpu.onnx"):
+    for name in (*FRAME_FILES, "unet_cpu.onnx", "speech.onnx"):
         (folder / name).write_text(name)
     described = avatar()
     content = {key: getattr(described, key) for key in described.__dataclass_fields__}
@@ -38,16 +38,37 @@ def configs_in(repository):
 
 def test_whole_repository(folder, repository):
     """Every config, the frame data and the weights are in their places; an ensemble's version folder holds no data."""
-    assert write_entries(folder, repository) == ["demo_frames", "demo_unet", "demo"]
+    assert write_entries(folder, repository) == [
+        "demo_frames",
+        "demo_unet",
+        "demo",
+        "demo_speech",
+        "demo_live",
+    ]
     assert configs_in(repository) == every_config()
     files = {str(path.relative_to(repository)) for path in repository.rglob("1/*")}
     assert files == {f"demo_frames/1/{name}" for name in FRAME_FILES} | {
         "demo_unet/1/model.onnx",
+        "demo_speech/1/model.onnx",
         "demo/1/.gitkeep",
+        "demo_live/1/.gitkeep",
         "jpeg_encode/1/.gitkeep",
+        "jpeg_live/1/.gitkeep",
     }
     assert (repository / "demo_unet/1/model.onnx").read_text() == "unet_cpu.onnx"
-    assert {path.name for path in repository.iterdir()} == {"demo", "demo_frames", "demo_unet", "jpeg_encode"}
+    assert (repository / "demo_speech/1/model.onnx").samefile(folder / "speech.onnx")
+    names = {"demo", "demo_frames", "demo_unet", "demo_speech", "demo_live", "jpeg_encode", "jpeg_live"}
+    assert {path.name for path in repository.iterdir()} == names
+
+
+def test_an_avatar_that_cannot_hear_any_more(folder, repository):
+    """Imported again without an audio encoder, it has no live models left."""
+    write_entries(folder, repository)
+    content = json.loads((folder / "avatar.json").read_text())
+    (folder / "avatar.json").write_text(json.dumps({**content, "hears": False}))
+    assert write_entries(folder, repository) == ["demo_frames", "demo_unet", "demo"]
+    assert not (repository / "demo_speech").exists()
+    assert not (repository / "demo_live").exists()
 
 
 def test_data_is_linked(folder, repository):
@@ -72,7 +93,7 @@ def test_entries_are_replaced_whole(folder, repository):
     (repository / "demo_unet/1/model.plan").touch()
     (repository / "demo_unet/configs/old.pbtxt").touch()
     write_entries(folder, repository)
-    assert tree(repository) == {**once, "demo/2": "folder"}
+    assert tree(repository) == {**once, "demo/2": "folder", "demo_live/2": "folder"}
 
 
 def test_no_ensemble_without_its_parts(folder, repository):
@@ -99,7 +120,10 @@ def test_network_configs_alone(folder, repository):
     assert configs_in(repository) == every_config(options=options)
     after = tree(repository)
     assert after.keys() == before.keys()
-    assert {path.split("/")[0] for path in after if after[path] != before[path]} == {"demo_unet"}
+    assert {path.split("/")[0] for path in after if after[path] != before[path]} == {
+        "demo_unet",
+        "demo_speech",
+    }
 
 
 def test_new_pictures_are_a_new_version(folder, repository):
@@ -126,4 +150,4 @@ def test_a_server_that_starts_meanwhile_sees_no_unfinished_model(folder, reposit
 
     monkeypatch.setattr("export.repository.entries.link_or_copy", look)
     write_entries(folder, repository)
-    assert seen == {"jpeg_encode", "demo_frames"}
+    assert seen == {"jpeg_encode", "demo_frames", "demo_unet", "demo", "jpeg_live"}

@@ -1,7 +1,5 @@
 """export/repository/strategies.py"""
 
-import pytest
-
 from export.repository.strategies import DEFAULT_STRATEGY, STRATEGIES
 
 TABLE = {
@@ -20,12 +18,6 @@ def test_table_is_the_designs():
         for name, row in STRATEGIES.items()
     }
     assert rows == TABLE
-
-
-@pytest.mark.parametrize(("name", "number"), [("batching", 1), ("multi_instance", 2), ("hybrid", 3)])
-def test_the_seeds_strategies(name, number):
-    """The seed's three strategies say which they are."""
-    assert f"(seed strategy {number})" in STRATEGIES[name].purpose
 
 
 def test_default():

@@ -1,4 +1,4 @@
-"""Who says what in which take: for training, held out, and served."""
+"""Who says what in each recording: for training, held out, and served."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ TRAINING_SECONDS = 600.0
 
 _FRAME_SAMPLES = SAMPLE_RATE_HZ // 25
 _LOUDNESS = 3000.0
-# Now and then a pause fills all that the network hears at once, so that it learns what silence is.
+# Every so often a pause is longer than the window of one frame, so that the network learns what silence is.
 _LONG_PAUSE_EVERY, _LONG_PAUSE_S = 6, 1.6
 
 

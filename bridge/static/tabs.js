@@ -1,0 +1,27 @@
+/** The page's tabs: a link shows what belongs to it, and the address remembers which. */
+
+const links = [...document.querySelectorAll(".tabs a")];
+
+/** Return the name of the tab that is shown: its link without the `#`. */
+export function currentTab() {
+  const names = links.map((link) => link.hash.slice(1));
+  return names.find((name) => `#${name}` === location.hash) ?? names[0];
+}
+
+/** Whether a tab can be seen: it is shown, and so is the page. */
+export function isSeen(name) {
+  return !document.hidden && currentTab() === name;
+}
+
+function show() {
+  const current = currentTab();
+  for (const part of document.querySelectorAll("[data-tab]")) part.hidden = part.dataset.tab !== current;
+  for (const link of links) link.ariaCurrent = link.hash === `#${current}` ? "page" : null;
+}
+
+show();
+addEventListener("hashchange", () => {
+  show();
+  document.dispatchEvent(new Event("tabchange"));
+});
+document.addEventListener("visibilitychange", () => document.dispatchEvent(new Event("tabchange")));

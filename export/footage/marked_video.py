@@ -1,0 +1,34 @@
+"""A video that comes with a landmark file for each frame and its speech features."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.footage.clip import Footage, Frame, cut_frame, encode_full_frame
+from export.footage.dataset import LANDMARK_SUFFIX, numbered_files
+from export.footage.feature_files import check_counts, read_audio_features
+from export.footage.sound import find_track
+from export.footage.video import open_video, read_pictures
+
+__all__ = ["open_video_with_landmarks"]
+
+
+def open_video_with_landmarks(video: Path, landmarks: Path, audio_features: Path, audio_mode: str) -> Footage:
+    """Open a video with a landmark file per frame and its speech features; its sound comes along if PyAV is there.
+
+    Raises:
+        BadSource: If a part is missing or the counts do not fit.
+    """
+    points = numbered_files(landmarks, LANDMARK_SUFFIX)
+    features = read_audio_features(audio_features, audio_mode)
+    check_counts(audio_features, len(features), len(points))
+    fps = open_video(video).fps
+    frames = map(_cut, read_pictures(video, len(points)), points)
+    return Footage("video", video.name, fps, len(points), features, find_track(video), frames)
+
+
+def _cut(picture: NDArray[np.uint8], landmarks: Path) -> Frame:
+    return cut_frame(picture, landmarks, encode_full_frame(picture))
