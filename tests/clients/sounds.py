@@ -11,7 +11,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["beep", "write_sound"]
+__all__ = ["beep", "names", "write_sound"]
 
 
 def beep(seconds: float, rate: int, start_s: float, end_s: float) -> NDArray[np.float32]:
@@ -19,6 +19,11 @@ def beep(seconds: float, rate: int, start_s: float, end_s: float) -> NDArray[np.
     times = np.arange(round(seconds * rate)) / rate
     is_on = (times >= start_s) & (times < end_s)
     return (0.5 * np.sin(2 * np.pi * 400 * times) * is_on).astype(np.float32)
+
+
+def names(folder: Path) -> list[str]:
+    """Return the names of all files in a folder, sorted."""
+    return sorted(path.name for path in folder.iterdir())
 
 
 def write_sound(

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from export.contract import BORDER, CROP_SIZE, FACE_SIZE
 from export.footage.landmarks import crop_bounds, cut_face
-from lipsync_client.pasting import paste
+from lipsync_client.pasting import EDGE_PIXELS, paste
 
 SEED = 5
+PAGE_RULE = Path(__file__).parents[2] / "bridge" / "static" / "patch.js"
 
 
 def noise(height: int, width: int, seed: int = SEED) -> NDArray[np.uint8]:
@@ -46,24 +47,28 @@ def resized(pixels: NDArray[np.float64], width: int, height: int) -> NDArray[np.
     return np.einsum("ij,kjc->kic", weights(pixels.shape[1], width), rows).round().clip(0, 255)
 
 
-def reference(full_frame: NDArray[np.uint8], picture: NDArray[np.uint8], bounds: tuple[int, ...]) -> NDArray:
+def reference(
+    full_frame: NDArray[np.uint8], picture: NDArray[np.uint8], bounds: tuple[int, ...], edge: int
+) -> NDArray:
     """Paste by the protocol's sentence: rectangle to crop, picture into its inside, crop to rectangle."""
     x1, y1, x2, y2 = bounds
     size = picture.shape[0] + 2 * BORDER
     crop = resized(full_frame[y1:y2, x1:x2].astype(np.float64), size, size)
-    crop[BORDER:-BORDER, BORDER:-BORDER] = picture
+    outside, inside = BORDER + edge, slice(edge, picture.shape[0] - edge)
+    crop[outside:-outside, outside:-outside] = picture[inside, inside]
     pasted = full_frame.astype(np.float64)
     pasted[y1:y2, x1:x2] = resized(crop, x2 - x1, y2 - y1)
     return pasted
 
 
+@pytest.mark.parametrize("edge", [0, 5])
 @pytest.mark.parametrize("bounds", [(20, 30, 120, 130), (0, 0, 61, 61), (37, 11, 101, 139)])
-def test_it_is_the_protocols_rule(bounds: tuple[int, int, int, int]) -> None:
+def test_it_is_the_protocols_rule(bounds: tuple[int, int, int, int], edge: int) -> None:
     """Larger or smaller than the rectangle, square or not: pixels are those of the formula, but for rounding."""
     full_frame, picture = noise(150, 140), noise(64, 64, seed=6)
     before = full_frame.copy()
-    pasted = paste(full_frame, picture, bounds, BORDER)
-    difference = np.abs(pasted - reference(full_frame, picture, bounds))
+    pasted = paste(full_frame, picture, bounds, BORDER, edge)
+    difference = np.abs(pasted - reference(full_frame, picture, bounds, edge))
     assert (full_frame == before).all()
     assert difference.max() <= 2
     assert difference.mean() < 0.2
@@ -78,17 +83,19 @@ def test_it_undoes_what_training_cut_out() -> None:
     bounds = (50, 60, 50 + CROP_SIZE, 60 + CROP_SIZE)
     face = cut_face(full_frame, np.array(bounds, np.int32))
     assert face.shape == (FACE_SIZE, FACE_SIZE, 3)
+    assert (paste(full_frame, face, bounds, BORDER, edge=0) == full_frame).all()
     assert (paste(full_frame, face, bounds, BORDER) == full_frame).all()
 
 
 def test_the_border_is_kept() -> None:
-    """At the native size, four pixels around the picture are the full frame's, and all others the picture's."""
+    """At the native size, the picture takes all of the crop but border and edge: what the page, too, shows of it."""
     full_frame = noise(400, 420)
     picture = np.full((FACE_SIZE, FACE_SIZE, 3), 255, np.uint8)
     pasted = paste(full_frame, picture, (50, 60, 50 + CROP_SIZE, 60 + CROP_SIZE), BORDER)
     expected = full_frame.copy()
-    expected[64:384, 54:374] = 255
+    expected[69:379, 59:369] = 255
     assert (pasted == expected).all()
+    assert f"const EDGE_PIXELS = {EDGE_PIXELS};" in PAGE_RULE.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -104,7 +111,7 @@ def test_rectangles_that_lie_partly_outside(square: tuple[int, int, int, int]) -
     clipped = (max(x1, 0), max(y1, 0), min(x2, 140), min(y2, 150))
     pasted = paste(full_frame, picture, square, BORDER)
     assert tuple(imported) == clipped or square == (-5, -5, 145, 155)
-    assert np.abs(pasted - reference(full_frame, picture, clipped)).max() <= 2
+    assert np.abs(pasted - reference(full_frame, picture, clipped, EDGE_PIXELS)).max() <= 2
 
 
 @pytest.mark.parametrize("bounds", [(-90, 0, -10, 80), (140, 0, 220, 80), (10, 10, 10, 90), (90, 10, 10, 90)])
