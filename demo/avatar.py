@@ -14,16 +14,18 @@ __all__ = ["NAME", "main"]
 
 NAME = "demo"
 TAKE = "served"
+ENCODER = ("--audio-encoder", str(AUDIO_ENCODER_PATH))
+"""Hears the clip's sound; imported with the avatar, it hears live speech too."""
 
 
 def main() -> int:
     """Draw the take that is served and import it; return 0, or 1 after one sentence of error."""
     with tempfile.TemporaryDirectory(prefix="demo-") as folder:
-        drawn = dataset.main([folder, "--take", TAKE, "--audio-encoder", str(AUDIO_ENCODER_PATH)])
+        drawn = dataset.main([folder, "--take", TAKE, *ENCODER])
         if drawn:
             return drawn
-        source = str(Path(folder, TAKE))
-        return export(["avatar", NAME, "--dataset", source, "--checkpoint", str(UNET_PATH)])
+        source = ("--dataset", str(Path(folder, TAKE)), "--checkpoint", str(UNET_PATH))
+        return export(["avatar", NAME, *source, *ENCODER])
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """Keeps one Triton process: starts it, and ends everything it left when it or our parent dies.
 
 Runs as a process of its own between the library and ``tritonserver``, from the file and without site packages:
-``python guard.py LIFELINE_FD STOP_TIMEOUT_S SHM_PREFIX -- COMMAND…``. The parent holds the other end of the lifeline
-pipe. In it, ``READY`` says that the command has read its arguments, ``STOP`` asks for a good end; the pipe's own end
-means that the parent is gone, even by SIGKILL. Triton's Python backend leaves its stub processes and shared memory
-behind when killed; both go with the guard.
+``python guard.py LIFELINE_FD STOP_TIMEOUT_S SHM_PREFIX SECRET_FILE -- COMMAND…``. The parent holds the other end of the
+lifeline pipe. In it, ``READY`` says that the command has read its arguments, ``STOP`` asks for a good end; the pipe's
+own end means that the parent is gone, even by SIGKILL. Triton's Python backend leaves its stub processes and shared
+memory behind when killed; both go with the guard, as does the file of a secret that a killed parent left.
 
 Triton takes its secret only as an argument, and everybody on a machine can read those. So the guard has it in its
 environment, puts it in the place that the command has for it, and wipes it out of the server's arguments later.
@@ -39,10 +39,13 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1)  # orphaned stubs become our children, so that we can wait for them
     secret = os.environ.pop(SECRET_VARIABLE, "")
-    command = [word.replace(SECRET_PLACE, secret) for word in sys.argv[5:]]
+    command = [word.replace(SECRET_PLACE, secret) for word in sys.argv[6:]]
     server = subprocess.Popen(command, start_new_session=True, preexec_fn=_prepare_child)
     try:
-        _watch(server, lifeline, stop_timeout_s, secret.encode())
+        if not _watch(server, lifeline, stop_timeout_s, secret.encode()):
+            Path(sys.argv[4]).unlink(
+                missing_ok=True
+            )  # while the server still has its ports, so it is no other's
     finally:
         _end_group(server)
         remove_shared_memory(prefix)
@@ -77,8 +80,8 @@ def _prepare_child() -> None:
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # covers the guard's own SIGKILL
 
 
-def _watch(server: subprocess.Popen[bytes], lifeline: int, stop_timeout_s: float, secret: bytes) -> None:
-    """Return when the server has ended, the parent is gone, or the time for a good end is over."""
+def _watch(server: subprocess.Popen[bytes], lifeline: int, stop_timeout_s: float, secret: bytes) -> bool:
+    """Return when the server has ended, or the time for a good end is over: true; or when the parent is gone: false."""
     process = os.pidfd_open(server.pid)
     try:
         while process not in select.select([process, lifeline], [], [])[0]:
@@ -88,9 +91,10 @@ def _watch(server: subprocess.Popen[bytes], lifeline: int, stop_timeout_s: float
             elif order == STOP:
                 server.terminate()
                 select.select([process, lifeline], [], [], stop_timeout_s)
-                return
+                return True
             else:
-                return
+                return False
+        return True
     finally:
         os.close(process)
 

@@ -18,6 +18,7 @@ import grpc
 
 from embedded.command import Server, assign_ports, build_command
 from embedded.config import EmbeddedConfig
+from embedded.control import default_path
 from embedded.errors import StartCrashed, StartFailed
 from embedded.guard import READY, SECRET_VARIABLE, STOP, kill_leftovers, remove_shared_memory
 from embedded.installation import Installation, find_installation, lay_out_backends
@@ -117,7 +118,8 @@ class _Keeper:
         prefix = f"triton_{uuid.uuid4().hex[:12]}_"
         command = build_command(self.config, self.server, self.installation, self.backends, prefix)
         environment = {**self.installation.environment(), SECRET_VARIABLE: self.server.secret}
-        async with _run(command, prefix, environment, self.config.stop_timeout_s) as process:
+        secret_file = default_path(self.server.http_port)
+        async with _run(command, prefix, secret_file, environment, self.config.stop_timeout_s) as process:
             await _wait_ready(process, self.server, self.config)
             process.ready = True
             process.order(READY)
@@ -167,12 +169,17 @@ class _Process:
 
 @contextlib.asynccontextmanager
 async def _run(
-    command: list[str], shm_prefix: str, environment: dict[str, str], stop_timeout_s: float
+    command: list[str],
+    shm_prefix: str,
+    secret_file: Path,
+    environment: dict[str, str],
+    stop_timeout_s: float,
 ) -> AsyncIterator[_Process]:
     lifeline, our_end = os.pipe()
     try:
         guard = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", str(GUARD), str(lifeline), str(stop_timeout_s), shm_prefix, "--"),
+            *(sys.executable, "-I", "-S", str(GUARD), str(lifeline), str(stop_timeout_s)),
+            *(shm_prefix, str(secret_file), "--"),
             *command,
             env=environment,
             stdin=asyncio.subprocess.DEVNULL,

@@ -52,12 +52,27 @@ class Guarded:
 
 @contextlib.contextmanager
 def guarded(
-    prepare: str = "", stop_timeout_s: float = WAIT_S, prefix: str = "triton_test_", *arguments: str
+    prepare: str = "",
+    stop_timeout_s: float = WAIT_S,
+    prefix: str = "triton_test_",
+    *arguments: str,
+    secret_file: str = "/nowhere",
 ) -> Iterator[Guarded]:
     theirs, ours = os.pipe()
     program = [sys.executable, "-c", PROGRAM.format(prepare=prepare), *arguments]
     guard = subprocess.Popen(
-        [sys.executable, "-I", "-S", GUARD, str(theirs), str(stop_timeout_s), prefix, "--", *program],
+        [
+            sys.executable,
+            "-I",
+            "-S",
+            GUARD,
+            str(theirs),
+            str(stop_timeout_s),
+            prefix,
+            secret_file,
+            "--",
+            *program,
+        ],
         pass_fds=(theirs,),
         stdout=subprocess.PIPE,
         env={**os.environ, SECRET_VARIABLE: SECRET},
@@ -105,6 +120,20 @@ def test_end_of_the_parent() -> None:
     with guarded(IGNORE_SIGTERM) as kept:
         kept.lifeline.close()
         assert kept.returncode() == 128 + signal.SIGKILL
+
+
+def test_secret_file_goes_with_the_parent(tmp_path: Path) -> None:
+    """A parent that dies cannot remove the file of the secret, so the guard does; otherwise it is the parent's."""
+    path = tmp_path / "secret"
+    path.touch()
+    with guarded(EXIT_ON_SIGTERM, secret_file=str(path)) as kept:
+        kept.lifeline.write(STOP)
+        kept.returncode()
+    assert path.exists()
+    with guarded(secret_file=str(path)) as kept:
+        kept.lifeline.close()
+        kept.returncode()
+    assert not path.exists()
 
 
 def test_end_of_the_parent_while_stopping() -> None:

@@ -93,13 +93,16 @@ async def test_secret_that_is_given(
 
 
 async def test_sigkill_leaves_nothing(repository: Path) -> None:
-    """When the command is killed by SIGKILL, server, guard, stubs and shared memory go too."""
+    """When the command is killed by SIGKILL, server, guard, stubs, shared memory and the secret's file go too."""
     async with command(repository) as process:
         server = await announced(process)
         family = find_family(f"--grpc-port={server.grpc_port}")
         assert len(family.members) == 3
+        assert process.stdout is not None
+        await asyncio.wait_for(process.stdout.readline(), WAIT_S)  # names the file
         process.kill()
         await asyncio.to_thread(family.wait_gone)
+        assert not default_path(server.http_port).exists()
 
 
 async def test_sigterm_answers_what_is_in_flight(repository: Path) -> None:
@@ -120,8 +123,8 @@ async def test_sigterm_answers_what_is_in_flight(repository: Path) -> None:
 def hold_requests(repository: Path) -> None:
     """Let ``jpeg_encode`` hold a single request back for a while, hoping for a batch."""
     config = repository / "jpeg_encode" / "config.pbtxt"
-    held = f"dynamic_batching {{ preferred_batch_size: 16 max_queue_delay_microseconds: {HOLD_US} }}"
-    config.write_text(re.sub(r"dynamic_batching \{\s*\}", held, config.read_text()))
+    held = f"dynamic_batching {{ preferred_batch_size: 16 max_queue_delay_microseconds: {HOLD_US} "
+    config.write_text(config.read_text().replace("dynamic_batching {", held))
 
 
 def pending(server: Server) -> bool | None:
