@@ -65,7 +65,7 @@ def recommend_sessions(
     limit = "Triton's pictures are the limit" if painted <= bridged else "the bridge is the limit"
     sessions = int(min(painted, bridged))
     return (
-        f"Live sessions of '{avatar}': min({USABLE_SHARE:g} · {pictures_per_s:.1f} pictures/s / {FPS}, "
+        f"Live sessions of '{avatar}': min({USABLE_SHARE:g} · {pictures_per_s:.1f} pictures/s / {FPS:g}, "
         f"{sessions_per_core:.0f} sessions a core · {cores} cores) = "
         f"{sessions or 'less than one'}: {limit}. Measured through one bridge: {carried}."
     )

@@ -62,12 +62,13 @@ class BridgeProcess:
 
 @contextlib.asynccontextmanager
 async def running_bridge(upstream: str, *options: str) -> AsyncIterator[BridgeProcess]:
-    """Run ``python -m bridge`` in front of a Triton at ``host:port``, on a free port.
+    """Run ``python -m bridge`` in front of a Triton at ``host:port``, on a free port and without gRPC.
 
     Raises:
         LoadFailed: If it does not say where it listens.
     """
-    arguments = ["-m", "bridge", "--upstreams", upstream, "--port", "0", "--log-level", "error", *options]
+    settings = ["--upstreams", upstream, "--port", "0", "--grpc-port=-1", "--log-level", "error", *options]
+    arguments = ["-m", "bridge", *settings]
     process = await asyncio.create_subprocess_exec(sys.executable, *arguments, stdout=asyncio.subprocess.PIPE)
     assert process.stdout is not None
     try:
