@@ -83,6 +83,8 @@ RUN_ELSEWHERE = {
         "tests/export/test_main.py"
     ),
     "docker compose up --detach --scale triton=2": "tests/compose/test_stack.py",
+    ".venv/bin/python -m lipsync_client speak --url http://localhost:8086 --avatar demo "
+    "--audio demo/recordings/heldout.wav --out out.mp4": "tests/test_live_speech.py",
     "docker compose down": "tests/compose/conftest.py",
     ".venv/bin/python -m export avatar anna --dataset dataset/anna --checkpoint checkpoint/anna "
     "--avatars models/avatars --model-repository models/model_repository": "tests/export/test_main.py",

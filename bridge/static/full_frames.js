@@ -10,12 +10,17 @@ const BYTES_PER_PIXEL = 4;
 /** What one avatar's pictures are put into. */
 export class FullFrames {
   #avatar = "";
+  /** @type {Map<number, Blob>} */
   #jpegs = new Map(); // by frame id, oldest first
   #jpegBytes = 0;
+  /** @type {Map<number, ImageBitmap>} */
   #bitmaps = new Map(); // by frame id, least recently used first
   #bitmapBytes = 0;
+  /** @type {number[]} */
   #wanted = [];
+  /** @type {Set<number>} */
   #loading = new Set();
+  /** @type {Map<number, number>} */
   #failedMs = new Map();
   #isMissing = false;
 
@@ -29,7 +34,11 @@ export class FullFrames {
     return this.#bitmaps.size;
   }
 
-  /** Take another avatar's clip; what was kept of the one before is let go. */
+  /**
+   * Take another avatar's clip; what was kept of the one before is let go.
+   *
+   * @param {string} avatar
+   */
   setAvatar(avatar) {
     if (avatar === this.#avatar) return;
     this.#avatar = avatar;
@@ -52,7 +61,11 @@ export class FullFrames {
     return bitmap;
   }
 
-  /** Say which frames are drawn next, the most urgent first; what was wanted before and is not among them is let be. */
+  /**
+   * Say which frames are drawn next, the most urgent first; what was wanted before and is not among them is let be.
+   *
+   * @param {number[]} frameIds
+   */
   want(frameIds) {
     const nowMs = performance.now();
     this.#wanted = frameIds.filter((frameId) => {
@@ -63,9 +76,11 @@ export class FullFrames {
   }
 
   #loadNext() {
-    while (this.#wanted.length > 0 && this.#loading.size < MAX_FETCHES) this.#load(this.#wanted.shift());
+    const free = Math.max(MAX_FETCHES - this.#loading.size, 0);
+    for (const frameId of this.#wanted.splice(0, free)) this.#load(frameId);
   }
 
+  /** @param {number} frameId */
   async #load(frameId) {
     const avatar = this.#avatar;
     this.#loading.add(frameId);
@@ -86,22 +101,30 @@ export class FullFrames {
     }
   }
 
+  /**
+   * @param {number} frameId
+   * @param {Blob} jpeg
+   */
   #keepJpeg(frameId, jpeg) {
     if (this.#jpegs.has(frameId)) return;
     this.#jpegs.set(frameId, jpeg);
     this.#jpegBytes += jpeg.size;
-    while (this.#jpegBytes > MAX_JPEG_BYTES) {
-      const [oldest, { size }] = this.#jpegs.entries().next().value;
+    for (const [oldest, { size }] of this.#jpegs) {
+      if (this.#jpegBytes <= MAX_JPEG_BYTES) return;
       this.#jpegs.delete(oldest);
       this.#jpegBytes -= size;
     }
   }
 
+  /**
+   * @param {number} frameId
+   * @param {ImageBitmap} bitmap
+   */
   #keepBitmap(frameId, bitmap) {
     this.#bitmaps.set(frameId, bitmap);
     this.#bitmapBytes += bytesOf(bitmap);
-    while (this.#bitmapBytes > MAX_BITMAP_BYTES && this.#bitmaps.size > MIN_BITMAPS) {
-      const [oldest, old] = this.#bitmaps.entries().next().value;
+    for (const [oldest, old] of this.#bitmaps) {
+      if (this.#bitmapBytes <= MAX_BITMAP_BYTES || this.#bitmaps.size <= MIN_BITMAPS) return;
       this.#bitmaps.delete(oldest);
       this.#bitmapBytes -= bytesOf(old);
       old.close();
@@ -109,12 +132,17 @@ export class FullFrames {
   }
 }
 
+/**
+ * @param {string} avatar
+ * @param {number} frameId
+ */
 async function fetchFrame(avatar, frameId) {
   const answer = await fetch(`full_frames/${encodeURIComponent(avatar)}/${frameId}.jpg`);
   if (!answer.ok) throw Object.assign(new Error(`expected a picture, got ${answer.status}`), { status: answer.status });
   return answer.blob();
 }
 
+/** @param {ImageBitmap} bitmap */
 function bytesOf({ width, height }) {
   return width * height * BYTES_PER_PIXEL;
 }

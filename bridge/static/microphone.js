@@ -3,6 +3,7 @@
 /** Raised where no microphone can be had; its message says what to do. */
 export class MicrophoneError extends Error {}
 
+/** @type {Record<string, string>} */
 const ADVICE = {
   NotAllowedError: "The microphone is denied: allow it for this page in the browser's address bar, and press again",
   NotFoundError: "No microphone is found: plug one in and press again, or choose a sound file",
@@ -13,7 +14,9 @@ const ADVICE = {
 export class Microphone {
   #onPiece;
   #onEnd;
+  /** @type {MediaStream|null} */
   #stream = null;
+  /** @type {AudioNode[]} */
   #nodes = [];
   #attempt = 0;
 
@@ -57,6 +60,10 @@ export class Microphone {
     this.#stream = null;
   }
 
+  /**
+   * @param {AudioContext} context
+   * @param {MediaStream} stream
+   */
   #connect(context, stream) {
     const source = new MediaStreamAudioSourceNode(context, { mediaStream: stream });
     const worklet = new AudioWorkletNode(context, "microphone", {
@@ -84,6 +91,7 @@ async function openStream() {
   }
 }
 
+/** @param {MediaStream} stream */
 function stopStream(stream) {
   for (const track of stream.getTracks()) track.stop();
 }

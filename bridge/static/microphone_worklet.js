@@ -8,6 +8,7 @@ class MicrophoneProcessor extends AudioWorkletProcessor {
   #filled = 0;
   #timeS = 0;
 
+  /** @param {Float32Array[][]} inputs */
   process([channels]) {
     const input = channels[0];
     if (!input) return true; // nothing is connected yet, or any more

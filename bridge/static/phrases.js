@@ -1,5 +1,7 @@
 /** Cuts a recording at its pauses. */
 
+/** @typedef {[first: number, end: number]} Range */
+
 const STEP_S = 0.02;
 const QUIET = 0.08; // of the loudest step
 const PAUSE_S = 0.16;
@@ -11,23 +13,27 @@ const MARGIN_S = 0.08; // of silence, kept at both ends
  *
  * @param {Float32Array} samples
  * @param {number} rate Samples a second.
- * @returns {number[][]} First sample and the one after the last of each phrase, in order; a phrase that would be shorter
+ * @returns {Range[]} First sample and the one after the last of each phrase, in order; a phrase that would be shorter
  *     than 1.2 s goes on beyond its pause.
  */
 export function phrasesOf(samples, rate) {
   const step = Math.round(rate * STEP_S);
   const levels = levelsOf(samples, step);
   const threshold = QUIET * levels.reduce((most, level) => Math.max(most, level), 0);
+  /** @type {Range[]} */
   const phrases = [];
+  /** @type {number|null} */
   let first = null;
   let last = 0; // the last step that was heard
-  levels.forEach((level, i) => {
-    const isPause = first !== null && (i - last) * STEP_S > PAUSE_S && (last - first) * STEP_S > SHORTEST_S;
-    if (level <= threshold) return;
-    if (isPause) phrases.push([first, last + 1]);
-    if (first === null || isPause) first = i;
+  for (const [i, level] of levels.entries()) {
+    if (level <= threshold) continue;
+    if (first !== null && (i - last) * STEP_S > PAUSE_S && (last - first) * STEP_S > SHORTEST_S) {
+      phrases.push([first, last + 1]);
+      first = i;
+    }
+    first ??= i;
     last = i;
-  });
+  }
   if (first !== null) phrases.push([first, last + 1]);
   const margin = Math.round(rate * MARGIN_S);
   return phrases.map(([from, to]) => [
@@ -36,7 +42,12 @@ export function phrasesOf(samples, rate) {
   ]);
 }
 
-/** Return the root mean square of each step. */
+/**
+ * Return the root mean square of each step.
+ *
+ * @param {Float32Array} samples
+ * @param {number} step
+ */
 function levelsOf(samples, step) {
   return Array.from({ length: Math.floor(samples.length / step) }, (_, i) => {
     const part = samples.subarray(i * step, (i + 1) * step);
@@ -48,7 +59,7 @@ function levelsOf(samples, step) {
  * Cut a piece out of a mono recording.
  *
  * @param {AudioBuffer} buffer
- * @param {number[]} range First sample, and the one after the last.
+ * @param {Range} range First sample, and the one after the last.
  * @returns {AudioBuffer}
  */
 export function cut(buffer, [from, to]) {

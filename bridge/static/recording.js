@@ -2,6 +2,10 @@
 
 import { toPcm } from "./speech_protocol.js";
 
+/** @import { SentLog } from "./sent_log.js" */
+/** @import { SpeechSession } from "./speech_session.js" */
+/** @import { Started } from "./speech_protocol.js" */
+
 const PIECE_S = 0.5;
 const AHEAD_S = 1; // beyond the bridge's own lead, so that it never waits for the network
 
@@ -37,12 +41,12 @@ export class Recording {
   }
 
   /**
-   * Send what may be sent by now.
+   * Send what may be sent by now; needs a session that has started.
    *
    * @param {number} picturedSample The session's sample up to which pictures came.
    */
   pump(picturedSample) {
-    const { sample_rate: rate, lead_ms: leadMs, held_ms: heldMs } = this.#session.started;
+    const { sample_rate: rate, lead_ms: leadMs, held_ms: heldMs } = /** @type {Started} */ (this.#session.started);
     const aheadS = Math.min(leadMs / 1000 + AHEAD_S, heldMs / 2000);
     const pictured = Math.max(picturedSample - this.firstSample, 0);
     while (this.#sent < this.#samples.length && this.#sent - pictured < aheadS * rate) {

@@ -3,20 +3,30 @@
 const PIECES = 3000; // a minute of a microphone
 const RECENT = 25;
 
+/** @import { SpeechPicture, Started } from "./speech_protocol.js" */
+
+/**
+ * Sound that was there at once, or, where a rate is given, one sample after the other from `atMs` on.
+ *
+ * @typedef {{firstSample: number, count: number, atMs: number, rate?: number}} Piece
+ */
+
 /** When each sample was sent, or captured. */
 export class SentLog {
+  /** @type {Piece[]} */
   #pieces = [];
 
-  /**
-   * @param {{firstSample: number, count: number, atMs: number, rate?: number}} piece `rate` is given where its samples
-   *     came one after the other, the first at `atMs`; without it all were there at once.
-   */
+  /** @param {Piece} piece */
   add(piece) {
     this.#pieces.push(piece);
     if (this.#pieces.length > PIECES) this.#pieces.shift();
   }
 
-  /** Return when a sample was there, by `performance.now()`, or null if that is not known. */
+  /**
+   * Return when a sample was there, by `performance.now()`, or null if that is not known.
+   *
+   * @param {number} sample
+   */
   atMs(sample) {
     const piece = this.#pieces.findLast(({ firstSample }) => firstSample <= sample);
     if (!piece || sample >= piece.firstSample + piece.count) return null;
@@ -31,6 +41,7 @@ export class SentLog {
 /** How long it takes from a sound to its lips on the screen. */
 export class Latency {
   #log;
+  /** @type {number[]} */
   #recentMs = [];
 
   /** @param {SentLog} log Of the session's sound. */
@@ -43,7 +54,7 @@ export class Latency {
    * recording the first one of its utterance, from when the last sample was sent that it needed.
    *
    * @param {SpeechPicture} picture
-   * @param {{started: object, sentSamples: number}} session
+   * @param {{started: Started|null, sentSamples: number}} session
    * @param {boolean} isLive Whether a microphone is open.
    * @returns {number|null} The mean of the last second of a microphone, or of the last recordings; null if nothing is new.
    */

@@ -12,6 +12,9 @@ import { SpeechSound } from "./speech_sound.js";
 import { sayAway, sayState } from "./speech_words.js";
 import { isSeen } from "./tabs.js";
 
+/** @import { SpeechPicture, Started } from "./speech_protocol.js" */
+/** @import { Away } from "./speech_session.js" */
+
 const TAB = "speak";
 const REFRESH_MS = 5000;
 const MODELS_LIMIT_MS = 4000;
@@ -21,7 +24,18 @@ const MAX_FILE_BYTES = 100_000_000;
 const MAX_BUFFERED_S = 2; // of the microphone's sound: a network that is slower loses some of it
 const HISTORY = 500;
 
-const element = (id) => document.getElementById(`speech-${id}`);
+/**
+ * The tab's elements that are read or changed here, by their ids without `speech-`.
+ *
+ * @typedef {Record<"listen"|"interrupt", HTMLButtonElement>} Buttons
+ * @typedef {Record<"file"|"low-latency", HTMLInputElement> & {avatar: HTMLSelectElement}} Fields
+ * @typedef {Record<"latency"|"shown"|"skipped", HTMLOutputElement>} Outputs
+ * @typedef {Record<"stage"|"status"|"state"|"level"|"listen-text"|"samples", HTMLElement>} Others
+ * @typedef {Buttons & Fields & Outputs & Others & {picture: HTMLCanvasElement}} Elements
+ */
+
+/** @type {<Id extends keyof Elements>(id: Id) => Elements[Id]} */
+const element = (id) => /** @type {any} */ (document.getElementById(`speech-${id}`));
 const socketUrl = new URL("speech", document.baseURI);
 socketUrl.protocol = socketUrl.protocol.replace("http", "ws");
 
@@ -34,12 +48,17 @@ const log = new SentLog();
 const latency = new Latency(log);
 const samples = new SpeechSamples(element("samples"), sound, say);
 
+/** @type {string[]} */
 let avatars = [];
+/** @type {string|null} */
 let wanted = null; // stays the user's choice while the avatar is away
+/** @type {Recording|null} */
 let recording = null; // on its way to the bridge
 let picturedSample = 0; // up to which pictures came
 let isListening = false;
+/** @type {object[]} */
 let history = [];
+/** @type {Record<"session"|"fault", string|null>} */
 const problems = { session: null, fault: null };
 let faultTimer = 0;
 
@@ -69,31 +88,42 @@ function leave() {
   showState();
 }
 
-session.addEventListener("started", ({ detail }) => {
+on("started", (/** @type {Started} */ started) => {
   problems.session = null;
   log.clear();
   recording = null;
   picturedSample = 0;
-  player.begin(detail);
+  player.begin(started);
   showState();
 });
-session.addEventListener("picture", ({ detail: picture }) => {
+on("picture", (/** @type {SpeechPicture} */ picture) => {
   player.add(picture);
   if (!picture.isSpeech) return;
   picturedSample = picture.sample;
   pump();
 });
-session.addEventListener("speaking", () => player.noteSpeaking());
-session.addEventListener("idle", ({ detail }) => player.noteIdle(detail));
-session.addEventListener("error", ({ detail }) => {
-  if (!detail.fatal) fault(`${detail.code}: ${detail.error}`);
+on("speaking", () => player.noteSpeaking());
+on("idle", (/** @type {{number: number, reason: string}} */ idle) => player.noteIdle(idle));
+on("error", (/** @type {{fatal: boolean, code: string, error: string}} */ told) => {
+  if (!told.fatal) fault(`${told.code}: ${told.error}`);
 });
-session.addEventListener("away", ({ detail }) => {
-  problems.session = sayAway(detail, wanted);
+on("away", (/** @type {Away} */ away) => {
+  problems.session = sayAway(away, wanted ?? "");
   recording = null;
   player.reset();
   showState();
 });
+
+/**
+ * Call with each event's values.
+ *
+ * @template Detail
+ * @param {string} type
+ * @param {(detail: Detail) => void} handle
+ */
+function on(type, handle) {
+  session.addEventListener(type, (event) => handle(/** @type {CustomEvent<Detail>} */ (event).detail));
+}
 
 function pump() {
   if (recording && session.started) recording.pump(picturedSample);
@@ -102,7 +132,11 @@ function pump() {
 
 // ---- what is said
 
-/** Say a recording, in place of whatever is said now. */
+/**
+ * Say a recording, in place of whatever is said now.
+ *
+ * @param {AudioBuffer} buffer
+ */
 function say(buffer) {
   sound.unlock();
   if (!session.started) return fault("The face is not there yet: wait until it moves, and press again");
@@ -123,6 +157,7 @@ function interrupt() {
   showState();
 }
 
+/** @param {File|undefined} file */
 async function sayFile(file) {
   sound.unlock();
   if (!file) return;
@@ -147,6 +182,10 @@ async function listen() {
   showState();
 }
 
+/**
+ * @param {Float32Array} samples
+ * @param {number} capturedMs
+ */
 function onPiece(samples, capturedMs) {
   showLevel(samples);
   const rate = sound.context.sampleRate;
@@ -169,12 +208,16 @@ async function refreshAvatars() {
   if (!isSeen(TAB)) return;
   try {
     const answer = await fetch("models", { signal: AbortSignal.timeout(MODELS_LIMIT_MS) });
-    if (answer.ok) setAvatars((await answer.json()).models.map(({ name }) => name));
+    if (!answer.ok) return;
+    /** @type {{models: {name: string}[]}} */
+    const { models } = await answer.json();
+    setAvatars(models.map(({ name }) => name));
   } catch (error) {
     console.debug(`The list of avatars did not come: ${error.message}`); // the session tells that the bridge is away
   }
 }
 
+/** @param {string[]} names */
 function setAvatars(names) {
   avatars = names;
   wanted ??= avatars[0] ?? null;
@@ -192,6 +235,7 @@ function setAvatars(names) {
 
 // ---- what the page tells
 
+/** @param {SpeechPicture} picture */
 function onShow(picture) {
   const latencyMs = latency.add(picture, session, isListening);
   if (latencyMs !== null) setOutput("latency", Math.round(latencyMs));
@@ -202,6 +246,7 @@ function onShow(picture) {
   showState();
 }
 
+/** @param {string} sentence */
 function fault(sentence) {
   problems.fault = sentence;
   clearTimeout(faultTimer);
@@ -222,27 +267,38 @@ function showState() {
   setText(element("state"), name);
   element("state").dataset.state = name.toLowerCase();
   element("interrupt").disabled = !state.isStarted || !(isSpeaking || recording || isListening);
-  element("listen").ariaPressed = isListening;
+  element("listen").ariaPressed = String(isListening);
   setText(element("listen-text"), isListening ? "Stop" : "Speak");
   element("picture").ariaLabel = player.shown ? `${wanted}, ${name.toLowerCase()}` : "No picture yet";
 }
 
+/** @param {{isStarted: boolean, isListening: boolean, isSpeaking: boolean}} state */
 function nameOf({ isStarted, isListening, isSpeaking }) {
   if (!isStarted) return "Away";
   if (isListening) return "Listening";
   return isSpeaking ? "Speaking" : "Idle";
 }
 
-/** An equal text would be read out again. */
+/**
+ * An equal text would be read out again.
+ *
+ * @param {HTMLElement} target
+ * @param {string} text
+ */
 function setText(target, text) {
   if (target.textContent !== text) target.textContent = text;
 }
 
+/**
+ * @param {keyof Outputs} id
+ * @param {number} value
+ */
 function setOutput(id, value) {
-  element(id).dataset.value = value;
+  element(id).dataset.value = String(value);
   setText(element(id), value.toLocaleString("en"));
 }
 
+/** @param {Float32Array} samples */
 function showLevel(samples) {
   const loudest = samples.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   element("level").style.scale = `${Math.min(loudest, 1).toFixed(2)} 1`;
@@ -250,29 +306,33 @@ function showLevel(samples) {
 
 // ---- controls
 
+/** @param {KeyboardEvent} event */
 function onKey(event) {
   if (event.key === "Escape" && isSeen(TAB)) interrupt();
 }
 
+/** @param {DragEvent} event */
 function onDrop(event) {
   event.preventDefault();
   element("stage").classList.toggle("dropping", event.type === "dragover");
-  if (event.type === "drop") sayFile(event.dataTransfer.files[0]);
+  if (event.type === "drop") sayFile(event.dataTransfer?.files[0]);
 }
 
 element("listen").addEventListener("click", listen);
 element("interrupt").addEventListener("click", interrupt);
-element("file").addEventListener("change", ({ target }) => {
-  sayFile(target.files[0]);
-  target.value = ""; // the same file can be chosen again
+element("file").addEventListener("change", () => {
+  sayFile(element("file").files?.[0]);
+  element("file").value = ""; // the same file can be chosen again
 });
-element("avatar").addEventListener("change", ({ target }) => {
-  wanted = target.value;
+element("avatar").addEventListener("change", () => {
+  wanted = element("avatar").value;
   openSession();
   samples.offer(wanted, avatars);
 });
 element("low-latency").addEventListener("change", openSession);
-for (const type of ["dragover", "dragleave", "drop"]) element("stage").addEventListener(type, onDrop);
+for (const type of /** @type {const} */ (["dragover", "dragleave", "drop"])) {
+  element("stage").addEventListener(type, onDrop);
+}
 document.addEventListener("keydown", onKey);
 document.addEventListener("tabchange", follow);
 addEventListener("pagehide", leave);

@@ -4,6 +4,10 @@ import { framesAfter } from "./full_frames.js";
 import { drawPatch } from "./patch.js";
 import { Timeline } from "./speech_timeline.js";
 
+/** @import { FullFrames } from "./full_frames.js" */
+/** @import { SpeechPicture, Started } from "./speech_protocol.js" */
+/** @import { SpeechSound } from "./speech_sound.js" */
+
 const JITTER_MS = 140; // how long the first picture of speech waits, so that those after it may come late
 const SLACK_MS = { least: 100, most: 250 }; // where the wait lies in there it is left alone: nothing jumps
 const IDLE_MS = 80; // a silent picture waits so long; speech comes about that much ahead of its time
@@ -16,12 +20,20 @@ const REPAINT = 0.2; // of a picture: one due between two repaints belongs to th
 const FRAMES_AHEAD = 12;
 const MAX_WAITING = 128;
 
+/**
+ * A picture that waits for its time; `bitmap` is null until it is decoded.
+ *
+ * @typedef {{picture: SpeechPicture, bitmap: ImageBitmap|null, isDropped: boolean}} Waiting
+ */
+
 /** A stretch of speech whose pictures follow each other: their numbers and samples go on together. */
 class Run {
+  /** @param {SpeechPicture} first */
   constructor({ number, sample }) {
     this.number = number;
     this.sample = sample;
     this.last = number; // the last picture that came
+    /** @type {number|null} */
     this.endNumber = null; // where silent pictures follow
     this.isOver = false; // no picture of it is yet to come
     this.late = 0; // pictures in a row that came too late to be shown
@@ -36,11 +48,16 @@ export class SpeechPlayer {
   #sound;
   #handlers;
   #timeline = new Timeline(25);
+  /** @type {Started|null} */
   #started = null;
+  /** @type {{buffer: AudioBuffer, firstSample: number}|null} */
   #recording = null;
+  /** @type {Run|null} */
   #run = null;
   #runBegins = false;
+  /** @type {Map<number, Waiting>} */
   #waiting = new Map(); // pictures by number, ascending
+  /** @type {SpeechPicture|null} */
   #shown = null;
   #step = 1;
 
@@ -75,11 +92,15 @@ export class SpeechPlayer {
 
   /** The session's sample that the ear hears now, or null in silence. */
   get heardSample() {
-    if (!this.#recording || !this.#sound.isPlaying) return null;
+    if (!this.#recording || !this.#started || !this.#sound.isPlaying) return null;
     return this.#recording.firstSample + this.#sound.positionS * this.#started.sample_rate;
   }
 
-  /** Show another session's pictures; `started` is the bridge's message. */
+  /**
+   * Show another session's pictures; `started` is the bridge's message.
+   *
+   * @param {Started} started
+   */
   begin(started) {
     this.reset();
     this.#started = started;
@@ -114,6 +135,7 @@ export class SpeechPlayer {
     this.#sound.stop();
     this.#drop(({ picture }) => picture.isSpeech);
     if (this.#timeline.isFrozen) this.#timeline.place(this.#timeline.positionAt(0), performance.now());
+    if (this.#shown) this.#shown = { ...this.#shown, isSpeech: false }; // it stays, but nothing is said any more
     this.#recording = this.#run = null;
     this.#runBegins = false;
   }
@@ -123,15 +145,23 @@ export class SpeechPlayer {
     this.#runBegins = true;
   }
 
-  /** From picture `number` on the face is silent. */
+  /**
+   * From picture `number` on the face is silent.
+   *
+   * @param {{number: number, reason: string}} event The bridge's message.
+   */
   noteIdle({ number, reason }) {
     if (!this.#run) return;
     this.#run.isOver = true;
     if (reason === "starved") this.#run.endNumber = number;
-    if (this.#timeline.isFrozen) this.#resume(performance.now());
+    if (this.#timeline.isFrozen) this.#resume(this.#run, performance.now());
   }
 
-  /** Take a picture that came. */
+  /**
+   * Take a picture that came.
+   *
+   * @param {SpeechPicture} picture
+   */
   add(picture) {
     const nowMs = performance.now();
     if (picture.isSpeech) this.#placeSpeech(picture, nowMs);
@@ -142,12 +172,15 @@ export class SpeechPlayer {
     this.#decode(picture);
   }
 
+  /** @param {SpeechPicture} picture */
   async #decode(picture) {
+    /** @type {Waiting} */
     const waiting = { picture, bitmap: null, isDropped: false };
     this.#waiting.set(picture.number, waiting);
     try {
-      waiting.bitmap = await createImageBitmap(new Blob([picture.jpeg], { type: "image/jpeg" }));
-      if (waiting.isDropped) waiting.bitmap.close();
+      const bitmap = await createImageBitmap(new Blob([picture.jpeg], { type: "image/jpeg" }));
+      if (waiting.isDropped) bitmap.close();
+      else waiting.bitmap = bitmap;
     } catch (cause) {
       this.#waiting.delete(picture.number);
       const size = `${picture.jpeg.length} bytes that do not decode`;
@@ -157,13 +190,17 @@ export class SpeechPlayer {
 
   // ---- when pictures are due
 
+  /**
+   * @param {SpeechPicture} picture
+   * @param {number} nowMs
+   */
   #placeSpeech(picture, nowMs) {
     if (this.#runBegins || !this.#run) return this.#beginRun(picture, nowMs);
     const run = this.#run;
     run.last = picture.number;
     run.isOver = picture.isLast;
     if (this.#timeline.isFrozen) {
-      if (run.isOver || picture.number >= this.#timeline.positionAt(nowMs)) this.#resume(nowMs);
+      if (run.isOver || picture.number >= this.#timeline.positionAt(nowMs)) this.#resume(run, nowMs);
       return;
     }
     const isLate = this.#timeline.positionAt(nowMs) >= picture.number + 1;
@@ -172,17 +209,27 @@ export class SpeechPlayer {
     if (run.late >= LATE_PICTURES && this.#sound.isPlaying) this.#pause(nowMs);
   }
 
+  /**
+   * @param {SpeechPicture} picture
+   * @param {number} nowMs
+   */
   #beginRun(picture, nowMs) {
     this.#runBegins = false;
-    this.#run = new Run(picture);
-    this.#run.isOver = picture.isLast;
+    const run = new Run(picture);
+    run.isOver = picture.isLast;
+    this.#run = run;
     const slackMs = this.#timeline.isPlaced ? this.#timeline.dueMs(picture.number) - nowMs : -Infinity;
     const isWell = slackMs >= SLACK_MS.least && slackMs <= SLACK_MS.most && !this.#timeline.isFrozen;
     if (!isWell) this.#timeline.place(picture.number, nowMs + JITTER_MS);
-    this.#playFrom(picture.number);
+    this.#playFrom(run, picture.number);
   }
 
-  /** Let silent pictures wait `IDLE_MS`, without a jump. */
+  /**
+   * Let silent pictures wait `IDLE_MS`, without a jump.
+   *
+   * @param {SpeechPicture} picture
+   * @param {number} nowMs
+   */
   #placeSilent({ number }, nowMs) {
     const errorMs = this.#timeline.isPlaced ? IDLE_MS - (this.#timeline.dueMs(number) - nowMs) : Infinity;
     if (this.#timeline.isFrozen || this.#sound.isPlaying || this.#hasSpeech()) return;
@@ -190,49 +237,60 @@ export class SpeechPlayer {
     else this.#timeline.shift(Math.min(Math.max(errorMs, -CREEP_MS), CREEP_MS));
   }
 
-  /** Let sound and lips wait for pictures that are late. */
+  /**
+   * Let sound and lips wait for pictures that are late.
+   *
+   * @param {number} nowMs
+   */
   #pause(nowMs) {
     this.#timeline.freeze(nowMs);
     this.#sound.stop();
     this.counts.pauses += 1;
   }
 
-  #resume(nowMs) {
+  /**
+   * @param {Run} run
+   * @param {number} nowMs
+   */
+  #resume(run, nowMs) {
     const position = this.#timeline.positionAt(nowMs);
-    this.#run.late = 0;
+    run.late = 0;
     this.#timeline.place(position, nowMs + JITTER_MS);
-    this.#playFrom(position);
+    this.#playFrom(run, position);
   }
 
-  #playFrom(position) {
-    if (!this.#recording) return;
+  /**
+   * @param {Run} run
+   * @param {number} position
+   */
+  #playFrom(run, position) {
+    if (!this.#recording || !this.#started) return;
     const { buffer, firstSample } = this.#recording;
-    const sample = this.#run.sample + (position - this.#run.number) * this.#started.samples_per_frame;
+    const sample = run.sample + (position - run.number) * this.#started.samples_per_frame;
     const offsetS = Math.max((sample - firstSample) / this.#started.sample_rate, 0);
     this.#sound.play(buffer, offsetS, this.#timeline.dueMs(position));
   }
 
-  /** Return the position that belongs to what the ear hears now. */
-  #heardPosition() {
-    return this.#run.number + (this.heardSample - this.#run.sample) / this.#started.samples_per_frame;
-  }
-
   // ---- what is shown
 
+  /** @param {number} nowMs */
   #tick(nowMs) {
     this.#followSound(nowMs);
     const position = this.#timeline.positionAt(nowMs);
-    if (this.#run?.endNumber !== null && position >= this.#run?.endNumber) this.#endRun();
+    const endNumber = this.#run?.endNumber ?? Infinity;
+    if (position >= endNumber) this.#endRun();
     this.#wantFrames();
-    const due = [...this.#waiting.values()].filter(
+    const due = [...this.#waiting.values()].findLast(
       (waiting) => waiting.picture.number <= position + REPAINT && this.#isReady(waiting),
     );
-    if (due.length > 0) this.#show(due.at(-1));
+    if (due?.bitmap) this.#show(due.picture, due.bitmap);
   }
 
+  /** @param {number} nowMs */
   #followSound(nowMs) {
-    if (!this.#run || !this.#recording || !this.#sound.isPlaying) return;
-    const position = this.#heardPosition();
+    const heardSample = this.heardSample;
+    if (!this.#run || !this.#started || heardSample === null) return;
+    const position = this.#run.number + (heardSample - this.#run.sample) / this.#started.samples_per_frame;
     this.#timeline.place(position, nowMs);
     if (!this.#run.isOver && position > this.#run.last + 1 + STARVED_PICTURES) this.#pause(nowMs);
   }
@@ -243,11 +301,16 @@ export class SpeechPlayer {
     this.#run = null;
   }
 
+  /** @param {Waiting} waiting */
   #isReady({ picture, bitmap }) {
     return bitmap !== null && (this.#frames.get(picture.frameId) !== null || this.#frames.isMissing);
   }
 
-  #show({ picture, bitmap }) {
+  /**
+   * @param {SpeechPicture} picture
+   * @param {ImageBitmap} bitmap
+   */
+  #show(picture, bitmap) {
     drawPatch(this.#canvas, this.#frames.get(picture.frameId), bitmap, picture);
     this.#count(picture);
     if (this.#shown && picture.frameId !== this.#shown.frameId) {
@@ -255,10 +318,11 @@ export class SpeechPlayer {
     }
     this.#shown = picture;
     this.#drop((waiting) => waiting.picture.number <= picture.number);
-    this.#canvas.dataset.number = picture.number;
+    this.#canvas.dataset.number = String(picture.number);
     this.#handlers.onShow(picture);
   }
 
+  /** @param {SpeechPicture} picture */
   #count(picture) {
     this.counts.shown += 1;
     if (!picture.isSpeech) return;
@@ -270,9 +334,10 @@ export class SpeechPlayer {
 
   #wantFrames() {
     const next = [...this.#waiting.values()].slice(0, FRAMES_AHEAD).map(({ picture }) => picture.frameId);
+    const [before, last] = next.slice(-2);
     const frameId = next.at(-1) ?? this.#shown?.frameId;
-    if (frameId === undefined) return;
-    const step = next.length > 1 ? Math.sign(next.at(-1) - next.at(-2)) || 1 : this.#step;
+    if (frameId === undefined || !this.#started) return;
+    const step = next.length > 1 ? Math.sign(last - before) || 1 : this.#step;
     const after = framesAfter(frameId, step, this.#started.frame_count, FRAMES_AHEAD - next.length);
     this.#frames.want([...next, ...after]);
   }
@@ -281,6 +346,7 @@ export class SpeechPlayer {
     return [...this.#waiting.values()].some(({ picture }) => picture.isSpeech);
   }
 
+  /** @param {(waiting: Waiting) => boolean} isUnwanted */
   #drop(isUnwanted) {
     for (const [number, waiting] of this.#waiting) {
       if (!isUnwanted(waiting)) continue;

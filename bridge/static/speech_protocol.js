@@ -1,5 +1,7 @@
 /** The protocol `lipsync.speech.v1`: bytes and text in, values out. Nothing here knows a socket. */
 
+/** @import { Bounds } from "./picture.js" */
+
 export const SUBPROTOCOL = "lipsync.speech.v1";
 
 const VERSION = 1;
@@ -20,10 +22,27 @@ const FULL_SCALE = 32_767;
  * @property {number} number Which picture of the session, 25 a second from its start.
  * @property {number} frameId Which frame of the clip it is made of.
  * @property {number} sample The session's sample that sounds when it is shown; -1 for a silent one.
- * @property {number[]} bounds x1, y1, x2, y2 of the crop in the full frame, in pixels.
+ * @property {Bounds} bounds x1, y1, x2, y2 of the crop in the full frame, in pixels.
  * @property {number} border Pixels of the crop around the picture, at the crop's native size.
- * @property {Uint8Array} jpeg
+ * @property {Uint8Array<ArrayBuffer>} jpeg
  */
+
+/**
+ * What the bridge answers to `start`; times in milliseconds.
+ *
+ * @typedef {object} Started
+ * @property {string} avatar
+ * @property {number} epoch
+ * @property {number} fps
+ * @property {number} frame_count Of the clip.
+ * @property {number} sample_rate
+ * @property {number} samples_per_frame
+ * @property {number} lead_ms How far ahead of their pictures the bridge takes sound at once.
+ * @property {number} held_ms How much sound the bridge holds at most.
+ * @property {number} look_ahead_ms How much sound after a picture its mouth depends on.
+ */
+
+/** @typedef {{avatar: string, sampleRate: number, lowLatency: boolean}} Settings */
 
 /**
  * Read a binary message.
@@ -50,7 +69,7 @@ export function parsePicture(data) {
     number: view.getUint32(8, true),
     frameId: view.getUint32(12, true),
     sample: Number(view.getBigInt64(16, true)),
-    bounds: [24, 28, 32, 36].map((offset) => view.getInt32(offset, true)),
+    bounds: /** @type {Bounds} */ ([24, 28, 32, 36].map((offset) => view.getInt32(offset, true))),
     border: view.getInt32(40, true),
     jpeg: new Uint8Array(data, HEADER_BYTES),
   };
@@ -60,7 +79,7 @@ export function parsePicture(data) {
  * Read a text message.
  *
  * @param {string} text
- * @returns {{type: string, [field: string]: any}}
+ * @returns {any} An object whose other fields depend on its `type`.
  * @throws {Error} If it is no JSON object with a type.
  */
 export function parseEvent(text) {
@@ -72,7 +91,7 @@ export function parseEvent(text) {
 /**
  * Encode the first message of a session.
  *
- * @param {{avatar: string, sampleRate: number, lowLatency: boolean}} settings
+ * @param {Settings} settings
  * @returns {string}
  */
 export function encodeStart({ avatar, sampleRate, lowLatency }) {
@@ -95,7 +114,7 @@ export function encodeControl(type, fields = {}) {
  * Convert sound to signed 16 bits, little endian, as every machine that runs a browser stores it.
  *
  * @param {Float32Array} samples -1 to 1; what lies beyond is clipped.
- * @returns {Int16Array}
+ * @returns {Int16Array<ArrayBuffer>}
  */
 export function toPcm(samples) {
   return Int16Array.from(samples, (value) => Math.round(Math.min(Math.max(value, -1), 1) * FULL_SCALE));

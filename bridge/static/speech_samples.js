@@ -3,6 +3,8 @@
 import { cut, phrasesOf } from "./phrases.js";
 import { toMono } from "./recording.js";
 
+/** @import { SpeechSound } from "./speech_sound.js" */
+
 const MAX_PHRASES = 4;
 
 /** A row of buttons, each of which says something. */
@@ -10,6 +12,7 @@ export class SpeechSamples {
   #container;
   #sound;
   #onPress;
+  /** @type {string|null} */
   #avatar = null; // whose samples are here, or on their way
 
   /**
@@ -23,7 +26,12 @@ export class SpeechSamples {
     this.#onPress = onPress;
   }
 
-  /** Offer what `avatar` says in its clip, or else one of the others. */
+  /**
+   * Offer what `avatar` says in its clip, or else one of the others.
+   *
+   * @param {string} avatar
+   * @param {string[]} avatars
+   */
   async offer(avatar, avatars) {
     if (avatar === this.#avatar) return;
     this.#avatar = avatar;
@@ -37,7 +45,11 @@ export class SpeechSamples {
     }
   }
 
-  /** Return the first sound that there is, or null. */
+  /**
+   * Return the first sound that there is, or null.
+   *
+   * @param {string[]} avatars
+   */
   async #fetch(avatars) {
     for (const name of avatars) {
       const answer = await fetch(`audio/${encodeURIComponent(name)}.wav`);
@@ -46,6 +58,7 @@ export class SpeechSamples {
     return null;
   }
 
+  /** @param {AudioBuffer} buffer */
   #show(buffer) {
     const phrases = phrasesOf(buffer.getChannelData(0), buffer.sampleRate);
     const shown = phrases.length > 1 ? phrases.slice(0, MAX_PHRASES) : [];
@@ -53,6 +66,10 @@ export class SpeechSamples {
     this.#container.replaceChildren(...buttons, this.#button("All of it", buffer));
   }
 
+  /**
+   * @param {string} name
+   * @param {AudioBuffer} buffer
+   */
   #button(name, buffer) {
     const button = document.createElement("button");
     const length = document.createElement("small");

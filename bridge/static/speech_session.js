@@ -2,6 +2,8 @@
 
 import { encodeControl, encodeStart, parseEvent, parsePicture, SUBPROTOCOL } from "./speech_protocol.js";
 
+/** @import { Settings, Started } from "./speech_protocol.js" */
+
 const FIRST_RETRY_MS = 1000;
 const MAX_RETRY_MS = 8000;
 const WATCHDOG_MS = 1000;
@@ -10,17 +12,26 @@ const PING_MS = 4000; // also tells the bridge that somebody still looks at a fa
 const HOPELESS_CODES = ["bad_request", "cannot_hear"]; // the same words would get the same answer
 
 /**
+ * @typedef {object} Away
+ * @property {string} host
+ * @property {number|null} retryInMs Null where another attempt has no sense.
+ * @property {{code: string, error: string}|null} error The bridge's last error message.
+ */
+
+/**
  * A session that stays wanted from `open` to `close`.
  *
  * Events, each with its values as `detail`: `started`, with the bridge's message; `picture`, with a SpeechPicture of the
  * epoch that holds; `speaking`, `idle`, `ended`, `interrupted`, `error`, with the bridge's message; `away`, with
- * `{host, retryInMs, error}`, once per failed attempt: `retryInMs` is null where another attempt has no sense, `error`
- * the bridge's last error message, or null.
+ * an `Away`, once per failed attempt.
  */
 export class SpeechSession extends EventTarget {
   #url;
+  /** @type {Settings|null} */
   #settings = null;
+  /** @type {WebSocket|null} */
   #socket = null;
+  /** @type {Started|null} */
   #started = null;
   #epoch = 0; // what is older is dropped
   #sentSamples = 0;
@@ -29,6 +40,7 @@ export class SpeechSession extends EventTarget {
   #retryTimer = 0;
   #heardMs = 0;
   #pingedMs = 0;
+  /** @type {{code: string, error: string}|null} */
   #error = null;
 
   /** @param {URL} url Address of the WebSocket. */
@@ -71,13 +83,13 @@ export class SpeechSession extends EventTarget {
   /**
    * Begin a session, in place of any other.
    *
-   * @param {{avatar: string, sampleRate: number, lowLatency: boolean}} settings
+   * @param {Settings} settings
    */
   open(settings) {
     this.close();
     this.#settings = settings;
     this.#failures = 0;
-    this.#connect();
+    this.#connect(settings);
   }
 
   /** End the session, or give up wanting one. */
@@ -89,18 +101,18 @@ export class SpeechSession extends EventTarget {
 
   /** Try again now, whether or not a later attempt is planned. */
   retry() {
-    if (this.#settings && !this.#socket) this.#connect();
+    if (this.#settings && !this.#socket) this.#connect(this.#settings);
   }
 
   /**
    * Send sound of the current utterance.
    *
-   * @param {Int16Array} pcm
+   * @param {Int16Array<ArrayBuffer>} pcm
    * @returns {boolean} Whether there was a session to send it to.
    */
   sendSound(pcm) {
     if (!this.#started) return false;
-    this.#socket.send(pcm);
+    this.#socket?.send(pcm);
     this.#sentSamples += pcm.length;
     this.#isBusy = true;
     return true;
@@ -108,7 +120,7 @@ export class SpeechSession extends EventTarget {
 
   /** The utterance is over. */
   end() {
-    if (this.#started) this.#socket.send(encodeControl("end"));
+    if (this.#started) this.#socket?.send(encodeControl("end"));
   }
 
   /** Forget all sound so far; from now on no picture of it comes out of the session any more. */
@@ -116,14 +128,15 @@ export class SpeechSession extends EventTarget {
     if (!this.#started) return;
     this.#epoch += 1;
     this.#isBusy = false;
-    this.#socket.send(encodeControl("interrupt"));
+    this.#socket?.send(encodeControl("interrupt"));
   }
 
-  #connect() {
+  /** @param {Settings} settings */
+  #connect(settings) {
     clearTimeout(this.#retryTimer);
     const socket = new WebSocket(this.#url, SUBPROTOCOL);
     socket.binaryType = "arraybuffer";
-    socket.onopen = () => socket.send(encodeStart(this.#settings));
+    socket.onopen = () => socket.send(encodeStart(settings));
     socket.onmessage = ({ data }) => this.#receive(data);
     socket.onclose = () => this.#lost();
     this.#socket = socket;
@@ -131,6 +144,7 @@ export class SpeechSession extends EventTarget {
     this.#heardMs = performance.now();
   }
 
+  /** @param {ArrayBuffer|string} data */
   #receive(data) {
     this.#heardMs = performance.now();
     if (data instanceof ArrayBuffer) {
@@ -146,6 +160,7 @@ export class SpeechSession extends EventTarget {
     this.#tell(event.type, event);
   }
 
+  /** @param {Started} started */
   #begin(started) {
     this.#started = started;
     this.#epoch = started.epoch;
@@ -155,12 +170,12 @@ export class SpeechSession extends EventTarget {
   }
 
   #lost() {
-    const error = this.#error;
+    const [settings, error] = [this.#settings, this.#error];
     this.#leave();
-    const isHopeless = HOPELESS_CODES.includes(error?.code);
+    const isHopeless = error !== null && HOPELESS_CODES.includes(error.code);
     const retryInMs = isHopeless ? null : Math.min(FIRST_RETRY_MS * 2 ** this.#failures, MAX_RETRY_MS);
     this.#failures += 1;
-    if (retryInMs !== null) this.#retryTimer = setTimeout(() => this.#connect(), retryInMs);
+    if (retryInMs !== null && settings) this.#retryTimer = setTimeout(() => this.#connect(settings), retryInMs);
     this.#tell("away", { host: this.#url.host, retryInMs, error });
   }
 
@@ -183,6 +198,10 @@ export class SpeechSession extends EventTarget {
     this.#socket.send(encodeControl("ping", { id: Math.round(nowMs) }));
   }
 
+  /**
+   * @param {string} type
+   * @param {unknown} detail
+   */
   #tell(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }

@@ -5,9 +5,11 @@ const START_S = 0.01; // a source cannot start sooner than the next samples are 
 
 /** One AudioContext, which plays one recording at a time. */
 export class SpeechSound {
+  /** @type {AudioContext|null} */
   #context = null;
+  /** @type {AudioBufferSourceNode|null} */
   #source = null;
-  #buffer = null;
+  #durationS = 0; // of the recording
   #zeroS = 0; // when the recording's first sample would sound, by the context's clock
   #starts = 0;
 
@@ -19,7 +21,7 @@ export class SpeechSound {
 
   /** Whether a recording is heard now, or about to be. */
   get isPlaying() {
-    return this.#source !== null && this.positionS < this.#buffer.duration;
+    return this.#source !== null && this.positionS < this.#durationS;
   }
 
   /** Where in the recording the ear is, in seconds; below 0 if it is yet to begin. */
@@ -37,7 +39,11 @@ export class SpeechSound {
     this.context.resume().catch(() => {}); // then it stays as it was, and the lips move in silence
   }
 
-  /** Decode a sound file, to the context's rate. */
+  /**
+   * Decode a sound file, to the context's rate.
+   *
+   * @param {ArrayBuffer} bytes
+   */
   decode(bytes) {
     return this.context.decodeAudioData(bytes);
   }
@@ -54,7 +60,7 @@ export class SpeechSound {
     if (this.context.state !== "running" || offsetS >= buffer.duration) return;
     const wantedS = this.#heardS() + (atMs - performance.now()) / 1000;
     const startS = Math.max(wantedS, this.context.currentTime + START_S);
-    this.#buffer = buffer;
+    this.#durationS = buffer.duration;
     this.#zeroS = startS - offsetS;
     this.#starts += 1;
     this.#source = new AudioBufferSourceNode(this.context, { buffer });
@@ -71,7 +77,7 @@ export class SpeechSound {
 
   /** Return the context's time of what leaves the loudspeaker now, which lags behind what is computed. */
   #heardS() {
-    const { contextTime, performanceTime } = this.context.getOutputTimestamp();
+    const { contextTime = 0, performanceTime } = this.context.getOutputTimestamp();
     if (!performanceTime) return this.context.currentTime; // nothing has left it yet
     return contextTime + (performance.now() - performanceTime) / 1000;
   }

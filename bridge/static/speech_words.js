@@ -1,5 +1,8 @@
 /** What the page says about a live session: one sentence, and what to do. */
 
+/** @import { Away } from "./speech_session.js" */
+
+/** @type {Record<string, (chosen: {avatar: string}) => string>} */
 const ADVICE = {
   overloaded: () => "The machine has no room for one more talking face",
   cannot_hear: ({ avatar }) =>
@@ -15,7 +18,7 @@ const ADVICE = {
 /**
  * Say why there is no session.
  *
- * @param {{host: string, retryInMs: number|null, error: {code: string, error: string}|null}} away
+ * @param {Away} away
  * @param {string} avatar The one that is chosen.
  * @returns {string}
  */
@@ -28,7 +31,7 @@ export function sayAway({ host, retryInMs, error }, avatar) {
 /**
  * Say what goes on.
  *
- * @param {{avatar: string, isStarted: boolean, isListening: boolean, isSpeaking: boolean}} state
+ * @param {{avatar: string|null, isStarted: boolean, isListening: boolean, isSpeaking: boolean}} state
  * @returns {string}
  */
 export function sayState({ avatar, isStarted, isListening, isSpeaking }) {

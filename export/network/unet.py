@@ -1,6 +1,6 @@
 """The U-Net 328 in PyTorch: one face and a window of speech features in, the same face speaking out.
 
-Names, shapes and strides follow the published state dict (SyncTalk_2D, Ultralight-Digital-Human), so its
+Names, shapes and strides follow the published state dict (SyncTalk_2D), so its
 checkpoints load as they are. Channel counts in the shape comments are those of the full width (1.0).
 """
 

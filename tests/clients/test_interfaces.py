@@ -24,6 +24,6 @@ def test_waiting(transport: type) -> None:
 @pytest.mark.parametrize("wire", [grpc_wire, http_wire])
 def test_wires(wire: object) -> None:
     """Each protocol makes every call, from the same arguments."""
-    for name in ("ready_call", "index_call", "config_call", "infer_call"):
+    for name in ("ready_call", "models_call", "config_call", "infer_call"):
         expected = list(inspect.signature(getattr(Wire, name)).parameters)[1:]
         assert list(inspect.signature(getattr(wire, name)).parameters) == expected

@@ -17,8 +17,8 @@ SENTENCES = {
     errors.BadModel(PATH, "a", "b"): "clip/5.lms: expected a, got b",
     errors.BadSource(PATH, "a", "b"): "clip/5.lms: expected a, got b",
     errors.BadName("a b"): (
-        "expected an avatar name of 1 to 64 letters, digits, '-' or '_' that starts with a letter or digit and "
-        "neither is jpeg_encode nor ends in _frames or _unet, got 'a b'"
+        "expected an avatar name of 1 to 64 letters, digits, '-' or '_' that starts with a letter or digit, "
+        "is not jpeg_encode or jpeg_live and does not end in _frames, _unet, _speech or _live, got 'a b'"
     ),
     errors.VerificationFailed("the export differs"): "the export differs",
     errors.EngineFailed("TensorRT cannot"): "TensorRT cannot",
