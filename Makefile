@@ -45,13 +45,13 @@ clean:
 
 $(VENV)/.serve: pyproject.toml requirements/triton.txt
 	@python=$$(sh requirements/python.sh $(PYTHON)) && "$$python" -m venv $(VENV)
-	$(BIN)/pip install --quiet --editable . --editable clients/python
+	$(BIN)/pip install --quiet --editable . --editable 'clients/python[speech,video]'
 	$(BIN)/pip install --quiet --no-deps --requirement requirements/triton.txt
 	@sh requirements/libpython.sh $(VENV)
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.serve requirements/detect.txt
-	$(BIN)/pip install --quiet --editable '.[test]' --editable 'clients/python[http]'
+	$(BIN)/pip install --quiet --editable '.[test]' --editable 'clients/python[http,speech,video]'
 	$(BIN)/pip install --quiet --no-deps --requirement requirements/detect.txt
 	@touch $@
 
