@@ -1,7 +1,7 @@
 """A Triton that computes nothing, to learn what the bridge alone costs: ``python -m benchmarks.baselines.stand_in``.
 
 It answers at once what live speech asks of one avatar: every picture is the same bytes, as many as a picture of the
-demo has, every vector is zero.
+demo has, and every vector is the beginning of its sound, so that speech is not taken for silence.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from tritonclient.grpc import service_pb2
 
 from benchmarks.baselines.process import READY
 from speech.contract import FEATURE_SIZE
+from speech.mel import VECTOR_SAMPLES
 
 __all__ = ["AVATAR", "PICTURE_BYTES", "serve"]
 
@@ -36,9 +37,8 @@ async def infer(request: service_pb2.ModelInferRequest, context: object) -> serv
     """Answer ``<avatar>_frames``, ``_speech`` and ``_live``."""
     response = service_pb2.ModelInferResponse(model_name=request.model_name, model_version="1", id=request.id)
     for output in request.outputs:
-        rows = request.inputs[0].shape[0]
-        response.outputs.add(name=output.name, shape=[rows])
-        response.raw_output_contents.append(_content(output.name, rows))
+        response.outputs.add(name=output.name)
+        response.raw_output_contents.append(_content(output.name, request))
     return response
 
 
@@ -71,11 +71,12 @@ async def serve() -> None:
     await server.wait_for_termination()
 
 
-def _content(output: str, rows: int) -> bytes:
-    if output == "features":
-        return bytes(rows * FEATURE_SIZE * 4)
+def _content(output: str, request: service_pb2.ModelInferRequest) -> bytes:
     if output == "bounds":
         return BOUNDS
+    if output == "features":
+        samples = np.frombuffer(request.raw_input_contents[0], np.float32).reshape(-1, VECTOR_SAMPLES)
+        return samples[:, :FEATURE_SIZE].tobytes()
     return PICTURE_BYTES.to_bytes(4, "little") + JPEG_START + bytes(PICTURE_BYTES - len(JPEG_START))
 
 

@@ -19,12 +19,12 @@ def address():
 
 
 async def test_answers(address: str) -> None:
-    """It tells its clip, hears with zeros, and paints pictures of the demo's size."""
+    """It tells its clip, hears each sound differently, and paints pictures of the demo's size."""
     async with Balancer(BridgeConfig(upstreams=(address,))) as balancer:
         models = LiveModels(balancer, 30.0)
         assert await models.can_hear(AVATAR)
-        vectors = await models.encode(AVATAR, np.ones((3, 3_800), np.float32))
-        assert vectors.shape == (3, 512)
+        sounds = np.arange(3 * 3_800, dtype=np.float32).reshape(3, 3_800)
+        np.testing.assert_array_equal(await models.encode(AVATAR, sounds), sounds[:, :512])
         picture, version = await models.paint(AVATAR, 7, np.zeros((16, 512), np.float32))
         assert (len(picture.jpeg), picture.bounds, version) == (PICTURE_BYTES, (10, 20, 330, 340), "1")
         config = await balancer.call(lambda triton: triton.get_model_config(f"{AVATAR}_frames", 30.0))
