@@ -38,6 +38,9 @@ HALF_WINDOW = AUDIO_WINDOW // 2
 REACH = FFT_SIZE // 2
 """Samples that a mel frame reads before its centre, and after it."""
 
+MOST_PIECES = 256
+"""Pieces that are kept apart before they are joined: joining at every piece would copy a minute for one sample."""
+
 Samples = NDArray[np.float32]
 
 
@@ -63,6 +66,7 @@ class Utterance:
         self._look_ahead = look_ahead
         self._last_sample = np.float32(0)
         self._emphasised: Samples = np.zeros(REACH, np.float32)
+        self._pieces: list[Samples] = []  # what follows ``_emphasised``
         self._first = -REACH  # the emphasised sample that ``_emphasised`` begins with
         self.given = 0
         self._vectors: dict[int, NDArray[np.float32]] = {}
@@ -89,8 +93,9 @@ class Utterance:
         if not samples.size:
             return
         before = np.concatenate([[self._last_sample], samples[:-1]])
-        emphasised = samples - np.float32(PRE_EMPHASIS) * before
-        self._emphasised = np.concatenate([self._emphasised, emphasised])
+        self._pieces.append(samples - np.float32(PRE_EMPHASIS) * before)
+        if len(self._pieces) > MOST_PIECES:
+            self._join()
         self._last_sample = samples[-1]
         self.sample_count += len(samples)
 
@@ -112,6 +117,7 @@ class Utterance:
         if count <= 0:
             return first, np.zeros((0, VECTOR_SAMPLES), np.float32)
         self.given += count
+        self._join()
         inputs = np.stack([self._input(k) for k in range(first, first + count)])
         self._drop_samples(self._start(self.given))
         return first, inputs
@@ -147,6 +153,10 @@ class Utterance:
     @property
     def _length(self) -> int:
         return max(self.sample_count, SHORTEST_SAMPLES)
+
+    def _join(self) -> None:
+        self._emphasised = np.concatenate([self._emphasised, *self._pieces])
+        self._pieces.clear()
 
     def _start(self, k: int) -> int:
         """Return the first mel frame of vector k."""
