@@ -62,7 +62,7 @@ async def browser(microphone_path):
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def bridge():
-    async with SpeechBridge("echo", "gaps", "stalls", "rude", "full", "deaf") as running:
+    async with SpeechBridge("echo", "gaps", "stalls", "rude", "loses", "full", "deaf") as running:
         yield running
 
 
@@ -232,6 +232,14 @@ async def test_sound_waits_for_pictures_that_do_not_come(page, bridge, tmp_path)
     assert len(offsets) > 5
     assert min(offsets) > -0.3
     assert np.median(offsets) < 1.5
+
+
+async def test_a_file_is_sent_whatever_becomes_of_its_pictures(page, bridge, tmp_path):
+    """Where no picture comes any more the sound goes on at its own pace, to its end."""
+    await choose_avatar(page, bridge, "loses")
+    samples = await say_file(page, tmp_path, length_s=5.0)
+    await bridge.wait_until(lambda: bridge.sessions[-1].controls == ["end"])
+    assert len(bridge.sessions[-1].pcm) == 2 * len(samples)
 
 
 async def test_the_microphone_is_heard_by_the_bridge_only(page, bridge):
