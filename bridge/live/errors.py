@@ -59,7 +59,9 @@ class NoRoom(Overloaded):
         self.most = most
 
     def __str__(self) -> str:
-        return f"expected room for one more live session, got {self.most} {self.what}; try again later"
+        return (
+            f"expected room for one more live session, got {self.most} {self.what} already; try again later"
+        )
 
 
 class TooMuchSound(BridgeError):

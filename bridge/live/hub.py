@@ -79,11 +79,9 @@ class Hub:
     @contextlib.contextmanager
     def _counted(self, address: str) -> Iterator[None]:
         if self._addresses.total() >= self._config.speech_sessions_max:
-            raise self._refused(NoRoom("sessions already", self._config.speech_sessions_max))
+            raise self._refused(NoRoom("of this bridge", self._config.speech_sessions_max))
         if self._addresses[address] >= self._config.speech_sessions_per_client:
-            raise self._refused(
-                NoRoom("sessions of this client already", self._config.speech_sessions_per_client)
-            )
+            raise self._refused(NoRoom("of one client", self._config.speech_sessions_per_client))
         self._addresses[address] += 1
         try:
             yield
@@ -101,7 +99,7 @@ class Hub:
             and self._config.speech_admission == "measured"
             and sum(self._shares) + share > USABLE_SHARE
         ):
-            raise self._refused(NoRoom("sessions, and as many as Triton can paint for", len(self._shares)))
+            raise self._refused(NoRoom("that Triton paints for", len(self._shares)))
         alone = not self._shares
         self._shares.append(share)
         self.metrics.sessions.inc()

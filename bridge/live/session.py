@@ -220,7 +220,7 @@ class SpeechSession:
             self._painter.ask(loop.time())
             for message in self._painter.messages(loop.time()):
                 await self._send(message)
-                self._painter.wake.set()  # what was sent makes room for more requests
+            self._painter.ask(loop.time())  # what was sent has made room
             self._painter.progress.set()
             self._count()
             wake_s = self._engine.wake_s(loop.time())

@@ -26,9 +26,9 @@ SENTENCES = {
         "cannot_hear",
         "expected an avatar that can be spoken to, got 'anna', imported without an audio encoder",
     ),
-    NoRoom("sessions already", 3): (
+    NoRoom("of this bridge", 3): (
         "overloaded",
-        "expected room for one more live session, got 3 sessions already; try again later",
+        "expected room for one more live session, got 3 of this bridge already; try again later",
     ),
     TooMuchSound(61.04, 60.0): (
         "too_much_sound",

@@ -58,7 +58,7 @@ async def test_limits(triton, limit, address):
     async with hub_for(triton, speech_admission="off", **{limit: 2}) as (hub, value):
         async with contextlib.AsyncExitStack() as stack:
             assert [(await seated(stack, hub)).alone for _ in range(2)] == [True, False]
-            with pytest.raises(NoRoom, match=r"^expected room for one more live session, got 2 sessions"):
+            with pytest.raises(NoRoom, match=r"^expected room for one more live session, got 2 of"):
                 await seated(stack, hub, address)
             assert value("refused_total") == 1
         async with contextlib.AsyncExitStack() as stack:
@@ -83,7 +83,7 @@ async def test_measured(triton, pictures_per_s, most):
             for _ in range(most):
                 await seated(stack, hub)
             sentence = (
-                f"expected room for one more live session, got {most} sessions, and as many as Triton can paint for; "
+                f"expected room for one more live session, got {most} that Triton paints for already; "
                 "try again later"
             )
             with pytest.raises(NoRoom) as caught:

@@ -168,7 +168,7 @@ async def test_sessions_of_one_client(triton):
     async with serve(config_for(triton, speech_sessions_per_client=1)) as bridge:
         async with started(bridge), opened(bridge) as live:
             await live.tell("start", avatar="echo")
-            sentence = "expected room for one more live session, got 1 sessions of this client already; try again later"
+            sentence = "expected room for one more live session, got 1 of one client already; try again later"
             assert await end_of(live) == ("overloaded", sentence, 1013)
         await assert_nothing_left(bridge)
         assert await metric(bridge, "refused_total") == 1
