@@ -211,9 +211,12 @@ class Engine:
         if late <= LATE_FRAMES:
             return False
         left = (spoken.heard.frame_count or spoken.asked + late) - spoken.asked
-        spoken.asked += min(late, left)
-        spoken.skipped += min(late, left)
-        self.counts.skipped += min(late, left)
+        count = min(
+            late - LATE_FRAMES, left
+        )  # no more than need be: one here and there shows less than many at once
+        spoken.asked += count
+        spoken.skipped += count
+        self.counts.skipped += count
         spoken.heard.forget_before(spoken.asked)
         return True
 
@@ -229,6 +232,8 @@ class Engine:
         """Return the next picture to send, if there is one by now."""
         while self._waiting:
             head = self._waiting[0]
+            if self._speaking and Flags.FIRST not in head.request.flags:
+                self._next = head.request.number  # the numbers between are of pictures that were left out
             if self._next < head.request.number and self.options.paced:
                 if head.picture is None and not head.lost and self._next > self._due(now_s):
                     return None
