@@ -87,11 +87,11 @@ def chromium_path() -> str:
 
 
 @contextlib.asynccontextmanager
-async def launch_browser() -> AsyncIterator[Browser]:
-    """Start Chromium, and stop it when the block ends."""
+async def launch_browser(*args: str) -> AsyncIterator[Browser]:
+    """Start Chromium, with further arguments, and stop it when the block ends."""
     path = chromium_path()
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_ARGS))
+        browser = await playwright.chromium.launch(executable_path=path, args=[*CHROMIUM_ARGS, *args])
         try:
             yield browser
         finally:

@@ -179,9 +179,10 @@ class Engine:
 
     def _paint_requests(self, spoken: Spoken, now_s: float) -> Iterator[PaintRequest]:
         while len(self._waiting) < self.options.requests:
-            self._leave_out_late(spoken, now_s)
             if spoken.is_asked_for or not spoken.heard.is_ready(spoken.asked):
                 return
+            if self._leave_out_late(spoken, now_s):
+                continue
             if spoken.asked >= self._horizon(spoken, now_s):
                 return
             if spoken.anchor is None:
@@ -202,18 +203,22 @@ class Engine:
         frame_id = frame_at(number, self.options.frame_count)
         return PaintRequest(spoken, number, frame_id, sample, flags, spoken.heard.window(spoken.asked))
 
-    def _leave_out_late(self, spoken: Spoken, now_s: float) -> None:
-        """Pass over pictures whose time is over though their sound was there: Triton is behind."""
-        if not self.options.paced or spoken.anchor is None or not spoken.heard.is_ready(spoken.asked):
-            return
+    def _leave_out_late(self, spoken: Spoken, now_s: float) -> bool:
+        """Pass over pictures whose time is over though their sound was there: Triton is behind; tell whether any."""
+        if not self.options.paced or spoken.anchor is None:
+            return False
         late = self._due(now_s) - (spoken.anchor + spoken.asked)
         if late <= LATE_FRAMES:
-            return
+            return False
         left = (spoken.heard.frame_count or spoken.asked + late) - spoken.asked
-        spoken.asked += min(late, left)
-        spoken.skipped += min(late, left)
-        self.counts.skipped += min(late, left)
+        count = min(
+            late - LATE_FRAMES, left
+        )  # no more than need be: one here and there shows less than many at once
+        spoken.asked += count
+        spoken.skipped += count
+        self.counts.skipped += count
         spoken.heard.forget_before(spoken.asked)
+        return True
 
     def _silent_requests(self, now_s: float) -> Iterator[SilentRequest]:
         if not self.options.paced or self._waiting:
@@ -227,6 +232,8 @@ class Engine:
         """Return the next picture to send, if there is one by now."""
         while self._waiting:
             head = self._waiting[0]
+            if self._speaking and Flags.FIRST not in head.request.flags:
+                self._next = head.request.number  # the numbers between are of pictures that were left out
             if self._next < head.request.number and self.options.paced:
                 if head.picture is None and not head.lost and self._next > self._due(now_s):
                     return None

@@ -14,7 +14,7 @@ from bridge import request_id
 from bridge.errors import BadRequest, BridgeError, InternalError, InvalidFrameId, UnknownModel
 from bridge.live.engine import Engine
 from bridge.live.hub import Hub
-from bridge.live.requests import EncodeRequest, PaintRequest, Picture, SilentRequest
+from bridge.live.requests import EncodeRequest, PaintRequest, Picture, SilentRequest, Vectors
 from bridge.live.silence import SilentClip
 from bridge.live.wire import encode_error
 
@@ -113,12 +113,17 @@ class Painter:
         self.wake.set()
 
     async def _encode(self, request: EncodeRequest) -> None:
-        silent = ~request.samples.any(axis=1)
-        vectors = np.tile(self._clip.vector, (len(request.samples), 1))
-        if not silent.all():
-            samples = request.samples[~silent]
-            vectors[~silent] = await self._for_sure(lambda: self._hub.models.encode(self._avatar, samples))
+        sounds = request.samples.any(axis=1)
+        if sounds.all():
+            vectors = await self._vectors(request.samples)
+        else:
+            vectors = np.tile(self._clip.vector, (len(request.samples), 1))
+            if sounds.any():
+                vectors[sounds] = await self._vectors(request.samples[sounds])
         self._engine.encoded(request, vectors)
+
+    async def _vectors(self, samples: Vectors) -> Vectors:
+        return await self._for_sure(lambda: self._hub.models.encode(self._avatar, samples))
 
     async def _for_sure(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:
         """Ask again and again, as long as that may help."""

@@ -135,6 +135,7 @@ export class SpeechPlayer {
     this.#sound.stop();
     this.#drop(({ picture }) => picture.isSpeech);
     if (this.#timeline.isFrozen) this.#timeline.place(this.#timeline.positionAt(0), performance.now());
+    if (this.#shown) this.#shown = { ...this.#shown, isSpeech: false }; // it stays, but nothing is said any more
     this.#recording = this.#run = null;
     this.#runBegins = false;
   }

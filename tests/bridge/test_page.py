@@ -288,7 +288,7 @@ async def test_a_phone_needs_no_horizontal_scroll(browser, bridge, width):
     async with open_page(browser, bridge.url, **options) as page:
         await shown_frame(page, 0)
         assert await page.evaluate("() => document.documentElement.scrollWidth") == width
-        for control in await page.locator("button, select, input:not([role]), .switch").all():
+        for control in await page.locator(":is(button, select, input:not([role]), .switch):visible").all():
             assert (await control.bounding_box())["height"] >= 44
 
 
@@ -319,5 +319,5 @@ async def test_the_request_has_the_documented_bytes(browser, bridge):
 async def test_the_page_says_that_its_pictures_are_synthetic(browser, bridge):
     """Generated pictures are labelled as such, on the picture itself."""
     async with open_page(browser, bridge.url) as page:
-        await expect(page.locator(".synthetic")).to_be_visible()
-        await expect_text(page, ".synthetic", "AI-generated picture")
+        await expect(page.locator("#stage .synthetic")).to_be_visible()
+        await expect_text(page, "#stage .synthetic", "AI-generated picture")

@@ -217,6 +217,11 @@ def test_a_triton_that_is_too_slow():
     assert max(picture.time_s - picture.number / 25 for picture in simulation.speaking()) < 0.6
     offsets = {picture.number - picture.sample // 640 for picture in simulation.speaking()}
     assert len(offsets) == 1  # the mouth stays with the sound
+    spoken = [Flags.SPEECH in picture.flags for picture in simulation.pictures]
+    first, last = spoken.index(True), len(spoken) - 1 - spoken[::-1].index(True)
+    assert all(spoken[first : last + 1])  # no shut mouth in between
+    gaps = np.diff([picture.number for picture in simulation.speaking()])
+    assert gaps.max() <= 8  # no long halt
 
 
 def test_a_lost_picture_is_left_out():
