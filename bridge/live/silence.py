@@ -27,6 +27,7 @@ AT_ONCE = 2
 
 SAME_VECTOR = 1e-3
 TRIAL_PICTURES = 24
+TRIAL_AGE_S = 60.0
 TRIAL_AT_ONCE = 4
 
 logger = logging.getLogger(__name__)
@@ -42,7 +43,8 @@ class SilentClip:
         vector: What is heard in silence, (512,) float32.
         window: Sixteen of it, (16, 512) float32.
         pictures: Those that are painted, by frame id.
-        pictures_per_s: How many pictures Triton painted a second, when this avatar was first asked for.
+        pictures_per_s: How many pictures Triton painted a second, when that was tried out last.
+        tried_s: When that was, on the monotonic clock.
         painting: Those that are being painted, by frame id.
         size: Bytes of all its pictures.
     """
@@ -53,6 +55,7 @@ class SilentClip:
     window: Vectors
     pictures: dict[int, Picture] = field(default_factory=dict)
     pictures_per_s: float = 0.0
+    tried_s: float = 0.0
     painting: dict[int, asyncio.Task[None]] = field(default_factory=dict)
     size: int = 0
 
@@ -84,16 +87,17 @@ class SilentClips:
         self._opening: dict[str, asyncio.Task[SilentClip]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def open(self, avatar: str, frame_count: int) -> SilentClip:
+    async def open(self, avatar: str, frame_count: int, nobody_speaks: bool = False) -> SilentClip:
         """Return an avatar's silent clip, of the version that is loaded now.
 
-        Its first frames are painted when it is new: as fast as Triton can, so that it is known how fast that is.
+        Its first frames are painted when it is new, as fast as Triton can, so that it is known how fast that is; and
+        again after a while, where ``nobody_speaks`` whom that would disturb: Triton may have been busy then.
 
         Raises:
             BridgeError: If Triton cannot hear or paint.
         """
         if avatar not in self._opening:
-            opening = asyncio.create_task(self._open(avatar, frame_count))
+            opening = asyncio.create_task(self._open(avatar, frame_count, nobody_speaks))
             self._opening[avatar] = opening
             opening.add_done_callback(lambda task: self._opened(avatar, task))
         return await asyncio.shield(self._opening[avatar])
@@ -123,7 +127,7 @@ class SilentClips:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _open(self, avatar: str, frame_count: int) -> SilentClip:
+    async def _open(self, avatar: str, frame_count: int, nobody_speaks: bool) -> SilentClip:
         silence = np.zeros((1, VECTOR_SAMPLES), np.float32)
         vector = (await self._models.encode(avatar, silence))[0]
         window = np.tile(vector, (AUDIO_WINDOW, 1))
@@ -133,6 +137,8 @@ class SilentClips:
             clip = SilentClip(version, frame_count, vector, window)
             self._used.add(clip)
             self.remember(clip, 0, picture)
+            await self._try_out(avatar, clip)
+        elif nobody_speaks and time.monotonic() - clip.tried_s > TRIAL_AGE_S:
             await self._try_out(avatar, clip)
         self._clips[avatar] = clip
         return clip
@@ -154,6 +160,7 @@ class SilentClips:
 
         start_s = time.perf_counter()
         await asyncio.gather(*(paint_some() for _ in range(TRIAL_AT_ONCE)))
+        clip.tried_s = time.monotonic()
         clip.pictures_per_s = TRIAL_PICTURES / (time.perf_counter() - start_s)
         logger.info("%s: Triton paints %.0f pictures a second", avatar, clip.pictures_per_s)
 

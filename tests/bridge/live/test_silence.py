@@ -141,3 +141,17 @@ async def test_close(triton, clips):
     await clips.open("stuck", 37)
     await clips.close()
     assert not clip.painting
+
+
+async def test_it_is_tried_out_again(triton, clips, monkeypatch):
+    """Triton may have been busy at first: after a while its speed is measured anew, but not while somebody speaks."""
+    clip = await clips.open("echo", 37)
+    clip.pictures_per_s = 1.0
+    await clips.open("echo", 37, nobody_speaks=True)
+    assert clip.pictures_per_s == 1.0
+    monkeypatch.setattr(silence, "TRIAL_AGE_S", 0.0)
+    await clips.open("echo", 37, nobody_speaks=False)
+    assert clip.pictures_per_s == 1.0
+    assert await clips.open("echo", 37, nobody_speaks=True) is clip
+    assert clip.pictures_per_s > 1.0
+    assert triton.calls["echo_live"] == 4 + 2 * TRIAL_PICTURES
