@@ -164,6 +164,8 @@ class Engine:
             spoken.heard_s = now_s
 
     def _encode_requests(self, spoken: Spoken, now_s: float) -> Iterator[EncodeRequest]:
+        if spoken.heard.given >= spoken.heard.vector_count:  # mostly: nothing new was heard
+            return
         horizon = self._horizon(spoken, now_s)
         while len(self._encoding) < ENCODE_REQUESTS:
             # the first picture waits for seven vectors, and for no more
