@@ -195,7 +195,13 @@ async def test_a_loading_avatar_leaves_the_server_ready(
     with pytest.raises(tritonclient.grpc.InferenceServerException, match="broken_unet"):
         await loading
     answers.append(await asyncio.to_thread(repository.is_server_ready))
-    for model in ("broken", "broken_frames", "broken_unet", "broken_speech", "broken_live"):  # else no other server would start on them
+    for model in (
+        "broken",
+        "broken_frames",
+        "broken_unet",
+        "broken_speech",
+        "broken_live",
+    ):  # else no other server would start on them
         shutil.rmtree(workspace.model_repository / model)
     assert all(answers)
 
