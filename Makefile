@@ -1,6 +1,7 @@
 # Everything runs in .venv; nothing is installed outside this folder.
 #   make demo    the speaking face in the browser: environment, demo avatar, Triton, bridge
 #   make test    all tests, with the real Triton in them
+#   make test-fast  those that start no server of their own: for daily work, a few minutes
 #   make test-compose  the containers: build, serve, crash, recover; needs docker, or root to start an engine
 #   make check   formatting, lint, strict types, those of the page's JavaScript too; needs npm
 #   make bench   measure this machine; ARGS=--quick to see that it runs
@@ -13,7 +14,7 @@ TSC := build/javascript/node_modules/.bin/tsc
 # All are modules of the name "model", so that each needs a run of mypy to itself.
 MODELS := $(wildcard backends/*/model.py embedded/backends/*/model.py)
 
-.PHONY: demo test test-compose check bench clean
+.PHONY: demo test test-fast test-compose check bench clean
 .DELETE_ON_ERROR:
 
 demo: avatars/demo/avatar.json
@@ -21,6 +22,9 @@ demo: avatars/demo/avatar.json
 
 test: $(VENV)/.test avatars/demo/avatar.json build/perf_analyzer/perf_analyzer
 	$(BIN)/pytest --cov $(ARGS)
+
+test-fast: $(VENV)/.test
+	$(BIN)/pytest -m 'not compose and not slow' $(ARGS)
 
 test-compose: $(VENV)/.test
 	$(BIN)/pytest -m compose tests/compose $(ARGS)
@@ -41,13 +45,13 @@ clean:
 
 $(VENV)/.serve: pyproject.toml requirements/triton.txt
 	@python=$$(sh requirements/python.sh $(PYTHON)) && "$$python" -m venv $(VENV)
-	$(BIN)/pip install --quiet --editable . --editable clients/python
+	$(BIN)/pip install --quiet --editable . --editable 'clients/python[speech,video]'
 	$(BIN)/pip install --quiet --no-deps --requirement requirements/triton.txt
 	@sh requirements/libpython.sh $(VENV)
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.serve requirements/detect.txt
-	$(BIN)/pip install --quiet --editable '.[test]' --editable 'clients/python[http]'
+	$(BIN)/pip install --quiet --editable '.[test]' --editable 'clients/python[http,speech,video]'
 	$(BIN)/pip install --quiet --no-deps --requirement requirements/detect.txt
 	@touch $@
 

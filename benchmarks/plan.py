@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from benchmarks.bridge_alone import measure_bridge_alone
 from benchmarks.compare import BARE, PLAIN, PREDECESSOR, SERVED, compare
+from benchmarks.live import measure_live, most_carried
+from benchmarks.machine import usable_cores
 from benchmarks.overhead import measure_overhead, median_of
 from benchmarks.perf_analyzer import Load
 from benchmarks.plot import plot_sweep
-from benchmarks.recommend import recommend
+from benchmarks.recommend import recommend, recommend_sessions
 from benchmarks.replay import measure_replay
 from benchmarks.report import Report
 from benchmarks.scaling import measure_scaling
 from benchmarks.site import FRAMES, Site
 from benchmarks.soak import run_soak
+from benchmarks.speakers import BURSTS, MICROPHONE
 from benchmarks.sweep import CONCURRENCIES, steadiness, sweep, to_rows
+from benchmarks.table import Row
 
 __all__ = ["FULL", "PARTS", "QUICK", "Plan", "goal", "run_part"]
 
@@ -40,6 +45,11 @@ class Plan:
         soak_s: The load of many viewers.
         clients: Idle and playing ones of it.
         others: Whether to compare LitServe and Ray Serve.
+        live_avatars: Whom live sessions speak with.
+        live_utterances: Of each session, one after another.
+        live_utterance_s: How long each is.
+        live_sessions: At once, at most.
+        bridge_sessions: At once, where the bridge is measured alone.
     """
 
     avatar: str = "wide"
@@ -56,6 +66,11 @@ class Plan:
     soak_s: float = 60.0
     clients: tuple[int, int] = (200, 50)
     others: bool = True
+    live_avatars: tuple[str, ...] = ("wide", "demo")
+    live_utterances: int = 5
+    live_utterance_s: float = 4.0
+    live_sessions: int = 128
+    bridge_sessions: int = 20
 
 
 FULL = Plan()
@@ -74,6 +89,11 @@ QUICK = Plan(
     soak_s=1.0,
     clients=(4, 2),
     others=False,
+    live_avatars=("demo",),
+    live_utterances=1,
+    live_utterance_s=1.0,
+    live_sessions=1,
+    bridge_sessions=2,
 )
 
 
@@ -159,6 +179,29 @@ async def _scaling(site: Site, plan: Plan, report: Report) -> None:
     report.add("scaling", "Instances, avatars and width", rows)
 
 
+async def _live(site: Site, plan: Plan, report: Report) -> None:
+    seconds, utterances = plan.live_utterance_s, plan.live_utterances
+    bridge = await measure_bridge_alone(plan.bridge_sessions, seconds, utterances)
+    note = goal("live sessions a core of the bridge", bridge.sessions_per_core, 80)
+    report.add(
+        "live_bridge", "Live speech: the bridge alone, its Triton computing nothing", bridge.rows(), [note]
+    )
+    rows: list[Row] = []
+    notes = []
+    for avatar in plan.live_avatars:
+        found = await measure_live(
+            site, avatar, (MICROPHONE, BURSTS), seconds, utterances, plan.live_sessions
+        )
+        rows += found.rows()
+        carried = min(most_carried(found.steps, feed) for feed in (MICROPHONE, BURSTS))
+        notes.append(
+            recommend_sessions(
+                avatar, found.pictures_per_s, bridge.sessions_per_core, usable_cores(), carried
+            )
+        )
+    report.add("live", "Live speech: sessions at once", rows, notes)
+
+
 PARTS = {
     "compare": _compare,
     "overhead": _overhead,
@@ -166,4 +209,5 @@ PARTS = {
     "replay": _replay,
     "soak": _soak,
     "scaling": _scaling,
+    "live": _live,
 }

@@ -1,4 +1,4 @@
-"""From a sweep to a sentence: which strategy suits this machine."""
+"""From figures to a sentence: which strategy suits this machine, and how many live sessions it carries."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ from collections.abc import Callable, Sequence
 
 from benchmarks.perf_analyzer import Measurement
 from benchmarks.sweep import Point
+from speech.contract import FPS
 
-__all__ = ["recommend"]
+__all__ = ["recommend", "recommend_sessions"]
 
 MARGIN = 1.05
 """A strategy has to be this much faster than a simpler one to be worth its memory."""
+
+USABLE_SHARE = 0.9
+"""Of the pictures that Triton paints without pause, what sessions may need: as the bridge admits them."""
 
 SIMPLEST_FIRST = ("latency", "batching", "multi_instance", "hybrid")
 
@@ -42,6 +46,28 @@ def recommend(points: Sequence[Point], frames_per_s: float = 25.0) -> str:
         f"{busy.measured.frames_per_s:.1f} frames/s at {busy.measured.concurrency} callers, "
         f"p95 {busy.measured.p95_ms:.0f} ms: {enough} at {frames_per_s:g} fps of frames "
         f"not seen before. For frames asked for again and again: replay."
+    )
+
+
+def recommend_sessions(
+    avatar: str, pictures_per_s: float, sessions_per_core: float, cores: int, carried: int
+) -> str:
+    """Return how many live sessions of an avatar to plan for, by what limits them first.
+
+    Args:
+        avatar: Whose.
+        pictures_per_s: That Triton paints of it, asked without pause.
+        sessions_per_core: That a bridge carries.
+        cores: For bridges, a process each.
+        carried: Sessions at once that were measured to be served in time, by one bridge.
+    """
+    painted, bridged = USABLE_SHARE * pictures_per_s / FPS, sessions_per_core * cores
+    limit = "Triton's pictures are the limit" if painted <= bridged else "the bridge is the limit"
+    sessions = int(min(painted, bridged))
+    return (
+        f"Live sessions of '{avatar}': min({USABLE_SHARE:g} · {pictures_per_s:.1f} pictures/s / {FPS:g}, "
+        f"{sessions_per_core:.0f} sessions a core · {cores} cores) = "
+        f"{sessions or 'less than one'}: {limit}. Measured through one bridge: {carried}."
     )
 
 

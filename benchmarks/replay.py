@@ -73,7 +73,10 @@ async def measure_replay(site: Site, duration_s: float, rounds: int, frames: int
         NotAvailable: If perf_analyzer is not there.
     """
     messages = [frame_message(AVATAR, frame_id) for frame_id in range(FRAMES)]
-    async with running_triton(site.model_repository, "replay") as triton, running_bridge(triton) as bridge:
+    async with (
+        running_triton(site.model_repository, "replay") as triton,
+        running_bridge(triton.grpc_url) as bridge,
+    ):
         await asyncio.to_thread(_fill_cache, triton.grpc_url)
         direct, bridged = await asyncio.to_thread(_alternate, triton.grpc_url, bridge.port, rounds, frames)
         load = Load(AVATAR, CLIENTS, duration_s / 3, FRAMES)

@@ -1,7 +1,7 @@
 """The avatars that benchmarks run on, under ``build/bench``: made once, from code alone.
 
 ``wide`` has the full-width network with seeded random weights, whose speed is that of trained ones; ``half`` the same
-at half width. ``demo`` is the demo character with its own weights, whose JPEGs are realistic.
+at half width. ``demo`` is the demo character with its own weights, whose JPEGs are realistic. All can be spoken to.
 """
 
 from __future__ import annotations
@@ -16,10 +16,17 @@ from demo.dataset import write_take
 from demo.recording import excerpt, read_recording
 from demo.weights import AUDIO_ENCODER_PATH, UNET_PATH
 from export.footage.dataset import open_dataset
-from export.network.encoder_weights import open_encoder
+from export.network.encoder_weights import load_speech_model, open_encoder
 from export.network.onnx_model import export_network
 from export.network.unet import UNet328
-from export.repository.avatar import CPU_WEIGHTS_FILE, FRAME_FILES, WEIGHTS_FILE, Avatar, write_avatar
+from export.repository.avatar import (
+    CPU_WEIGHTS_FILE,
+    FRAME_FILES,
+    SPEECH_FILE,
+    WEIGHTS_FILE,
+    Avatar,
+    write_avatar,
+)
 from export.repository.configs import ServingOptions
 from export.repository.entries import write_entries
 from speech.contract import FPS
@@ -29,7 +36,7 @@ __all__ = ["FRAMES", "Site", "prepare_site", "random_network"]
 FRAMES = 50
 """Frames of each avatar: two seconds."""
 
-AVATAR_FILES = ("avatar.json", WEIGHTS_FILE, CPU_WEIGHTS_FILE, *FRAME_FILES)
+AVATAR_FILES = ("avatar.json", WEIGHTS_FILE, CPU_WEIGHTS_FILE, SPEECH_FILE, *FRAME_FILES)
 SEED = 328
 WIDTHS = {"wide": 1.0, "half": 0.5}
 
@@ -89,5 +96,6 @@ def _import(site: Site, name: str, clip: Path) -> None:
         audio_mode="ave",
         edge_padding="zeros",
         source="benchmark",
+        hears=True,
     )
-    write_avatar(site.avatars / name, avatar, footage, model)
+    write_avatar(site.avatars / name, avatar, footage, model, load_speech_model(AUDIO_ENCODER_PATH))

@@ -72,7 +72,10 @@ async def run_soak(site: Site, duration_s: float, idle: int = 200, playing: int 
     def answered(socket: FrameSocket, latency_ms: float) -> None:
         latencies_ms.append(latency_ms)
 
-    async with running_triton(site.model_repository, "replay") as triton, running_bridge(triton) as bridge:
+    async with (
+        running_triton(site.model_repository, "replay") as triton,
+        running_bridge(triton.grpc_url) as bridge,
+    ):
         await asyncio.to_thread(_fill_cache, triton.grpc_url)
         async with (
             connected(bridge.port, idle, answered),

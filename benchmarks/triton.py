@@ -53,15 +53,22 @@ class BridgeProcess:
         pages = int(Path(f"/proc/{self.pid}/statm").read_text(encoding="utf-8").split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
 
+    def cpu_s(self) -> float:
+        """Return how many seconds of a core it has used, user's and system's, all threads together."""
+        stat = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8")
+        user, system = stat.rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
 
 @contextlib.asynccontextmanager
-async def running_bridge(triton: Server) -> AsyncIterator[BridgeProcess]:
-    """Run ``python -m bridge`` in front of a Triton, on a free port.
+async def running_bridge(upstream: str, *options: str) -> AsyncIterator[BridgeProcess]:
+    """Run ``python -m bridge`` in front of a Triton at ``host:port``, on a free port and without gRPC.
 
     Raises:
         LoadFailed: If it does not say where it listens.
     """
-    arguments = ["-m", "bridge", "--upstreams", triton.grpc_url, "--port", "0", "--log-level", "error"]
+    settings = ["--upstreams", upstream, "--port", "0", "--grpc-port=-1", "--log-level", "error", *options]
+    arguments = ["-m", "bridge", *settings]
     process = await asyncio.create_subprocess_exec(sys.executable, *arguments, stdout=asyncio.subprocess.PIPE)
     assert process.stdout is not None
     try:

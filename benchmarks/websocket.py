@@ -11,23 +11,34 @@ import itertools
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import cast
+from typing import TypeVar, cast
 
 from websockets.client import ClientProtocol
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Response
+from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
 from benchmarks.errors import LoadFailed
 from benchmarks.statistics import Round
 
-__all__ = ["FrameSocket", "connected", "frame_message", "play_at_rate", "request_without_pause"]
+__all__ = [
+    "ClientSocket",
+    "FrameSocket",
+    "connected",
+    "frame_message",
+    "opened",
+    "play_at_rate",
+    "request_without_pause",
+]
 
 CONNECT_LIMIT_S = 10.0
 JPEG_START = b"\xff\xd8"
 
 Answered = Callable[["FrameSocket", float], None]
 """Takes who got a frame and its latency in milliseconds; may ask for the next one."""
+
+AnySocket = TypeVar("AnySocket", bound="ClientSocket")
 
 
 def frame_message(model_name: str, frame_id: int) -> bytes:
@@ -36,16 +47,27 @@ def frame_message(model_name: str, frame_id: int) -> bytes:
     return bytes([len(name)]) + name + frame_id.to_bytes(4, "little")
 
 
-class FrameSocket(asyncio.Protocol):
-    """One client: sends requests, times their answers, which come in order."""
+class ClientSocket(asyncio.Protocol):
+    """One client's WebSocket: shakes hands, hands on what comes.
 
-    def __init__(self, port: int, answered: Answered) -> None:
+    Args:
+        port: The bridge's.
+        path: What is connected to.
+        subprotocol: What is to be spoken, where that has a name.
+
+    Attributes:
+        open: Set once the bridge has answered the handshake.
+        failed: Holds the reason once the connection is of no use any more.
+    """
+
+    def __init__(self, port: int, path: str, subprotocol: str | None = None) -> None:
         self.open = asyncio.Event()
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.inflight = 0
-        self._answered = answered
-        self._sent_s: deque[float] = deque()
-        self._protocol = ClientProtocol(parse_uri(f"ws://127.0.0.1:{port}/ws"), max_size=None)
+        self._protocol = ClientProtocol(
+            parse_uri(f"ws://127.0.0.1:{port}{path}"),
+            subprotocols=[Subprotocol(subprotocol)] if subprotocol else None,
+            max_size=None,
+        )
         self._transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -55,36 +77,34 @@ class FrameSocket(asyncio.Protocol):
         self._flush()
 
     def data_received(self, data: bytes) -> None:
-        """Time every answer in what has come."""
+        """Take every message in what has come."""
         self._protocol.receive_data(data)
         for event in self._protocol.events_received():
             if isinstance(event, Response):
                 self.open.set()
             elif isinstance(event, Frame) and event.opcode in (Opcode.BINARY, Opcode.TEXT):
-                self._take(event.data)
+                self.take(event)
         self._flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Fail what waits for the handshake or for answers."""
         self._fail(f"a lost connection ({exc})")
 
-    def request(self, message: bytes, due_s: float | None = None) -> None:
-        """Send one request; its latency counts from ``due_s`` (of ``time.perf_counter``), else from now."""
-        self.inflight += 1
-        self._sent_s.append(time.perf_counter() if due_s is None else due_s)
-        self._protocol.send_binary(message)
+    def take(self, message: Frame) -> None:
+        """Take a message of the bridge."""
+        raise NotImplementedError
+
+    def send(self, message: bytes | str) -> None:
+        """Send bytes as they are, or text."""
+        if isinstance(message, str):
+            self._protocol.send_text(message.encode())
+        else:
+            self._protocol.send_binary(message)
         self._flush()
 
     def close(self) -> None:
         """Drop the connection."""
         self._transport.abort()
-
-    def _take(self, answer: bytes | bytearray | memoryview) -> None:
-        if bytes(answer[:2]) != JPEG_START:
-            self._fail(repr(bytes(answer[:200])))
-            return
-        self.inflight -= 1
-        self._answered(self, (time.perf_counter() - self._sent_s.popleft()) * 1000)
 
     def _fail(self, got: str) -> None:
         if not self.failed.done():
@@ -96,18 +116,53 @@ class FrameSocket(asyncio.Protocol):
                 self._transport.write(data)
 
 
+class FrameSocket(ClientSocket):
+    """One viewer: sends requests, times their answers, which come in order."""
+
+    def __init__(self, port: int, answered: Answered) -> None:
+        super().__init__(port, "/ws")
+        self.inflight = 0
+        self._answered = answered
+        self._sent_s: deque[float] = deque()
+
+    def request(self, message: bytes, due_s: float | None = None) -> None:
+        """Send one request; its latency counts from ``due_s`` (of ``time.perf_counter``), else from now."""
+        self.inflight += 1
+        self._sent_s.append(time.perf_counter() if due_s is None else due_s)
+        self.send(message)
+
+    def take(self, message: Frame) -> None:
+        """Time an answer."""
+        if bytes(message.data[:2]) != JPEG_START:
+            self._fail(repr(bytes(message.data[:200])))
+            return
+        self.inflight -= 1
+        self._answered(self, (time.perf_counter() - self._sent_s.popleft()) * 1000)
+
+
 @contextlib.asynccontextmanager
 async def connected(port: int, clients: int, answered: Answered) -> AsyncIterator[list[FrameSocket]]:
-    """Connect ``clients`` clients, and drop them at the end.
+    """Connect ``clients`` viewers, and drop them at the end.
+
+    Raises:
+        LoadFailed: If one is not let in.
+    """
+    async with opened(port, [lambda: FrameSocket(port, answered)] * clients) as sockets:
+        yield sockets
+
+
+@contextlib.asynccontextmanager
+async def opened(port: int, makers: Sequence[Callable[[], AnySocket]]) -> AsyncIterator[list[AnySocket]]:
+    """Connect clients of any kind, one after another, and drop them at the end.
 
     Raises:
         LoadFailed: If one is not let in.
     """
     loop = asyncio.get_running_loop()
-    sockets: list[FrameSocket] = []
+    sockets: list[AnySocket] = []
     try:
-        for _ in range(clients):
-            _, socket = await loop.create_connection(lambda: FrameSocket(port, answered), "127.0.0.1", port)
+        for make in makers:
+            _, socket = await loop.create_connection(make, "127.0.0.1", port)
             sockets.append(socket)
             await asyncio.wait_for(socket.open.wait(), CONNECT_LIMIT_S)
         yield sockets

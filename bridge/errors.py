@@ -15,7 +15,6 @@
     ├── Overloaded         overloaded
     ├── Refused            refused
     ├── UpstreamLost       upstream_lost      between triton.py and balancer.py only
-    ├── Unimplemented      unimplemented      gRPC only
     ├── PackageRefused     package_refused    gRPC only
     ├── ImportFailed       import_failed      gRPC only
     └── InternalError      internal
@@ -44,7 +43,6 @@ __all__ = [
     "Overloaded",
     "PackageRefused",
     "Refused",
-    "Unimplemented",
     "UnknownModel",
     "UnresolvableUpstream",
     "UpstreamLost",
@@ -256,19 +254,6 @@ class UpstreamLost(BridgeError):
 
     def __str__(self) -> str:
         return f"expected an answer of Triton at {self.address}, got: {self.detail}"
-
-
-class Unimplemented(BridgeError):
-    """Raised for a call that nothing behind the bridge can answer."""
-
-    code = "unimplemented"
-
-    def __init__(self, call: str, instead: str) -> None:
-        self.call = call
-        self.instead = instead
-
-    def __str__(self) -> str:
-        return f"expected a call that is implemented, such as {self.instead}, got {self.call}"
 
 
 class PackageRefused(BadRequest):

@@ -16,10 +16,10 @@ WIRE = {"grpcio", "numpy", "protobuf", "tritonclient"}
 SOUND = {"soxr"}
 
 IMAGES = {
-    "triton": {*WIRE, *SOUND, "onnx", "onnxruntime", "opencv-python-headless", "tqdm"},
+    "triton": {*WIRE, *SOUND, "soundfile", "onnx", "onnxruntime", "opencv-python-headless", "tqdm"},
     "bridge": WIRE | WEB | SOUND,
     "triton-gpu": {"opencv-python-headless"},  # numpy is the container's own
-    "engines": {*WIRE, *SOUND, "onnx", "onnxruntime", "opencv-python-headless", "tqdm"},
+    "engines": {*WIRE, *SOUND, "soundfile", "onnx", "onnxruntime", "opencv-python-headless", "tqdm"},
 }
 """What each image imports, by distribution name."""
 

@@ -38,7 +38,13 @@ HALF_WINDOW = AUDIO_WINDOW // 2
 REACH = FFT_SIZE // 2
 """Samples that a mel frame reads before its centre, and after it."""
 
+MOST_PIECES = 256
+"""Pieces that are kept apart before they are joined: joining at every piece would copy a minute for one sample."""
+
 Samples = NDArray[np.float32]
+
+NO_INPUTS: Samples = np.zeros((0, VECTOR_SAMPLES), np.float32)
+NO_VECTOR: Samples = np.zeros(FEATURE_SIZE, np.float32)
 
 
 class Utterance:
@@ -63,7 +69,9 @@ class Utterance:
         self._look_ahead = look_ahead
         self._last_sample = np.float32(0)
         self._emphasised: Samples = np.zeros(REACH, np.float32)
+        self._pieces: list[Samples] = []  # what follows ``_emphasised``
         self._first = -REACH  # the emphasised sample that ``_emphasised`` begins with
+        self._complete = 0  # vectors that the samples so far are enough for
         self.given = 0
         self._vectors: dict[int, NDArray[np.float32]] = {}
         self._forgotten = 0  # vectors below this are no longer kept
@@ -78,10 +86,7 @@ class Utterance:
         """How many different vectors can be made of what was heard so far."""
         if self.ended:
             return window_count(1 + self._length // HOP) if self.sample_count else 0
-        count = max(0, int((self.sample_count - REACH) / HOP - WINDOW_FRAMES + 1) * 10 // 32)
-        while self._is_complete(count):
-            count += 1
-        return count
+        return self._complete
 
     def feed(self, samples: Samples) -> None:
         """Take the next samples, (S,) float32, 16 kHz mono, -1.0 to 1.0."""
@@ -89,10 +94,13 @@ class Utterance:
         if not samples.size:
             return
         before = np.concatenate([[self._last_sample], samples[:-1]])
-        emphasised = samples - np.float32(PRE_EMPHASIS) * before
-        self._emphasised = np.concatenate([self._emphasised, emphasised])
+        self._pieces.append(samples - np.float32(PRE_EMPHASIS) * before)
+        if len(self._pieces) > MOST_PIECES:
+            self._join()
         self._last_sample = samples[-1]
         self.sample_count += len(samples)
+        while self._is_complete(self._complete):
+            self._complete += 1
 
     def end(self) -> None:
         """Take no more: what lies behind the last sample is silence."""
@@ -110,8 +118,9 @@ class Utterance:
         first = self.given
         count = min(most, self.vector_count - first)
         if count <= 0:
-            return first, np.zeros((0, VECTOR_SAMPLES), np.float32)
+            return first, NO_INPUTS
         self.given += count
+        self._join()
         inputs = np.stack([self._input(k) for k in range(first, first + count)])
         self._drop_samples(self._start(self.given))
         return first, inputs
@@ -127,13 +136,15 @@ class Utterance:
     def is_ready(self, frame: int) -> bool:
         """Tell whether all vectors are there that a frame hears."""
         newest = self._newest(frame)
+        if newest not in self._vectors:  # the one that is usually waited for
+            return False
         oldest = max(frame - HALF_WINDOW - 1, 0)
-        return newest >= 0 and all(k in self._vectors for k in range(min(oldest, newest), newest + 1))
+        return all(map(self._vectors.__contains__, range(min(oldest, newest), newest)))
 
     def window(self, frame: int) -> NDArray[np.float32]:
         """Return what a frame that is ready hears: (16, 512) float32."""
-        newest = self._newest(frame)
-        return np.stack([self._listed(frame - HALF_WINDOW + place, newest) for place in range(AUDIO_WINDOW)])
+        newest, first = self._newest(frame), frame - HALF_WINDOW
+        return np.array([self._listed(place, newest) for place in range(first, first + AUDIO_WINDOW)])
 
     def forget_before(self, frame: int) -> None:
         """Drop the vectors that only frames before ``frame`` hear."""
@@ -148,6 +159,10 @@ class Utterance:
     def _length(self) -> int:
         return max(self.sample_count, SHORTEST_SAMPLES)
 
+    def _join(self) -> None:
+        self._emphasised = np.concatenate([self._emphasised, *self._pieces])
+        self._pieces.clear()
+
     def _start(self, k: int) -> int:
         """Return the first mel frame of vector k."""
         start = window_start(k)
@@ -159,7 +174,7 @@ class Utterance:
     def _input(self, k: int) -> Samples:
         begin = self._start(k) * HOP - REACH - self._first
         found = self._emphasised[begin : begin + VECTOR_SAMPLES]
-        return np.pad(found, (0, VECTOR_SAMPLES - len(found)))
+        return found if len(found) == VECTOR_SAMPLES else np.pad(found, (0, VECTOR_SAMPLES - len(found)))
 
     def _drop_samples(self, mel_frame: int) -> None:
         """Forget the samples before a mel frame; never those of the last sixteen, which the end may need again."""
@@ -177,5 +192,5 @@ class Utterance:
     def _listed(self, place: int, newest: int) -> NDArray[np.float32]:
         """Return a vector by its place in the list with a copy at either end; zeros outside."""
         if place < 0 or (self.ended and place > self.vector_count + 1):
-            return np.zeros(FEATURE_SIZE, np.float32)
+            return NO_VECTOR
         return self._vectors[min(max(place - 1, 0), newest)]

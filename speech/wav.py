@@ -6,13 +6,16 @@ import io
 import math
 import wave
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from speech.contract import SAMPLE_RATE_HZ
 from speech.errors import BadSound
+
+if TYPE_CHECKING:
+    from soundfile import SoundFile
 
 __all__ = [
     "FULL_SCALE",
@@ -33,6 +36,9 @@ FULL_SCALE = 32768
 """What 1.0 is in 16-bit samples."""
 
 EXPECTED = "a PCM WAV file of 8, 16, 24 or 32 bits"
+WAV_FORMATS = ("WAV", "WAVEX", "RF64")  # WAVEX: with a header that tells channels and 24 bits apart
+PCM_SUBTYPES = ("PCM_U8", "PCM_16", "PCM_24", "PCM_32")
+RATES_HZ = (4_000, 192_000)
 
 
 def read_speech(path: Path) -> NDArray[np.float32]:
@@ -64,21 +70,12 @@ def read_wav(path: Path) -> NDArray[np.float32]:
         (S,) float32, -1.0 to 1.0.
 
     Raises:
-        BadSound: If the file is missing, no PCM WAV, or empty.
+        BadSound: If the file is missing, no PCM WAV, of a rate outside 4 to 192 kHz, or empty.
     """
-    try:
-        with wave.open(str(path), "rb") as file:
-            rate_hz, channels, width = file.getframerate(), file.getnchannels(), file.getsampwidth()
-            data = file.readframes(file.getnframes())
-    except FileNotFoundError as exc:
-        raise BadSound(path, EXPECTED, "nothing there") from exc
-    except (wave.Error, EOFError, OSError) as exc:
-        raise BadSound(path, EXPECTED, str(exc) or "a file cut short") from exc
-    whole = len(data) // (channels * width) * channels * width
-    samples = _decode(data[:whole], width).reshape(-1, channels).mean(axis=1)
+    samples, rate_hz = _decode(path)
     if not len(samples):
         raise BadSound(path, "a sound", "a WAV file of 0 samples")
-    return resample(samples, rate_hz).astype(np.float32)
+    return resample(samples.mean(axis=1), rate_hz).astype(np.float32)
 
 
 def to_int16(samples: NDArray[np.floating[Any]]) -> NDArray[np.int16]:
@@ -122,10 +119,26 @@ def resample(samples: NDArray[np.float64], rate_hz: int) -> NDArray[np.float64]:
     return np.asarray(np.fft.irfft(spectrum, length)[:count] * (up / down))
 
 
-def _decode(data: bytes, width: int) -> NDArray[np.float64]:
-    """Return little-endian PCM of 1 to 4 bytes a sample as -1.0 to 1.0; 8 bits are unsigned."""
-    if width == 1:
-        return (np.frombuffer(data, np.uint8).astype(np.float64) - 128) / 128
-    octets = np.zeros((len(data) // width, 4), np.uint8)
-    octets[:, 4 - width :] = np.frombuffer(data, np.uint8).reshape(-1, width)
-    return octets.view("<i4")[:, 0] / 2.0**31
+def _decode(path: Path) -> tuple[NDArray[np.float64], int]:
+    """Return a WAV file's samples, (S, channels) -1.0 to 1.0, and their rate in Hz."""
+    import soundfile  # what only writes WAV files, such as the bridge, is installed without it
+
+    try:
+        with path.open("rb") as file, soundfile.SoundFile(file.fileno(), closefd=False) as sound:
+            _check_header(path, sound)
+            return sound.read(dtype="float64", always_2d=True), int(sound.samplerate)
+    except FileNotFoundError as exc:
+        raise BadSound(path, EXPECTED, "nothing there") from exc
+    except soundfile.LibsndfileError as exc:
+        raise BadSound(path, EXPECTED, exc.error_string.rstrip(".")) from exc
+    except OSError as exc:
+        raise BadSound(path, EXPECTED, str(exc)) from exc
+
+
+def _check_header(path: Path, sound: SoundFile) -> None:
+    """Check that a file is of a kind and a rate that sounds are brought in."""
+    if sound.format not in WAV_FORMATS or sound.subtype not in PCM_SUBTYPES:
+        raise BadSound(path, EXPECTED, f"{sound.format_info}, {sound.subtype_info}")
+    low, high = RATES_HZ
+    if not low <= sound.samplerate <= high:
+        raise BadSound(path, f"a rate of {low} to {high} Hz", f"{sound.samplerate} Hz")

@@ -23,6 +23,43 @@ CLIP_FRAMES = 60
 """Enough for every test, and quick to draw."""
 
 
+SLOW = (
+    *(
+        "backends/test_frame_lookup",
+        "backends/test_jpeg_encode",
+        "backends/test_onnxruntime",
+        "backends/test_tensorrt",
+    ),
+    *("benchmarks/test_main", "benchmarks/test_perf_analyzer", "benchmarks/baselines", "benchmarks/gpu"),
+    *("bridge/test_page", "bridge/test_main", "bridge/grpc_service/test_packages", "clients/test_main"),
+    *("clients/test_real_triton", "compose", "demo/test_lip_sync", "demo/test_dataset", "docker"),
+    *("embedded/test_backends", "embedded/test_guard", "embedded/test_main", "embedded/test_model_control"),
+    *(
+        "embedded/test_secret_file",
+        "embedded/test_server",
+        "export/network/rewrite",
+        "export/network/test_engine",
+    ),
+    *(
+        "export/network/test_half",
+        "export/network/test_onnx_model",
+        "export/network/test_verify",
+        "export/test_main",
+    ),
+    *("training", "triton_lipsync/test_start", "test_deployed_clients", "test_documents", "test_end_to_end"),
+    *("test_live_speech", "test_page_speech", "test_recovery", "test_wheel"),
+)
+"""Where tests start servers, browsers or training of their own: by the beginning of their path."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what ``make test-fast`` leaves out."""
+    folder = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(folder).as_posix().startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
+
+
 @dataclass(frozen=True)
 class Clip:
     """A drawn clip, and the arguments that import it."""

@@ -9,9 +9,12 @@ silent   answers at once; its clip has no sound
 broken   fails with INTERNAL
 full     fails with UNAVAILABLE: its queue is full
 overdue  fails with UNAVAILABLE: its request waited in the queue longer than it may
+losing   can be spoken to; paints silence, and nothing else: its queue is full
+stuck    can be spoken to; hears and paints silence, and anything else once ``release`` is set
 ======== =====================================================================
 
-Every model ``m`` is an avatar: it comes with ``m_frames``, and all share ``jpeg_encode``. A frame id
+Every model ``m`` is an avatar: it comes with ``m_frames``, those in ``hearing`` with ``m_speech`` and ``m_live`` too,
+and all share ``jpeg_encode``. A frame id
 outside [0, frame_count - 1] fails with INVALID_ARGUMENT, an unknown model with NOT_FOUND, an unloaded one
 with UNAVAILABLE, in Triton's words. Run as a program, it prints its port and serves until it is killed.
 """
@@ -20,7 +23,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import sys
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -29,13 +34,27 @@ import grpc
 import numpy as np
 from tritonclient.grpc import model_config_pb2, service_pb2, service_pb2_grpc
 
-__all__ = ["BOUNDS", "FakeTriton", "fake_face", "fake_jpeg", "fake_picture", "fake_sound"]
+__all__ = [
+    "BOUNDS",
+    "FakeTriton",
+    "fake_face",
+    "fake_features",
+    "fake_jpeg",
+    "fake_live_jpeg",
+    "fake_picture",
+    "fake_sound",
+]
 
 BOUNDS = (10, 20, 330, 340)
 """The crop rectangle (x1, y1, x2, y2) of every frame."""
 
 SECRET_KEY = "triton-grpc-protocol-lipsync-secret"
 REFUSALS = {"full": "[request id: {}] Exceeds maximum queue size", "overdue": "Request timeout expired"}
+
+PART = re.compile("_(frames|speech|live)$")
+"""How the names of an avatar's models end."""
+
+SILENT_FEATURES = zlib.crc32(bytes(3_800 * 4))
 
 Tensor = tuple[str, list[int], bytes]
 """Datatype, shape and raw content of one output."""
@@ -57,6 +76,20 @@ def fake_picture(model_name: str, frame_id: int) -> bytes:
     return fake_jpeg(f"{model_name}_full_frame", frame_id)
 
 
+def fake_features(samples: np.ndarray) -> np.ndarray:
+    """Return what ``<model_name>_speech`` hears in (n, 3800) float32: (n, 512), a checksum of each row."""
+    checksums = [zlib.crc32(row.tobytes()) for row in samples]
+    features = np.zeros((len(samples), 512), np.float32)
+    features[:, 0] = [checksum & 0xFFFF for checksum in checksums]
+    features[:, 1] = [checksum >> 16 for checksum in checksums]
+    return features
+
+
+def fake_live_jpeg(model_name: str, frame_id: int, window: np.ndarray) -> bytes:
+    """Return the picture that ``<model_name>_live`` paints of ``frame_id`` and a (16, 512) float32 window."""
+    return fake_jpeg(f"{model_name}_live:{zlib.crc32(window.tobytes()):08x}", frame_id)
+
+
 def fake_face(frame_id: int) -> np.ndarray:
     """Return the 320x320x3 uint8 face of ``frame_id``: every byte is the id modulo 256."""
     return np.full((320, 320, 3), frame_id % 256, np.uint8)
@@ -73,6 +106,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
     Args:
         frame_count: Frames of every avatar.
         models: Names of the avatars; ``slow``, ``broken``, ``full`` and ``overdue`` misbehave, any other name echoes.
+        hearing: Names of the avatars that can be spoken to.
         jpeg: Makes an avatar's picture from model name and frame id.
         picture: Makes the ``full_frame`` of an avatar likewise.
         sound: Makes the (640,) int16 samples of a frame id; every avatar but ``silent`` has them.
@@ -88,7 +122,8 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         versions: Those of a model that are served, by its name; ["1"] where nothing is said.
         secret: What statistics, configuration and loading want to be shown; empty: nothing.
         unloadable: Models that cannot be loaded, with status and text of the refusal.
-        release: Event that lets ``slow`` answer.
+        live_jpeg: Makes the picture of an avatar that is spoken to, from its name, frame id and window.
+        release: Event that lets ``slow`` and ``stuck`` answer.
     """
 
     def __init__(
@@ -96,6 +131,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         *,
         frame_count: int = 150,
         models: Sequence[str] = ("echo", "slow", "broken"),
+        hearing: Sequence[str] = (),
         jpeg: Callable[[str, int], bytes] = fake_jpeg,
         picture: Callable[[str, int], bytes] = fake_picture,
         sound: Callable[[int], np.ndarray] = fake_sound,
@@ -109,10 +145,12 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         self.requested_outputs: list[list[str]] = []
         self.probes = 0
         self.release = asyncio.Event()
+        self.live_jpeg: Callable[[str, int, np.ndarray], bytes] = fake_live_jpeg
         self.secret = ""
         self.versions: dict[str, list[str]] = {}
         self.unloadable: dict[str, tuple[grpc.StatusCode, str]] = {}
-        self._avatars = list(models)
+        self._avatars = list(dict.fromkeys([*models, *hearing]))
+        self._hearing = set(hearing)
         self._unloaded: set[str] = set()
         self._jpeg = jpeg
         self._picture = picture
@@ -254,19 +292,44 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
             await self._check_loaded(name, context)
             if name == "slow":
                 await self.release.wait()
-            if name == "broken":
+            if name in ("broken", "broken_speech"):
                 await context.abort(grpc.StatusCode.INTERNAL, "the secret of model 'broken'")
-            if refusal := REFUSALS.get(name.removesuffix("_frames")):
+            if refusal := REFUSALS.get(PART.sub("", name)):
                 await context.abort(grpc.StatusCode.UNAVAILABLE, refusal.format(request.id))
             if name == "jpeg_encode":
                 tensors = {"jpeg": _encode_face(request.raw_input_contents[0])}
+            elif name.endswith(("_speech", "_live")):
+                tensors = await self._live(request, context)
             else:
                 tensors = await self._frames(request, context)
             for output in request.outputs:
                 if output.name not in tensors:
                     text = f"unexpected inference output '{output.name}' for model '{name}'"
                     await context.abort(grpc.StatusCode.INVALID_ARGUMENT, text)
-            return _response(request, tensors)
+            return _response(request, tensors, self.versions.get(name, ["1"])[-1])
+
+    async def _live(self, request: Any, context: Any) -> dict[str, Tensor]:
+        avatar, _, kind = request.model_name.rpartition("_")
+        if kind == "speech":
+            samples = np.frombuffer(request.raw_input_contents[0], np.float32).reshape(-1, 3_800)
+            is_silent = not samples.any()
+        else:
+            (frame_id,) = np.frombuffer(request.raw_input_contents[0], "<i4").tolist()
+            window = np.frombuffer(request.raw_input_contents[1], np.float32).reshape(16, 512)
+            is_silent = (window[:, :2] == [SILENT_FEATURES & 0xFFFF, SILENT_FEATURES >> 16]).all()
+        if avatar == "stuck" and not is_silent:
+            await self.release.wait()
+        if kind == "speech":
+            features = fake_features(samples)
+            return {"features": ("FP32", list(features.shape), features.tobytes())}
+        if avatar == "losing" and not is_silent:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, REFUSALS["full"].format(request.id))
+        if not 0 <= frame_id < self.frame_count:
+            text = f"frame_id {frame_id} is outside [0, {self.frame_count - 1}] of model '{avatar}_frames'"
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, text)
+        bounds = np.array([BOUNDS], "<i4").tobytes()
+        jpeg = self.live_jpeg(avatar, frame_id, window)
+        return {"jpeg": _bytes_tensor([jpeg]), "bounds": ("INT32", [1, 4], bounds)}
 
     async def _frames(self, request: Any, context: Any) -> dict[str, Tensor]:
         name = request.model_name
@@ -296,10 +359,12 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
     # ---- state
 
     def _names(self) -> list[str]:
-        return [name for avatar in self._avatars for name in (avatar, f"{avatar}_frames")] + ["jpeg_encode"]
+        names = [name for avatar in self._avatars for name in (avatar, f"{avatar}_frames")]
+        live = [f"{avatar}_{kind}" for avatar in sorted(self._hearing) for kind in ("speech", "live")]
+        return [*names, *live, "jpeg_encode"]
 
     def _loaded(self) -> set[str]:
-        return {name for name in self._names() if name.removesuffix("_frames") not in self._unloaded}
+        return {name for name in self._names() if PART.sub("", name) not in self._unloaded}
 
     async def _check_loaded(self, name: str, context: Any) -> None:
         if name not in self._names():
@@ -332,8 +397,10 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
             raise
 
 
-def _response(request: Any, tensors: dict[str, Tensor]) -> Any:
-    response = service_pb2.ModelInferResponse(model_name=request.model_name, model_version="1", id=request.id)
+def _response(request: Any, tensors: dict[str, Tensor], version: str) -> Any:
+    response = service_pb2.ModelInferResponse(
+        model_name=request.model_name, model_version=version, id=request.id
+    )
     for name in [output.name for output in request.outputs] or list(tensors):
         datatype, shape, content = tensors[name]
         response.outputs.add(name=name, datatype=datatype, shape=shape)
@@ -352,7 +419,7 @@ def _encode_face(content: bytes) -> Tensor:
 
 
 async def _serve_until_killed() -> None:
-    async with FakeTriton(port=int(sys.argv[1]) if len(sys.argv) > 1 else 0) as triton:
+    async with FakeTriton(port=int(sys.argv[1]) if len(sys.argv) > 1 else 0, hearing=["echo"]) as triton:
         print(triton.address, flush=True)
         await asyncio.Event().wait()
 

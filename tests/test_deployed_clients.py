@@ -10,14 +10,37 @@ import grpc.aio
 import numpy as np
 import pytest
 import pytest_asyncio
+import tritonclient.grpc
 
 import bridge.server
 from bridge.config import BridgeConfig
 from bridge.server import Bridge
+from demo.recording import read_recording
 from embedded import Server
 from lipsync_client import LipsyncClient
 from tests.conftest import CLIP_FRAMES, Workspace
 from tests.stubs import compile_stubs
+from tests.test_live_speech import ask, windows_of
+
+SPEECH = read_recording("heldout").sound[16_000:17_280]
+"""80 ms of speech: two pictures."""
+
+SPEECH_CHUNKS = [SPEECH[start : start + 640].astype("<i2").tobytes() for start in (0, 640)]
+
+
+def expected_speech(triton: Server) -> list[bytes]:
+    """Return the pictures of that speech on frames 3 and 4, by plain requests to Triton."""
+    client = tritonclient.grpc.InferenceServerClient(triton.grpc_url)
+    windows = windows_of(client, SPEECH.astype(np.float32) / 32768)
+    return [
+        ask(
+            client,
+            "demo_live",
+            frame_id=np.array([[3 + number]], np.int32),
+            audio=window.reshape(1, 32, 16, 16),
+        )["jpeg"][0, 0]
+        for number, window in enumerate(windows)
+    ]
 
 
 @pytest.fixture(scope="session")
@@ -50,6 +73,11 @@ async def test_every_call_of_the_deployed_schema(
         )
         requests = [pb.OptimizedInferenceRequest(model_name="demo", frame_id=i) for i in (4, 3)]
         stream = [response async for response in stub.StreamInference(iter(requests))]
+        spoken = await stub.GenerateBatchWithAudio(
+            pb.BatchInferenceWithAudioRequest(
+                model_name="demo", start_frame_id=3, frame_count=2, audio_chunks=SPEECH_CHUNKS
+            )
+        )
         stats = await stub.GetStats(pb.StatsRequest(model_name="demo"))
         models = await stub.ListModels(pb.ListModelsRequest())
         health = await stub.HealthCheck(pb.HealthRequest())
@@ -57,7 +85,12 @@ async def test_every_call_of_the_deployed_schema(
             pb.GetVideoFrameRequest(model_name="demo", frame_id=3, video_type="full_body_video")
         )
         metadata = await stub.GetModelMetadata(pb.GetModelMetadataRequest(model_name="demo"))
-    assert all(answer.success for answer in (frame, video, metadata, *batch.responses, *stream))
+    assert all(
+        answer.success for answer in (frame, video, metadata, *batch.responses, *stream, *spoken.responses)
+    )
+    assert [response.prediction_data for response in spoken.responses] == expected_speech(triton)
+    assert [list(response.bounds) for response in spoken.responses] == bounds[3:5].tolist()
+    assert [response.prediction_shape for response in spoken.responses] == ["320x320x3"] * 2
     assert frame.prediction_data == expected[3]
     assert list(frame.bounds) == bounds[3].tolist()
     assert [response.prediction_data for response in batch.responses] == [expected[3], expected[4]]

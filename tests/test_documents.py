@@ -20,6 +20,7 @@ import torch
 from bridge.balancer import Balancer
 from bridge.config import BridgeConfig, env_name, flag_name
 from bridge.errors import START_ERRORS, BridgeError, UpstreamLost
+from bridge.live.errors import close_code
 from bridge.metrics import OK, Metrics
 from export.network.unet import UNet328
 from tests.conftest import Clip, Workspace
@@ -27,11 +28,12 @@ from tests.conftest import Clip, Workspace
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BRIDGE = ROOT / "docs" / "bridge.md"
+LIVE = ROOT / "docs" / "live-speech.md"
 BESIDE_CODE = [ROOT / "demo" / "MODEL_CARD.md", ROOT / "clients" / "python" / "README.md"]
 OPERATIONS = ROOT / "docs" / "operations.md"
 NEVER_SENT = {error.code for error in (UpstreamLost, *START_ERRORS)}
 SOURCES = (
-    *("benchmarks", "bridge", "bridge/grpc_service", "demo", "docker", "embedded", "export"),
+    *("benchmarks", "bridge", "bridge/grpc_service", "bridge/live", "demo", "docker", "embedded", "export"),
     *(
         "export/footage",
         "export/network",
@@ -251,10 +253,12 @@ def test_every_setting_is_listed() -> None:
 
 
 def test_every_error_code_is_listed() -> None:
-    """The bridge's page has each code that a browser can receive."""
-    listed = BRIDGE.read_text()
-    codes = {error.code for error in subclasses(BridgeError) if hasattr(error, "code")}
-    assert {code for code in codes - NEVER_SENT if f"| `{code}` |" not in listed} == set()
+    """The bridge's page has each code that a browser can receive, that of live speech each of a live session's own."""
+    live = {error.code for error in subclasses(BridgeError) if error.__module__ == "bridge.live.errors"}
+    codes = {error.code for error in subclasses(BridgeError)} - live
+    assert {code for code in codes - NEVER_SENT if f"| `{code}` |" not in BRIDGE.read_text()} == set()
+    assert close_code(BridgeError()) == 1011  # the module is imported, so its errors are among them
+    assert {code for code in live if f"| `{code}` |" not in LIVE.read_text()} == set()
 
 
 def test_every_metric_is_listed() -> None:
@@ -272,7 +276,7 @@ def test_every_metric_is_listed() -> None:
 def test_every_alert_and_failure_is_explained() -> None:
     """The operations page has a section for each alert and each failure that users of the predecessor met."""
     sections = re.findall(r"^### (.+)$", OPERATIONS.read_text(), re.MULTILINE)
-    alerts = ["LipsyncNoReadyUpstream", "LipsyncFrameLatencyHigh", "LipsyncQueueGrowing"]
+    alerts = re.findall(r"- alert: (\w+)", (ROOT / "docker" / "prometheus" / "alerts.yml").read_text())
     failures = [
         "Out of memory",
         "Low speed-up from several processes",

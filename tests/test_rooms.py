@@ -23,7 +23,7 @@ MAY_IMPORT = {
 }
 """What each folder builds on. Nobody imports ``tests``, ``demo`` or ``benchmarks``, but ``benchmarks`` the demo."""
 
-ONLY = {"speech": {"numpy", "onnxruntime", "soxr"}}
+ONLY = {"speech": {"numpy", "onnxruntime", "soundfile", "soxr"}}
 """Folders that are held to a few packages."""
 
 

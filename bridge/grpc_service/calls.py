@@ -6,27 +6,34 @@ How a failure reaches the client, and everything else about gRPC, is ``server.py
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 from google.protobuf.message import Message
 
 from bridge import request_id
 from bridge.config import BridgeConfig
-from bridge.errors import BadRequest, BridgeError, Unimplemented
+from bridge.errors import BadRequest, BridgeError
 from bridge.grpc_service import schema
 from bridge.grpc_service.ordered import in_order
 from bridge.grpc_service.packages import PackageLoader
+from bridge.grpc_service.spoken import check_chunks, hear
 from bridge.jpeg import jpeg_shape
+from bridge.live.errors import CannotHear
+from bridge.live.models import LiveModels
 from bridge.logs import log_failure
 from bridge.metrics import Metrics
-from bridge.protocol import VIDEO_TYPES, check_model_name, check_video_type
+from bridge.protocol import VIDEO_TYPES, check_frame_id, check_model_name, check_video_type
 from bridge.service import Service
+from speech.utterance import Utterance
 
 __all__ = ["DeployedCalls", "ShortCalls"]
 
 MAX_BATCH_FRAMES = 1024
 STATUS_HEALTHY = "healthy"
+
+SPOKEN_AT_ONCE = 4
+"""Pictures of one call that are painted at the same time: as many as one live session may ask for."""
 
 
 class _Calls:
@@ -79,10 +86,16 @@ class DeployedCalls(_Calls):
     service_name = schema.DEPLOYED
 
     def __init__(
-        self, config: BridgeConfig, service: Service, metrics: Metrics, packages: PackageLoader
+        self,
+        config: BridgeConfig,
+        service: Service,
+        metrics: Metrics,
+        packages: PackageLoader,
+        models: LiveModels,
     ) -> None:
         super().__init__(config, service, metrics)
         self._packages = packages
+        self._models = models
 
     async def GenerateInference(self, request: Any) -> Message:
         """Return one frame with its bounds and times."""
@@ -90,18 +103,7 @@ class DeployedCalls(_Calls):
         picture = await self._service.render_with_bounds(
             check_model_name(request.model_name), request.frame_id
         )
-        duration_ms = (time.perf_counter() - start_s) * 1000
-        return self._message(
-            "OptimizedInferenceResponse",
-            success=True,
-            prediction_data=bytes(picture.jpeg),
-            bounds=picture.bounds,
-            processing_time_ms=round(duration_ms),
-            model_name=request.model_name,
-            frame_id=request.frame_id,
-            prediction_shape=jpeg_shape(picture.jpeg),
-            inference_time_ms=duration_ms,
-        )
+        return self._frame(request, picture.jpeg, picture.bounds, start_s)
 
     async def StreamInference(self, request: Any) -> Message:
         """Return one frame of a stream."""
@@ -116,23 +118,31 @@ class DeployedCalls(_Calls):
         if len(request.frame_ids) > MAX_BATCH_FRAMES:
             raise BadRequest("frame_ids", f"at most {MAX_BATCH_FRAMES}", str(len(request.frame_ids)))
         start_s = time.perf_counter()
-        frames = in_order(_frame_requests(request), self._frame_of_batch, self._config.max_inflight)
-        responses = [response async for response in frames]
-        duration_ms = (time.perf_counter() - start_s) * 1000
-        return self._message(
-            "BatchInferenceResponse",
-            responses=responses,
-            total_processing_time_ms=round(duration_ms),
-            avg_frame_time_ms=duration_ms / len(responses) if responses else 0.0,
+        answer = self._frame_of_batch(self.GenerateInference)
+        frames = in_order(
+            _frame_requests(request.model_name, request.frame_ids), answer, self._config.max_inflight
         )
+        return self._batch([response async for response in frames], start_s)
 
     async def GenerateBatchWithAudio(self, request: Any) -> Message:
-        """Refuse: frames come from the avatar's clip.
+        """Return consecutive frames that say the chunks, one each; one that fails says so in its own response.
 
         Raises:
-            Unimplemented: Always.
+            BadRequest: If there are more than MAX_BATCH_FRAMES, or not a whole chunk for each.
+            CannotHear: If the avatar has no audio encoder.
         """
-        raise Unimplemented("GenerateBatchWithAudio", "GenerateBatchInference")
+        name, start, count = check_model_name(request.model_name), request.start_frame_id, request.frame_count
+        samples = check_chunks(start, count, request.audio_chunks, MAX_BATCH_FRAMES)
+        start_s = time.perf_counter()
+        await self._service.metadata(name)  # there is such an avatar
+        if not await self._models.can_hear(name):
+            raise CannotHear(name)
+        utterance = await hear(self._models, name, samples)
+        answer = self._frame_of_batch(
+            lambda frame: self._spoken_frame(frame, utterance, frame.frame_id - start)
+        )
+        frames = in_order(_frame_requests(name, range(start, start + count)), answer, SPOKEN_AT_ONCE)
+        return self._batch([response async for response in frames], start_s)
 
     async def LoadPackage(self, request: Any) -> Message:
         """Import a package and have every Triton load it."""
@@ -202,23 +212,62 @@ class DeployedCalls(_Calls):
             bounds=metadata.bounds,
         )
 
-    async def _frame_of_batch(self, numbered: tuple[int, Any]) -> Message:
-        number, request = numbered
-        request_id.current.set(f"{request_id.current.get()}-{number}")
-        try:
-            return await self.GenerateInference(request)
-        except BridgeError as exc:
-            log_failure(exc)
-            response_class = schema.message_class(self.service_name, "OptimizedInferenceResponse")
-            response = schema.failure(response_class, request, str(exc))
-            assert response is not None
-            return response
+    async def _spoken_frame(self, request: Any, utterance: Utterance, number: int) -> Message:
+        """Return a frame of the clip that says the chunk of that number."""
+        start_s = time.perf_counter()
+        window = utterance.window(number)
+        picture, _ = await self._models.paint(request.model_name, check_frame_id(request.frame_id), window)
+        return self._frame(request, picture.jpeg, picture.bounds, start_s)
+
+    def _frame(
+        self, request: Any, jpeg: bytes | memoryview, bounds: Sequence[int], start_s: float
+    ) -> Message:
+        duration_ms = (time.perf_counter() - start_s) * 1000
+        return self._message(
+            "OptimizedInferenceResponse",
+            success=True,
+            prediction_data=bytes(jpeg),
+            bounds=bounds,
+            processing_time_ms=round(duration_ms),
+            model_name=request.model_name,
+            frame_id=request.frame_id,
+            prediction_shape=jpeg_shape(jpeg),
+            inference_time_ms=duration_ms,
+        )
+
+    def _batch(self, responses: Sequence[Message], start_s: float) -> Message:
+        duration_ms = (time.perf_counter() - start_s) * 1000
+        return self._message(
+            "BatchInferenceResponse",
+            responses=responses,
+            total_processing_time_ms=round(duration_ms),
+            avg_frame_time_ms=duration_ms / len(responses) if responses else 0.0,
+        )
+
+    def _frame_of_batch(
+        self, answer: Callable[[Any], Awaitable[Message]]
+    ) -> Callable[[tuple[int, Any]], Awaitable[Message]]:
+        """Return ``answer`` for numbered requests, whose failures are responses."""
+
+        async def answer_one(numbered: tuple[int, Any]) -> Message:
+            number, request = numbered
+            request_id.current.set(f"{request_id.current.get()}-{number}")
+            try:
+                return await answer(request)
+            except BridgeError as exc:
+                log_failure(exc)
+                response_class = schema.message_class(self.service_name, "OptimizedInferenceResponse")
+                response = schema.failure(response_class, request, str(exc))
+                assert response is not None
+                return response
+
+        return answer_one
 
 
-async def _frame_requests(batch: Any) -> AsyncIterator[tuple[int, Any]]:
+async def _frame_requests(model_name: str, frame_ids: Iterable[int]) -> AsyncIterator[tuple[int, Any]]:
     request_class = schema.message_class(schema.DEPLOYED, "OptimizedInferenceRequest")
-    for number, frame_id in enumerate(batch.frame_ids, 1):
-        yield number, request_class(model_name=batch.model_name, frame_id=frame_id)
+    for number, frame_id in enumerate(frame_ids, 1):
+        yield number, request_class(model_name=model_name, frame_id=frame_id)
 
 
 def _video_types() -> list[str]:

@@ -32,13 +32,14 @@ from bridge.errors import (
     NoUpstreamReady,
     Overloaded,
     Refused,
-    Unimplemented,
     UnknownModel,
 )
 from bridge.grpc_service import schema
 from bridge.grpc_service.calls import DeployedCalls, ShortCalls
 from bridge.grpc_service.ordered import in_order
 from bridge.grpc_service.packages import PackageLoader
+from bridge.live.errors import CannotHear
+from bridge.live.models import LiveModels
 from bridge.logs import log_failure
 from bridge.metrics import CANCELLED, OK, Metrics
 from bridge.service import Service
@@ -58,7 +59,7 @@ STATUS_OF_ERROR = {
     Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Refused: grpc.StatusCode.FAILED_PRECONDITION,
     InferTimeout: grpc.StatusCode.DEADLINE_EXCEEDED,
-    Unimplemented: grpc.StatusCode.UNIMPLEMENTED,
+    CannotHear: grpc.StatusCode.FAILED_PRECONDITION,
 }
 
 Call = Callable[[Any], Awaitable[Message]]
@@ -85,7 +86,7 @@ class GrpcServer:
         self._idle.set()
         packages = PackageLoader(config, balancer)
         self._services = (
-            DeployedCalls(config, service, metrics, packages),
+            DeployedCalls(config, service, metrics, packages, LiveModels(balancer, config.infer_timeout_s)),
             ShortCalls(config, service, metrics),
         )
 

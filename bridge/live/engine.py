@@ -25,7 +25,7 @@ from bridge.live.requests import (
     Vectors,
 )
 from bridge.live.wire import NO_SAMPLE, Flags, Packet, encode_event
-from speech.contract import FPS, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
+from speech.contract import FPS
 from speech.utterance import LOOK_AHEAD_VECTORS, Utterance
 
 __all__ = ["Engine"]
@@ -40,6 +40,7 @@ SILENT_AHEAD = 3
 """How many pictures ahead silent ones are asked for, where they are not remembered yet."""
 
 ENCODE_REQUESTS = 2
+MOST_EVENTS = 64
 SHOWN_PICTURES = 256
 
 
@@ -72,7 +73,7 @@ class Engine:
     def __post_init__(self) -> None:
         self._next = 0
         self._samples = 0
-        self._encoding = 0
+        self._encoding: set[EncodeRequest] = set()
         self._speaking = False
         self._queue: deque[Spoken] = deque()
         self._waiting: deque[_Waiting] = deque()
@@ -102,7 +103,7 @@ class Engine:
         last_sample = self._last_sample_due(now_s)
         self._queue.clear()
         self._waiting.clear()
-        self._encoding = 0
+        self._encoding.clear()
         self._speaking = False
         if self.options.paced:
             self._next = self._due(now_s) + 1
@@ -112,15 +113,18 @@ class Engine:
 
     @property
     def held_s(self) -> float:
-        """How much sound waits for its pictures, in seconds."""
-        waiting = (spoken.heard.sample_count - spoken.asked * SAMPLES_PER_FRAME for spoken in self._queue)
-        return sum(max(0, samples) for samples in waiting) / SAMPLE_RATE_HZ
+        """How much sound waits for its pictures, in seconds; each utterance is at least one picture long."""
+        return sum(spoken.held_frames for spoken in self._queue) / FPS
+
+    @property
+    def is_full(self) -> bool:
+        """Whether more events wait to be sent than a client that reads ever has."""
+        return len(self._events) > MOST_EVENTS
 
     def encoded(self, request: EncodeRequest, vectors: Vectors) -> None:
         """Take the vectors of a request, (n, 512) float32."""
-        if request.spoken in self._queue:
-            self._encoding -= 1
-            request.spoken.heard.put(request.first, vectors)
+        self._encoding.discard(request)
+        request.spoken.heard.put(request.first, vectors)
 
     def painted(self, request: PaintRequest, picture: Picture | None) -> None:
         """Take the picture of a request, or None where it is lost: then it is left out."""
@@ -141,11 +145,13 @@ class Engine:
         """Yield what is to be sent now, in order."""
         while True:
             picture = self._next_picture(now_s)
+            epoch = self.epoch
             while self._events:  # an event comes before the picture that brought it up
                 yield self._events.popleft()
             if picture is None:
                 return
-            yield picture
+            if epoch == self.epoch:  # the client may interrupt while an event is being sent
+                yield picture
             self._finish_spoken()
 
     def wake_s(self, now_s: float) -> float | None:
@@ -159,7 +165,7 @@ class Engine:
 
     def _encode_requests(self, spoken: Spoken, now_s: float) -> Iterator[EncodeRequest]:
         horizon = self._horizon(spoken, now_s)
-        while self._encoding < ENCODE_REQUESTS:
+        while len(self._encoding) < ENCODE_REQUESTS:
             # the first picture waits for seven vectors, and for no more
             batch = self.options.batch if spoken.heard.given else LOOK_AHEAD_VECTORS + 1
             first, samples = spoken.heard.inputs(
@@ -167,14 +173,16 @@ class Engine:
             )
             if not len(samples):
                 return
-            self._encoding += 1
-            yield EncodeRequest(spoken, first, samples)
+            request = EncodeRequest(spoken, first, samples)
+            self._encoding.add(request)
+            yield request
 
     def _paint_requests(self, spoken: Spoken, now_s: float) -> Iterator[PaintRequest]:
         while len(self._waiting) < self.options.requests:
-            self._leave_out_late(spoken, now_s)
             if spoken.is_asked_for or not spoken.heard.is_ready(spoken.asked):
                 return
+            if self._leave_out_late(spoken, now_s):
+                continue
             if spoken.asked >= self._horizon(spoken, now_s):
                 return
             if spoken.anchor is None:
@@ -195,18 +203,22 @@ class Engine:
         frame_id = frame_at(number, self.options.frame_count)
         return PaintRequest(spoken, number, frame_id, sample, flags, spoken.heard.window(spoken.asked))
 
-    def _leave_out_late(self, spoken: Spoken, now_s: float) -> None:
-        """Pass over pictures whose time is over though their sound was there: Triton is behind."""
-        if not self.options.paced or spoken.anchor is None or not spoken.heard.is_ready(spoken.asked):
-            return
+    def _leave_out_late(self, spoken: Spoken, now_s: float) -> bool:
+        """Pass over pictures whose time is over though their sound was there: Triton is behind; tell whether any."""
+        if not self.options.paced or spoken.anchor is None:
+            return False
         late = self._due(now_s) - (spoken.anchor + spoken.asked)
         if late <= LATE_FRAMES:
-            return
+            return False
         left = (spoken.heard.frame_count or spoken.asked + late) - spoken.asked
-        spoken.asked += min(late, left)
-        spoken.skipped += min(late, left)
-        self.counts.skipped += min(late, left)
+        count = min(
+            late - LATE_FRAMES, left
+        )  # no more than need be: one here and there shows less than many at once
+        spoken.asked += count
+        spoken.skipped += count
+        self.counts.skipped += count
         spoken.heard.forget_before(spoken.asked)
+        return True
 
     def _silent_requests(self, now_s: float) -> Iterator[SilentRequest]:
         if not self.options.paced or self._waiting:
@@ -220,6 +232,8 @@ class Engine:
         """Return the next picture to send, if there is one by now."""
         while self._waiting:
             head = self._waiting[0]
+            if self._speaking and Flags.FIRST not in head.request.flags:
+                self._next = head.request.number  # the numbers between are of pictures that were left out
             if self._next < head.request.number and self.options.paced:
                 if head.picture is None and not head.lost and self._next > self._due(now_s):
                     return None
@@ -251,9 +265,9 @@ class Engine:
 
     def _idle_picture(self, now_s: float) -> bytes | None:
         """Return a silent picture that is due, where nothing is said or the sound is missing."""
+        self._finish_spoken()
         if not self.options.paced:
             return None
-        self._finish_spoken()
         if self._queue and self._queue[0].anchor is not None:
             if not self._is_starved(self._queue[0], now_s):
                 return None

@@ -12,9 +12,30 @@ BridgeError
 
 from __future__ import annotations
 
-from bridge.errors import BridgeError, Overloaded, shown
+from websockets.frames import CloseCode
 
-__all__ = ["CannotHear", "IdleTooLong", "NoRoom", "ShuttingDown", "SlowClient", "TooMuchSound"]
+from bridge.errors import (
+    BadRequest,
+    BridgeError,
+    InferTimeout,
+    InvalidFrameId,
+    MessageTooLarge,
+    NoUpstreamReady,
+    Overloaded,
+    UnknownModel,
+    shown,
+)
+
+__all__ = [
+    "BREACHES",
+    "CannotHear",
+    "IdleTooLong",
+    "NoRoom",
+    "ShuttingDown",
+    "SlowClient",
+    "TooMuchSound",
+    "close_code",
+]
 
 
 class CannotHear(BridgeError):
@@ -87,3 +108,28 @@ class ShuttingDown(BridgeError):
 
     def __str__(self) -> str:
         return "expected to go on, got a bridge that is being stopped; connect again"
+
+
+CLOSE_CODES = {
+    **dict.fromkeys(
+        (BadRequest, UnknownModel, InvalidFrameId, CannotHear, TooMuchSound, IdleTooLong),
+        CloseCode.POLICY_VIOLATION,
+    ),
+    **dict.fromkeys((Overloaded, NoUpstreamReady, InferTimeout), CloseCode.TRY_AGAIN_LATER),
+    MessageTooLarge: CloseCode.MESSAGE_TOO_BIG,
+    ShuttingDown: CloseCode.GOING_AWAY,
+}
+"""How a connection is closed after an error; after any other it is 1011."""
+
+BREACHES: dict[int, str] = {
+    CloseCode.MESSAGE_TOO_BIG: MessageTooLarge.code,
+    CloseCode.INVALID_DATA: BadRequest.code,
+    CloseCode.PROTOCOL_ERROR: BadRequest.code,
+}
+"""What counts as an error though it is the WebSocket library that closes."""
+
+
+def close_code(error: BridgeError) -> CloseCode:
+    """Return the code that a connection is closed with after an error."""
+    codes = (code for kind, code in CLOSE_CODES.items() if isinstance(error, kind))
+    return next(codes, CloseCode.INTERNAL_ERROR)

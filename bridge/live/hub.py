@@ -68,7 +68,7 @@ class Hub:
             metadata = await self._service.metadata(start.avatar)
             if not await self.models.can_hear(start.avatar):
                 raise CannotHear(start.avatar)
-            clip = await self.silent_clips.open(start.avatar, metadata.frame_count)
+            clip = await self.silent_clips.open(start.avatar, metadata.frame_count, not self._shares)
             with self._share_of(clip) as alone:
                 yield Seat(metadata, clip, alone)
 

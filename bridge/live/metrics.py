@@ -10,6 +10,7 @@ __all__ = ["LiveMetrics"]
 
 FIRST_PICTURE_BUCKETS_S = (0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.0)
 LATE_BUCKETS_S = (-2.0, -1.0, -0.5, -0.2, -0.08, -0.04, 0.0, 0.04, 0.08, 0.12, 0.2, 0.5, 1.0)
+NOTHING = Counts()
 
 
 class LiveMetrics:
@@ -34,7 +35,7 @@ class LiveMetrics:
             ["code"],
             registry=registry,
         )
-        self._pictures = Counter(
+        pictures = Counter(
             "lipsync_bridge_speech_pictures",
             "Pictures of live sessions, by kind: speech, silent (from memory), late (more than 0.04 s), skipped",
             ["kind"],
@@ -58,11 +59,12 @@ class LiveMetrics:
             buckets=LATE_BUCKETS_S,
             registry=registry,
         )
-        for kind in ("speech", "silent", "late", "skipped"):
-            self._pictures.labels(kind)
+        self._kinds = {kind: pictures.labels(kind) for kind in ("speech", "silent", "late", "skipped")}
 
     def take(self, counts: Counts, paced: bool) -> Counts:
         """Add what a session counted, and return counts to go on with."""
+        if counts == NOTHING:  # mostly: it is asked whenever a session wakes
+            return counts
         late_s = counts.late_s if paced else []
         kinds = {
             "speech": counts.pictures,
@@ -71,7 +73,7 @@ class LiveMetrics:
             "late": sum(value > 0.04 for value in late_s),
         }
         for kind, count in kinds.items():
-            self._pictures.labels(kind).inc(count)
+            self._kinds[kind].inc(count)
         self._starved.inc(counts.starved)
         self._interrupts.inc(counts.interrupts)
         for value in counts.first_picture_s:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -73,11 +75,19 @@ class LiveModels:
         await self._balancer.call(lambda triton: triton.get_model_config(model_name, self._timeout_s))
 
     def _request(self, model_name: str, outputs: tuple[str, ...]) -> InferRequest:
-        request = InferRequest(model_name=model_name, id=request_id.current.get())
-        request.parameters["timeout"].int64_param = round(self._timeout_s * 1e6)
-        for name in outputs:
-            request.outputs.add(name=name)
+        request = InferRequest()
+        request.CopyFrom(_template(model_name, outputs, round(self._timeout_s * 1e6)))
+        request.id = request_id.current.get()
         return request
 
     async def _infer(self, request: InferRequest) -> InferResponse:
         return await self._balancer.call(lambda triton: triton.infer(request, self._timeout_s))
+
+
+@lru_cache(maxsize=256)  # bounded: names come from clients
+def _template(model_name: str, outputs: tuple[str, ...], timeout_us: int) -> InferRequest:
+    template = InferRequest(model_name=model_name)
+    template.parameters["timeout"].int64_param = timeout_us
+    for name in outputs:
+        template.outputs.add(name=name)
+    return template

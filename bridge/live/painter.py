@@ -14,7 +14,7 @@ from bridge import request_id
 from bridge.errors import BadRequest, BridgeError, InternalError, InvalidFrameId, UnknownModel
 from bridge.live.engine import Engine
 from bridge.live.hub import Hub
-from bridge.live.requests import EncodeRequest, PaintRequest, SilentRequest
+from bridge.live.requests import EncodeRequest, PaintRequest, Picture, SilentRequest, Vectors
 from bridge.live.silence import SilentClip
 from bridge.live.wire import encode_error
 
@@ -25,6 +25,9 @@ HOPELESS = (UnknownModel, BadRequest, InvalidFrameId)
 
 PAUSES_S = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 """Pauses between tries of what may not be lost: vectors, and pictures where no clock waits for them."""
+
+MOST_SAID = 64
+"""Events that may wait to be sent before the client is no longer read."""
 
 Answer = TypeVar("Answer")
 
@@ -51,6 +54,11 @@ class Painter:
         self._said: deque[str] = deque()
         self._failure: BridgeError | None = None
         self._is_losing = False
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so many events wait to be sent that the client should not bring up more."""
+        return len(self._said) > MOST_SAID or self._engine.is_full
 
     def ask(self, now_s: float) -> None:
         """Begin to carry out what the engine wants now.
@@ -105,47 +113,60 @@ class Painter:
         self.wake.set()
 
     async def _encode(self, request: EncodeRequest) -> None:
-        silent = ~request.samples.any(axis=1)
-        vectors = np.tile(self._clip.vector, (len(request.samples), 1))
-        if not silent.all():
-            samples = request.samples[~silent]
-            vectors[~silent] = await self._for_sure(lambda: self._hub.models.encode(self._avatar, samples))
+        sounds = request.samples.any(axis=1)
+        if sounds.all():
+            vectors = await self._vectors(request.samples)
+        else:
+            vectors = np.tile(self._clip.vector, (len(request.samples), 1))
+            if sounds.any():
+                vectors[sounds] = await self._vectors(request.samples[sounds])
         self._engine.encoded(request, vectors)
+
+    async def _vectors(self, samples: Vectors) -> Vectors:
+        return await self._for_sure(lambda: self._hub.models.encode(self._avatar, samples))
 
     async def _for_sure(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:
         """Ask again and again, as long as that may help."""
         for pause_s in PAUSES_S:
             try:
-                return await ask()
+                answer = await ask()
             except HOPELESS:
                 raise
             except BridgeError as exc:
                 self._warn(exc)
                 await asyncio.sleep(pause_s)
+            else:
+                self._is_losing = False
+                return answer
         return await ask()
 
     async def _paint(self, request: PaintRequest) -> None:
-        remembered = self._clip.pictures.get(request.frame_id)
-        if remembered is not None and np.array_equal(request.window, self._clip.window):
-            self._engine.painted(request, remembered)
-            return
-        models = self._hub.models
+        is_silent = np.array_equal(request.window, self._clip.window)
+        picture = self._clip.pictures.get(request.frame_id) if is_silent else None
+        if picture is None:
+            picture = await self._painted(request)
+            if is_silent and picture is not None:
+                self._hub.silent_clips.remember(self._clip, request.frame_id, picture)
+        self._engine.painted(request, picture)
+
+    async def _painted(self, request: PaintRequest) -> Picture | None:
+        """Return Triton's picture; None where it is lost, and a clock waits for it."""
+
+        async def ask() -> Picture:
+            picture, _ = await self._hub.models.paint(self._avatar, request.frame_id, request.window)
+            return picture
+
         if not self._engine.options.paced:
-            picture, _ = await self._for_sure(
-                lambda: models.paint(self._avatar, request.frame_id, request.window)
-            )
-            self._engine.painted(request, picture)
-            return
+            return await self._for_sure(ask)
         try:
-            picture, _ = await models.paint(self._avatar, request.frame_id, request.window)
+            picture = await ask()
         except HOPELESS:
             raise
         except BridgeError as exc:
             self._warn(exc)
-            self._engine.painted(request, None)
-        else:
-            self._is_losing = False
-            self._engine.painted(request, picture)
+            return None
+        self._is_losing = False
+        return picture
 
     def _warn(self, error: BridgeError) -> None:
         """Tell the client once that pictures are being lost, until they come again."""

@@ -84,6 +84,11 @@ class Spoken:
     end_sample: int = 0
 
     @property
+    def held_frames(self) -> int:
+        """How many pictures are to be asked for of what was heard so far."""
+        return -(-max(1, self.heard.sample_count) // SAMPLES_PER_FRAME) - self.asked
+
+    @property
     def is_asked_for(self) -> bool:
         """Whether there is no picture left to ask for."""
         return self.heard.frame_count is not None and self.asked >= self.heard.frame_count

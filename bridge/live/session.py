@@ -12,16 +12,15 @@ from typing import Any
 
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
-from websockets.frames import CloseCode
 
 from bridge.config import BridgeConfig
-from bridge.errors import BadRequest, BridgeError, InternalError
+from bridge.errors import BadRequest, BridgeError, InternalError, MessageTooLarge
 from bridge.live.engine import Engine
-from bridge.live.errors import IdleTooLong, NoRoom, ShuttingDown, SlowClient, TooMuchSound
+from bridge.live.errors import BREACHES, IdleTooLong, ShuttingDown, SlowClient, TooMuchSound, close_code
 from bridge.live.hub import Hub, Seat
 from bridge.live.painter import Painter
 from bridge.live.requests import EngineOptions
-from bridge.live.wire import End, Interrupt, Ping, Start, encode_error, encode_event, parse_control
+from bridge.live.wire import Control, End, Interrupt, Ping, Start, encode_error, encode_event, parse_control
 from bridge.logs import log_failure
 from speech.contract import FPS
 from speech.streaming import SoundStream
@@ -37,14 +36,8 @@ LOOK_AHEAD_MS = 212.5
 UNPACED_REQUESTS = 4
 PICTURE_SIZE = 320
 BORDER = 4
-CLOSE_CODES = {
-    BadRequest: CloseCode.POLICY_VIOLATION,
-    TooMuchSound: CloseCode.POLICY_VIOLATION,
-    IdleTooLong: CloseCode.POLICY_VIOLATION,
-    NoRoom: CloseCode.TRY_AGAIN_LATER,
-    ShuttingDown: CloseCode.GOING_AWAY,
-}
-"""How a connection is closed after an error; after any other it is 1011."""
+MESSAGES_IN_A_ROW = 16
+"""After so many of one client, which may all be here at once, the others have their turn."""
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +55,7 @@ class SpeechSession:
         self._config = config
         self._id = session_id
         self._stopping = asyncio.Event()
+        self._is_slow = False
         self.requests = 0
         self._engine: Engine
         self._painter: Painter
@@ -76,10 +70,11 @@ class SpeechSession:
         try:
             await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if not serving.done():
+                await _cancelled(serving)
                 raise ShuttingDown
             serving.result()
-        except ConnectionClosed:
-            pass
+        except ConnectionClosed as exc:
+            code = self._outcome(exc)
         except BridgeError as exc:
             code = exc.code
             await self._fail(exc)
@@ -89,9 +84,7 @@ class SpeechSession:
             await self._fail(InternalError("foreign exception"))
         finally:
             self._hub.metrics.closed.labels(code).inc()
-            for task in (serving, stopping):
-                task.cancel()
-            await asyncio.gather(serving, stopping, return_exceptions=True)
+            await _cancelled(serving, stopping)
 
     def drain(self) -> None:
         """End the session: the bridge is being stopped."""
@@ -128,7 +121,7 @@ class SpeechSession:
             raise IdleTooLong(START_TIMEOUT_S) from exc
         if isinstance(message, bytes):
             raise BadRequest("first message", "start", f"{len(message)} bytes of sound")
-        control = parse_control(message)
+        control = self._parse(message)
         if not isinstance(control, Start):
             raise BadRequest("first message", "start", type(control).__name__.lower())
         return control
@@ -184,10 +177,14 @@ class SpeechSession:
             else:
                 self._control(message)
             self._painter.wake.set()
+            if self.requests % MESSAGES_IN_A_ROW == 0:
+                await asyncio.sleep(0)
 
     async def _wait_for_room(self) -> None:
-        """Without a clock, read no more than is soon shown: TCP holds the client back."""
-        while not self._engine.options.paced and self._engine.held_s > self._config.speech_held_s / 2:
+        """Read no more than is soon answered, nor, without a clock, than is soon shown: TCP holds the client back."""
+        while self._painter.is_full or (
+            not self._engine.options.paced and self._engine.held_s > self._config.speech_held_s / 2
+        ):
             self._painter.progress.clear()
             await self._painter.progress.wait()
 
@@ -199,8 +196,13 @@ class SpeechSession:
         if self._engine.options.paced and self._engine.held_s > self._config.speech_held_s:
             raise TooMuchSound(self._engine.held_s, self._config.speech_held_s)
 
+    def _parse(self, text: str) -> Control:
+        if (size := len(text.encode())) > self._config.max_message_bytes:
+            raise MessageTooLarge(size, self._config.max_message_bytes)
+        return parse_control(text)
+
     def _control(self, text: str) -> None:
-        control = parse_control(text)
+        control = self._parse(text)
         if isinstance(control, Start):
             raise BadRequest("message", "sound, end, interrupt or ping after start", "another start")
         if isinstance(control, End):
@@ -237,8 +239,17 @@ class SpeechSession:
             timer.cancel()
 
     def _give_up(self) -> None:
-        log_failure(SlowClient(self._config.send_timeout_s))
+        self._is_slow = True
+        logger.info("%s", SlowClient(self._config.send_timeout_s))
         self.abort()
+
+    def _outcome(self, closed: ConnectionClosed) -> str:
+        """Return what to count a session as that ended with its connection."""
+        if self._is_slow:
+            return SlowClient.code
+        if closed.sent is None or closed.rcvd_then_sent:
+            return "ok"
+        return BREACHES.get(closed.sent.code, "ok")
 
     def _count(self) -> None:
         engine = self._engine
@@ -250,12 +261,9 @@ class SpeechSession:
     async def _fail(self, error: BridgeError) -> None:
         """Say what went wrong, and close."""
         log_failure(error)
-        code = next(
-            (code for kind, code in CLOSE_CODES.items() if isinstance(error, kind)), CloseCode.INTERNAL_ERROR
-        )
         try:
             await self._send(encode_error(error, fatal=True, session=self._id))
-            await self._websocket.close(code, error.code)
+            await self._websocket.close(close_code(error), error.code)
         except ConnectionClosed:
             return
 

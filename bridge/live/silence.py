@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import OrderedDict
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -27,6 +27,7 @@ AT_ONCE = 2
 
 SAME_VECTOR = 1e-3
 TRIAL_PICTURES = 24
+TRIAL_AGE_S = 60.0
 TRIAL_AT_ONCE = 4
 
 logger = logging.getLogger(__name__)
@@ -42,7 +43,10 @@ class SilentClip:
         vector: What is heard in silence, (512,) float32.
         window: Sixteen of it, (16, 512) float32.
         pictures: Those that are painted, by frame id.
-        pictures_per_s: How many pictures Triton painted a second, when this avatar was first asked for.
+        pictures_per_s: How many pictures Triton painted a second, when that was tried out last.
+        tried_s: When that was, on the monotonic clock.
+        painting: Those that are being painted, by frame id.
+        size: Bytes of all its pictures.
     """
 
     version: str
@@ -51,39 +55,51 @@ class SilentClip:
     window: Vectors
     pictures: dict[int, Picture] = field(default_factory=dict)
     pictures_per_s: float = 0.0
+    tried_s: float = 0.0
     painting: dict[int, asyncio.Task[None]] = field(default_factory=dict)
+    size: int = 0
 
     def is_of(self, version: str, frame_count: int, vector: Vectors) -> bool:
         """Tell whether this is the clip of what is loaded now; a GPU's vectors differ a little by batch."""
         same_model = (self.version, self.frame_count) == (version, frame_count)
         return same_model and np.allclose(self.vector, vector, atol=SAME_VECTOR)
 
-    @property
-    def size(self) -> int:
-        """Bytes of all its pictures."""
-        return sum(len(picture.jpeg) for picture in self.pictures.values())
+    def remember(self, frame_id: int, picture: Picture) -> None:
+        """Keep a picture; the first one of a frame stays."""
+        if frame_id not in self.pictures:
+            self.pictures[frame_id] = picture
+            self.size += len(picture.jpeg)
+
+    def forget_one(self) -> None:
+        """Drop the picture that was kept first."""
+        self.size -= len(self.pictures.pop(next(iter(self.pictures))).jpeg)
 
 
 class SilentClips:
-    """The silent clips of all avatars, within a bound; the one that was asked for longest ago goes first."""
+    """The silent clips of all avatars, within a bound; pictures of the one that was opened longest ago go first."""
 
     def __init__(self, models: LiveModels) -> None:
         self._models = models
-        self._clips: OrderedDict[str, SilentClip] = OrderedDict()
+        self._clips: dict[str, SilentClip] = {}  # in the order in which they were opened last
+        self._used: weakref.WeakSet[SilentClip] = (
+            weakref.WeakSet()
+        )  # sessions go on with one that was replaced
         self._opening: dict[str, asyncio.Task[SilentClip]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
 
-    async def open(self, avatar: str, frame_count: int) -> SilentClip:
+    async def open(self, avatar: str, frame_count: int, nobody_speaks: bool = False) -> SilentClip:
         """Return an avatar's silent clip, of the version that is loaded now.
 
-        Its first frames are painted when it is new: as fast as Triton can, so that it is known how fast that is.
+        Its first frames are painted when it is new, as fast as Triton can, so that it is known how fast that is; and
+        again after a while, where ``nobody_speaks`` whom that would disturb: Triton may have been busy then.
 
         Raises:
             BridgeError: If Triton cannot hear or paint.
         """
         if avatar not in self._opening:
-            opening = asyncio.create_task(self._open(avatar, frame_count))
+            opening = asyncio.create_task(self._open(avatar, frame_count, nobody_speaks))
             self._opening[avatar] = opening
-            opening.add_done_callback(lambda _: self._opening.pop(avatar, None))
+            opening.add_done_callback(lambda task: self._opened(avatar, task))
         return await asyncio.shield(self._opening[avatar])
 
     def paint(self, avatar: str, clip: SilentClip, frame_id: int, done: Callable[[], None]) -> None:
@@ -92,33 +108,45 @@ class SilentClips:
             return
         task = asyncio.create_task(self._paint(avatar, clip, frame_id))
         clip.painting[frame_id] = task
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
         task.add_done_callback(lambda _: done())
+
+    def remember(self, clip: SilentClip, frame_id: int, picture: Picture) -> None:
+        """Keep a silent picture, and forget others where there is no room for all."""
+        clip.remember(frame_id, picture)
+        while sum(known.size for known in self._used) > MAX_BYTES:
+            oldest = [known for known in self._clips.values() if known.pictures]
+            replaced = [known for known in self._used if known.pictures and known not in self._clips.values()]
+            (replaced or oldest)[0].forget_one()
 
     async def close(self) -> None:
         """Stop painting."""
-        tasks = [
-            *self._opening.values(),
-            *(t for clip in self._clips.values() for t in clip.painting.values()),
-        ]
+        tasks = [*self._opening.values(), *self._tasks]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _open(self, avatar: str, frame_count: int) -> SilentClip:
-        known = self._clips.get(avatar)
+    async def _open(self, avatar: str, frame_count: int, nobody_speaks: bool) -> SilentClip:
         silence = np.zeros((1, VECTOR_SAMPLES), np.float32)
         vector = (await self._models.encode(avatar, silence))[0]
         window = np.tile(vector, (AUDIO_WINDOW, 1))
         picture, version = await self._models.paint(avatar, 0, window)
-        if known is not None and known.is_of(version, frame_count, vector):
-            self._clips.move_to_end(avatar)
-            return known
-        clip = SilentClip(version, frame_count, vector, window, {0: picture})
-        await self._try_out(avatar, clip)
+        clip = self._clips.pop(avatar, None)
+        if clip is None or not clip.is_of(version, frame_count, vector):
+            clip = SilentClip(version, frame_count, vector, window)
+            self._used.add(clip)
+            self.remember(clip, 0, picture)
+            await self._try_out(avatar, clip)
+        elif nobody_speaks and time.monotonic() - clip.tried_s > TRIAL_AGE_S:
+            await self._try_out(avatar, clip)
         self._clips[avatar] = clip
-        self._clips.move_to_end(avatar)
-        self._forget()
         return clip
+
+    def _opened(self, avatar: str, task: asyncio.Task[SilentClip]) -> None:
+        del self._opening[avatar]
+        if not task.cancelled():
+            task.exception()  # whoever waited has it; nobody may have
 
     async def _try_out(self, avatar: str, clip: SilentClip) -> None:
         """Paint the first frames, several at once, and note how many a second that were."""
@@ -127,22 +155,20 @@ class SilentClips:
         async def paint_some() -> None:
             for number in frame_ids:
                 frame_id = number % clip.frame_count
-                clip.pictures[frame_id], _ = await self._models.paint(avatar, frame_id, clip.window)
+                picture, _ = await self._models.paint(avatar, frame_id, clip.window)
+                self.remember(clip, frame_id, picture)
 
         start_s = time.perf_counter()
         await asyncio.gather(*(paint_some() for _ in range(TRIAL_AT_ONCE)))
+        clip.tried_s = time.monotonic()
         clip.pictures_per_s = TRIAL_PICTURES / (time.perf_counter() - start_s)
         logger.info("%s: Triton paints %.0f pictures a second", avatar, clip.pictures_per_s)
 
     async def _paint(self, avatar: str, clip: SilentClip, frame_id: int) -> None:
         try:
-            clip.pictures[frame_id], _ = await self._models.paint(avatar, frame_id, clip.window)
-            self._forget()
+            picture, _ = await self._models.paint(avatar, frame_id, clip.window)
+            self.remember(clip, frame_id, picture)
         except BridgeError as exc:
             logger.debug("silent picture %d of %s: %s", frame_id, avatar, exc)
         finally:
             clip.painting.pop(frame_id, None)
-
-    def _forget(self) -> None:
-        while len(self._clips) > 1 and sum(clip.size for clip in self._clips.values()) > MAX_BYTES:
-            self._clips.popitem(last=False)

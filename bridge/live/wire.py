@@ -22,6 +22,7 @@ __all__ = [
     "NO_SAMPLE",
     "PACINGS",
     "SUBPROTOCOL",
+    "Control",
     "End",
     "Flags",
     "Interrupt",

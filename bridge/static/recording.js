@@ -1,4 +1,4 @@
-/** What a sound file says: sent in bursts, never much further ahead than its pictures come. */
+/** What a sound file says: sent in bursts, never much further ahead than its pictures come or its time goes on. */
 
 import { toPcm } from "./speech_protocol.js";
 
@@ -15,6 +15,7 @@ export class Recording {
   #log;
   #samples;
   #sent = 0;
+  #startMs = performance.now();
   #isEnded = false;
 
   /**
@@ -48,8 +49,10 @@ export class Recording {
   pump(picturedSample) {
     const { sample_rate: rate, lead_ms: leadMs, held_ms: heldMs } = /** @type {Started} */ (this.#session.started);
     const aheadS = Math.min(leadMs / 1000 + AHEAD_S, heldMs / 2000);
-    const pictured = Math.max(picturedSample - this.firstSample, 0);
-    while (this.#sent < this.#samples.length && this.#sent - pictured < aheadS * rate) {
+    // where Triton leaves all pictures out, time goes on without them
+    const spoken = ((performance.now() - this.#startMs) / 1000) * rate;
+    const passed = Math.max(picturedSample - this.firstSample, spoken);
+    while (this.#sent < this.#samples.length && this.#sent - passed < aheadS * rate) {
       const piece = this.#samples.subarray(this.#sent, this.#sent + Math.round(PIECE_S * rate));
       this.#log.add({ firstSample: this.firstSample + this.#sent, count: piece.length, atMs: performance.now() });
       this.#session.sendSound(toPcm(piece));

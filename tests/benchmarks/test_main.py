@@ -46,6 +46,11 @@ def quick(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
         ("replay", "path,callers,frames/s,p50_ms,p95_ms,p99_ms", "the bridge adds at p50, ms: "),
         ("soak", "idle,playing at 25 fps,frames,missed deadlines,p50_ms", "the bridge's memory changed by "),
         ("scaling", "case,strategy,callers,frames/s,p50_ms,p95_ms,p99_ms,memory_mib", "1 instances"),
+        (
+            "live",
+            "avatar,feed,sessions,pictures,skipped,first picture p50_ms",
+            "Live sessions of 'demo': min(0.9 · ",
+        ),
     ],
 )
 def test_part(
@@ -79,6 +84,6 @@ def test_unknown_part(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         command.main(["dance"])
     assert (
-        "expected parts of compare, overhead, sweep, replay, soak, scaling, got dance"
+        "expected parts of compare, overhead, sweep, replay, soak, scaling, live, got dance"
         in capsys.readouterr().err
     )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.recommend import recommend
+from benchmarks.recommend import recommend, recommend_sessions
 from tests.benchmarks.test_sweep import point
 
 
@@ -35,3 +35,18 @@ def test_nothing_measured():
     """Without a strategy that computes there is nothing to recommend."""
     with pytest.raises(ValueError, match=r"expected a sweep of some of latency, "):
         recommend([point("replay", 8, 9000.0)])
+
+
+@pytest.mark.parametrize(
+    ("pictures_per_s", "per_core", "said"),
+    [
+        (100.0, 80.0, "80 sessions a core · 2 cores) = 3: Triton's pictures are the limit."),
+        (5000.0, 80.0, "80 sessions a core · 2 cores) = 160: the bridge is the limit."),
+        (20.0, 80.0, "80 sessions a core · 2 cores) = less than one: Triton's pictures are the limit."),
+    ],
+)
+def test_sessions(pictures_per_s, per_core, said):
+    """Sessions are 0.9 of the pictures a second by 25, or what the bridge carries where that is less."""
+    text = recommend_sessions("demo", pictures_per_s, per_core, 2, 4)
+    assert text.startswith(f"Live sessions of 'demo': min(0.9 · {pictures_per_s:.1f} pictures/s / 25, ")
+    assert text.endswith(f"{said} Measured through one bridge: 4.")

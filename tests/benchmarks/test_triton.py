@@ -28,7 +28,8 @@ def test_anything_but_a_frame_fails(triton: Server) -> None:
 
 
 async def test_bridge(triton: Server) -> None:
-    """A bridge of its own listens on a free port, and its memory can be read."""
-    async with running_bridge(triton) as bridge:
+    """A bridge of its own listens on a free port, and its memory and its processor time can be read."""
+    async with running_bridge(triton.grpc_url) as bridge:
         assert bridge.port > 0
+        assert 0.1 < bridge.cpu_s() < 60
         assert bridge.resident_bytes() > 10 << 20

@@ -7,6 +7,7 @@ echo      paints a spoken picture as soon as its sound and what it looks ahead a
 gaps      the same, but leaves pictures 5 to 9 of an utterance out
 stalls    the same, but holds all after picture 10 back until ``release`` is set
 rude      the same, and sends pictures of the old epoch after an interrupt
+loses     the same, but leaves all after picture 10 out
 full      has no room
 deaf      cannot hear
 ========= =====================================================================
@@ -166,6 +167,8 @@ class FakeSession:
         avatar = self.start["avatar"]
         while self._spoken < self._frame_count and self._next <= self._due + LEAD_PICTURES:
             if avatar == "stalls" and self._spoken == 10 and not self._bridge.release.is_set():
+                return
+            if avatar == "loses" and self._spoken == 10:
                 return
             if self._spoken == 0:
                 while self._next < self._due + 2:

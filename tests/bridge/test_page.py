@@ -319,5 +319,5 @@ async def test_the_request_has_the_documented_bytes(browser, bridge):
 async def test_the_page_says_that_its_pictures_are_synthetic(browser, bridge):
     """Generated pictures are labelled as such, on the picture itself."""
     async with open_page(browser, bridge.url) as page:
-        await expect(page.locator(".synthetic")).to_be_visible()
-        await expect_text(page, ".synthetic", "AI-generated picture")
+        await expect(page.locator("#stage .synthetic")).to_be_visible()
+        await expect_text(page, "#stage .synthetic", "AI-generated picture")

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from tests.clients.certificates import Certificate, make_certificate
+from tests.clients.fake_speech_bridge import FakeSpeechBridge
 from tests.clients.http_gateway import http_gateway
 from tests.clients.kinds import KINDS, Client, opened
 from tests.fake_triton import FakeTriton
@@ -59,3 +60,10 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     if openssl is None:
         pytest.skip("needs the openssl command")
     return make_certificate(openssl, tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture
+async def bridge() -> AsyncIterator[FakeSpeechBridge]:
+    """A fake bridge of live speech."""
+    async with FakeSpeechBridge() as bridge:
+        yield bridge

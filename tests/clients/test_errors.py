@@ -21,6 +21,11 @@ EXAMPLES = [
     errors.InferTimeout("grpc://x:8001", "demo", 2.0),
     errors.InvalidAnswer("demo", "an output 'jpeg'", "none"),
     errors.ServerError("grpc://x:8001", None, "INTERNAL", "out of memory"),
+    errors.Overloaded("http://x:8086", "try again later"),
+    errors.SpeechRefused("http://x:8086", "cannot_hear", "no audio encoder"),
+    errors.SpeechLost("http://x:8086", "no close frame"),
+    errors.SpeechTimeout("http://x:8086", "a picture", 2.0),
+    errors.BadSound("in.wav", "sound", "none"),
 ]
 
 

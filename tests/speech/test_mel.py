@@ -25,6 +25,14 @@ def test_silence_is_the_floor() -> None:
     assert (mel == -4).all()
 
 
+def test_no_sound_is_above_4() -> None:
+    """However loud a sound is, 4 is the most: the encoder was trained on no more."""
+    tone = np.sin(2 * np.pi * 2500 * np.arange(16_000) / 16_000).astype(np.float32)
+    mel = mel_spectrogram(100 * tone)
+    assert mel.max() == 4
+    assert mel_spectrogram(tone).max() < 4
+
+
 def test_a_tone_lies_in_its_band() -> None:
     """A 1 kHz tone is loudest in the band around 1 kHz: 15 mel by Slaney's scale, of 0.825 to 46.8 in 81 steps."""
     tone = np.sin(2 * np.pi * 1000 * np.arange(16_000) / 16_000).astype(np.float32)

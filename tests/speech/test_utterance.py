@@ -138,3 +138,19 @@ def test_nothing_said():
     utterance.end()
     assert utterance.frame_count == 0
     assert len(utterance.inputs(16)[1]) == 0
+
+
+def test_a_minute_is_not_copied_for_every_sample():
+    """Pieces of a sample each cost what they are, however much waits before them, and the windows are the same."""
+    samples = sound(9_000)
+    windows, _ = stream(samples, [1] * 1_000)
+    np.testing.assert_array_equal(windows, offline(samples))
+    utterance = Utterance()
+    utterance.feed(sound(960_000))
+    utterance.inputs(1)
+    held = {id(utterance._emphasised)}
+    for _ in range(1_000):
+        utterance.feed(np.zeros(1, np.float32))
+        held.add(id(utterance._emphasised))
+    assert len(held) <= 5
+    assert utterance.sample_count == 961_000

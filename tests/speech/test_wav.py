@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from speech.errors import BadSound
 from speech.wav import encode_wav, read_speech, read_wav
@@ -41,6 +42,109 @@ def pcm16(samples: np.ndarray) -> bytes:
 def test_sample_widths(tmp_path: Path, width: int, data: bytes) -> None:
     """Zero and plus and minus half of full scale read the same from 8, 16, 24 and 32 bits."""
     assert read_wav(write(tmp_path / "a.wav", data, width=width)).tolist() == [0, 0.5, -0.5]
+
+
+def extensible(data: bytes, bits: int, channels: int = 1, rate_hz: int = 16_000) -> bytes:
+    """Return a WAV file of format 65534, as ffmpeg writes 24 bits and more than two channels."""
+    frame = bits // 8 * channels
+    pcm = struct.pack("<H", 1) + bytes.fromhex("000000001000800000aa00389b71")
+    form = (
+        struct.pack("<HHIIHHHHI", 65534, channels, rate_hz, rate_hz * frame, frame, bits, 22, bits, 0) + pcm
+    )
+    content = b"fmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", len(data)) + data
+    return b"RIFF" + struct.pack("<I", 4 + len(content)) + b"WAVE" + content
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (extensible(b"\x00\x00\x00\x00\x00\x40\x00\x00\xc0", 24), [0, 0.5, -0.5]),
+        (extensible(struct.pack("<6h", 16384, 8192, 0, -16384, 0, -8192), 16, channels=3), [0.25, -0.25]),
+        (extensible(struct.pack("<2i", 1 << 30, -(1 << 30)), 32), [0.5, -0.5]),
+    ],
+    ids=["24 bits", "3 channels", "32 bits"],
+)
+def test_extensible_headers(tmp_path: Path, content: bytes, expected: list[float]) -> None:
+    """The header that tells 24 bits and many channels apart is read on every Python."""
+    path = tmp_path / "a.wav"
+    path.write_bytes(content)
+    assert read_wav(path).tolist() == pytest.approx(expected, abs=1e-7)
+
+
+@pytest.mark.parametrize("rate_hz", [4_000, 192_000])
+def test_rates_at_the_bounds(tmp_path: Path, rate_hz: int) -> None:
+    """From 4 to 192 kHz every rate is resampled."""
+    samples = read_wav(write(tmp_path / "a.wav", pcm16(tone(rate_hz)), rate_hz=rate_hz))
+    np.testing.assert_allclose(samples[800:-800], tone(16_000)[800:-800], atol=2e-3)
+
+
+@pytest.mark.parametrize("rate_hz", [1, 3_999, 192_001, 2_000_000_000])
+def test_rates_that_are_none(tmp_path: Path, rate_hz: int) -> None:
+    """A rate that no recorder has is refused before anything is made of it."""
+    path = tmp_path / "a.wav"
+    path.write_bytes(extensible(pcm16(tone(16_000)), 16, rate_hz=rate_hz))
+    with pytest.raises(BadSound) as error:
+        read_wav(path)
+    assert str(error.value) == f"{path}: expected a rate of 4000 to 192000 Hz, got {rate_hz} Hz"
+
+
+@pytest.mark.parametrize("size", [2**32 - 1, 2**31, 10**6])
+def test_a_size_beyond_the_file(tmp_path: Path, size: int) -> None:
+    """A header that claims more samples than there are gives those there are; so a pipe leaves it."""
+    content = extensible(pcm16(tone(16_000)), 16)
+    place = content.index(b"data") + 4
+    path = tmp_path / "a.wav"
+    path.write_bytes(content[:place] + struct.pack("<I", size) + content[place + 4 :])
+    assert len(read_wav(path)) == 8_000
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (12, b"junk"),
+        (16, b"\xff\xff\xff\xff"),
+        (22, b"\0\0"),
+        (22, b"\xff\xff"),
+        (24, bytes(4)),
+    ],
+    ids=[
+        "no format",
+        "format beyond the file",
+        "no channel",
+        "65535 channels",
+        "0 Hz",
+    ],
+)
+def test_headers_that_lie(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], place: int, value: bytes
+) -> None:
+    """A damaged header is one sentence, and nothing else on the terminal."""
+    content = extensible(pcm16(tone(16_000)), 16)
+    path = tmp_path / "a.wav"
+    path.write_bytes(content[:place] + value + content[place + len(value) :])
+    with pytest.raises(BadSound) as error:
+        read_wav(path)
+    assert str(error.value).startswith(f"{path}: expected a PCM WAV file of 8, 16, 24 or 32 bits, got ")
+    assert "\n" not in str(error.value)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("kind", "subtype"), [("FLAC", "PCM_16"), ("WAV", "FLOAT"), ("WAV", "ULAW"), ("AIFF", "PCM_16")]
+)
+def test_sounds_of_other_kinds(tmp_path: Path, kind: str, subtype: str) -> None:
+    """What is no PCM, or no WAV, is refused by what it is."""
+    path = tmp_path / "a.wav"
+    soundfile.write(path, tone(16_000), 16_000, format=kind, subtype=subtype)
+    with pytest.raises(BadSound, match=r"expected a PCM WAV file of 8, 16, 24 or 32 bits, got .+, .+"):
+        read_wav(path)
+
+
+def test_a_tone_does_not_ring_into_the_start(tmp_path: Path) -> None:
+    """A sound that ends loud leaves its silent beginning silent: the spectrum wraps round within the margin."""
+    samples = np.concatenate([np.zeros(4_800), 0.9 * np.ones(4_800)])
+    resampled = read_wav(write(tmp_path / "a.wav", pcm16(samples), rate_hz=48_000))
+    assert np.abs(resampled[:400]).max() < 1e-3
 
 
 @pytest.mark.parametrize("rate_hz", [8_000, 22_050, 44_100, 48_000])
@@ -83,7 +187,7 @@ def test_no_wav_file(tmp_path: Path) -> None:
         read_wav(path)
     path.write_bytes(b"ID3\x03 no wave")
     with pytest.raises(
-        BadSound, match="expected a PCM WAV file of 8, 16, 24 or 32 bits, got file does not start"
+        BadSound, match="expected a PCM WAV file of 8, 16, 24 or 32 bits, got Format not recognised"
     ):
         read_wav(path)
     write(path, b"")

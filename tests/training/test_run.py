@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from export.errors import BadCheckpoint, BadSource
-from export.network.audio_encoder import load_encoder
+from export.network.audio_encoder import AveEncoder, load_encoder
 from export.network.checkpoint import load_checkpoint
-from training.run import RunConfig, train
+from training.run import RunConfig, _make_trainer, train
+from training.run_folder import RunFolder
 from training.schedule import Budget
 from training.trainer import TrainerConfig
 
@@ -48,6 +49,12 @@ def test_a_run_interrupted_and_resumed(take_folder: Path, tmp_path: Path) -> Non
 def test_a_run_may_begin_with_an_encoder(take_folder: Path, tmp_path: Path) -> None:
     """The given weights are the ones the first step starts from; a file of something else is refused."""
     output, weights = tmp_path / "run", tmp_path / "encoder.pth"
+    given = AveEncoder().state_dict()
+    torch.save(given, weights)
+    config = configure(take_folder, output, encoder=weights)
+    trainer = _make_trainer(config, RunFolder(output), lambda line: None)
+    for networks in (trainer.speaker, trainer.average):
+        assert all(torch.equal(networks.encoder.state_dict()[key], value) for key, value in given.items())
     torch.save({"fc.weight": torch.zeros(2, 2)}, weights)
     with pytest.raises(BadCheckpoint, match="audio encoder"):
         train(configure(take_folder, output, encoder=weights), say=lambda line: None)

@@ -2,6 +2,9 @@
 
 The crop, which is the picture and a border around it, is the full frame's rectangle resized (bicubic). The picture
 replaces all of the crop but its border; the crop is resized (bicubic) to the rectangle, and put back there.
+
+Of the picture itself the outermost pixels are left out: they lie outside of what the network was to paint, and the full
+frame has them better, so that no line shows.
 """
 
 from __future__ import annotations
@@ -10,12 +13,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["paste"]
+__all__ = ["EDGE_PIXELS", "paste"]
+
+EDGE_PIXELS = 5
+"""A network of convolutions sees less at its edge; networks of this family are masked from their sixth pixel on."""
 
 Pixels = NDArray[np.uint8]
 
 
-def paste(full_frame: Pixels, picture: Pixels, bounds: tuple[int, int, int, int], border: int) -> Pixels:
+def paste(
+    full_frame: Pixels,
+    picture: Pixels,
+    bounds: tuple[int, int, int, int],
+    border: int,
+    edge: int = EDGE_PIXELS,
+) -> Pixels:
     """Return the full frame with the picture in it.
 
     Args:
@@ -24,6 +36,7 @@ def paste(full_frame: Pixels, picture: Pixels, bounds: tuple[int, int, int, int]
         bounds: x1, y1, x2, y2 of the crop in the full frame, pixels, the last two exclusive. Of a rectangle that lies
             partly outside, the part inside is the crop, as it was in training; one wholly outside shows nothing.
         border: Pixels of the crop around the picture on each side.
+        edge: Pixels of the picture on each side that are left out.
 
     Returns:
         HxWx3 uint8.
@@ -36,6 +49,8 @@ def paste(full_frame: Pixels, picture: Pixels, bounds: tuple[int, int, int, int]
     picture_height, picture_width = picture.shape[:2]
     crop_size = (picture_width + 2 * border, picture_height + 2 * border)
     crop = cv2.resize(full_frame[y1:y2, x1:x2], crop_size, interpolation=cv2.INTER_CUBIC)
-    crop[border : border + picture_height, border : border + picture_width] = picture
+    inner = picture[edge : picture_height - edge, edge : picture_width - edge]
+    top_left = border + edge
+    crop[top_left : top_left + inner.shape[0], top_left : top_left + inner.shape[1]] = inner
     pasted[y1:y2, x1:x2] = cv2.resize(crop, (x2 - x1, y2 - y1), interpolation=cv2.INTER_CUBIC)
     return pasted

@@ -111,7 +111,11 @@ def _build_parser() -> argparse.ArgumentParser:
         "--sample-rate", type=_sample_rate, default=16_000, metavar="HZ", help="of --raw (default: 16000)"
     )
     parser.add_argument(
-        "--answer-timeout-s", type=float, default=10.0, metavar="S", help="deadline of the bridge's next word"
+        "--answer-timeout-s",
+        type=float,
+        default=60.0,
+        metavar="S",
+        help="deadline of the next picture (default: 60)",
     )
     return parser
 

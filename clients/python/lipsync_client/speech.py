@@ -81,15 +81,12 @@ async def connect_speech(
         from lipsync_client.speech_sockets import open_async_socket
     except ImportError as exc:
         raise TransportNotInstalled("ws", "speech") from exc
-    socket = await open_async_socket(chosen)
-    try:
+    async with open_async_socket(chosen) as socket:
         session = SpeechSession(chosen, await _start(chosen, socket), socket)
         try:
             yield session
         finally:
             await session.close()
-    finally:
-        await socket.close()
 
 
 async def _start(settings: SpeechSettings, socket: AsyncSocket) -> Started:
@@ -177,7 +174,7 @@ class SpeechSession:
             while True:
                 message = self._state.receive(await self._next())
                 self._changed.set()
-                if message is not None:
+                if message is not None and not self._is_closed:
                     return message
         except SpeechLost as exc:
             if self._is_closed:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
 from typing import Any
 
-import websockets.sync.client
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.exceptions import ConcurrencyError, ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.sync.client import ClientConnection as SyncClientConnection
+from websockets.sync.client import connect as sync_connect
 from websockets.typing import Subprotocol
 
 from lipsync_client.errors import (
@@ -37,6 +40,7 @@ class AsyncSocket:
     def __init__(self, settings: SpeechSettings, connection: ClientConnection) -> None:
         self._settings = settings
         self._connection = connection
+        self._is_closing = False
 
     async def receive(self, timeout_s: float) -> str | bytes:
         """Return the next message.
@@ -46,6 +50,10 @@ class AsyncSocket:
         """
         try:
             return await asyncio.wait_for(self._connection.recv(), timeout_s)
+        except ConcurrencyError as exc:
+            if not self._is_closing:
+                raise
+            raise SpeechLost(str(self._settings.endpoint), "it is being closed") from exc
         except ConnectionClosed as exc:
             raise _lost(self._settings, exc) from exc
         except asyncio.TimeoutError as exc:  # a class of its own before Python 3.11
@@ -66,8 +74,15 @@ class AsyncSocket:
             raise SpeechTimeout(str(self._settings.endpoint), "room for a message", timeout_s) from exc
 
     async def close(self) -> None:
-        """Close the connection, within two seconds."""
-        await self._connection.close()
+        """Close the connection, within two seconds; harmless when repeated."""
+        self._is_closing = True
+        await asyncio.gather(self._connection.close(), self._read_out())
+
+    async def _read_out(self) -> None:
+        """Read what nobody will: the answer to closing comes behind it. Who reads already goes on."""
+        with suppress(ConnectionClosed, ConcurrencyError):
+            while True:
+                await self._connection.recv()
 
 
 class SyncSocket:
@@ -76,6 +91,7 @@ class SyncSocket:
     def __init__(self, settings: SpeechSettings, connection: SyncClientConnection) -> None:
         self._settings = settings
         self._connection = connection
+        self._is_closing = False
 
     def receive(self, timeout_s: float) -> str | bytes:
         """Return the next message.
@@ -85,6 +101,10 @@ class SyncSocket:
         """
         try:
             return self._connection.recv(timeout_s)
+        except ConcurrencyError as exc:
+            if not self._is_closing:
+                raise
+            raise SpeechLost(str(self._settings.endpoint), "it is being closed") from exc
         except ConnectionClosed as exc:
             raise _lost(self._settings, exc) from exc
 
@@ -96,12 +116,23 @@ class SyncSocket:
             raise _lost(self._settings, exc) from exc
 
     def close(self) -> None:
-        """Close the connection, within two seconds."""
+        """Close the connection, within two seconds; harmless when repeated."""
+        self._is_closing = True
+        reader = threading.Thread(target=self._read_out, name="lipsync-close", daemon=True)
+        reader.start()
         self._connection.close()
+        reader.join()
+
+    def _read_out(self) -> None:
+        """Read what nobody will: the answer to closing comes behind it. Who reads already goes on."""
+        with suppress(ConnectionClosed, ConcurrencyError):
+            while True:
+                self._connection.recv()
 
 
-async def open_async_socket(settings: SpeechSettings) -> AsyncSocket:
-    """Connect to the bridge.
+@asynccontextmanager
+async def open_async_socket(settings: SpeechSettings) -> AsyncIterator[AsyncSocket]:
+    """Connect to the bridge, and close the connection in every case.
 
     Raises:
         ServerUnavailable: If no bridge answers.
@@ -109,26 +140,25 @@ async def open_async_socket(settings: SpeechSettings) -> AsyncSocket:
         ServerError: If it refuses a WebSocket.
         InvalidAnswer: If it does not speak the protocol.
     """
-    try:
-        connection = await connect(settings.speech_url, **_options(settings))
-    except (OSError, InvalidHandshake, asyncio.TimeoutError) as exc:
-        raise _not_opened(settings, exc) from exc
-    if connection.subprotocol != SUBPROTOCOL:
-        await connection.close()
-        raise _other_protocol(settings, connection.subprotocol)
-    return AsyncSocket(settings, connection)
+    async with AsyncExitStack() as stack:
+        try:
+            connection = await stack.enter_async_context(connect(settings.speech_url, **_options(settings)))
+        except (OSError, InvalidHandshake, asyncio.TimeoutError) as exc:
+            raise _not_opened(settings, exc) from exc
+        _check_subprotocol(settings, connection.subprotocol)
+        yield AsyncSocket(settings, connection)
 
 
-def open_sync_socket(settings: SpeechSettings) -> SyncSocket:
-    """Connect to the bridge; errors as in ``open_async_socket``."""
-    try:
-        connection = websockets.sync.client.connect(settings.speech_url, **_options(settings))
-    except (OSError, InvalidHandshake, TimeoutError) as exc:
-        raise _not_opened(settings, exc) from exc
-    if connection.subprotocol != SUBPROTOCOL:
-        connection.close()
-        raise _other_protocol(settings, connection.subprotocol)
-    return SyncSocket(settings, connection)
+@contextmanager
+def open_sync_socket(settings: SpeechSettings) -> Iterator[SyncSocket]:
+    """Connect to the bridge, and close the connection in every case; errors as in ``open_async_socket``."""
+    with ExitStack() as stack:
+        try:
+            connection = stack.enter_context(sync_connect(settings.speech_url, **_options(settings)))
+        except (OSError, InvalidHandshake, TimeoutError) as exc:
+            raise _not_opened(settings, exc) from exc
+        _check_subprotocol(settings, connection.subprotocol)
+        yield SyncSocket(settings, connection)
 
 
 def _options(settings: SpeechSettings) -> dict[str, Any]:
@@ -155,8 +185,9 @@ def _not_opened(settings: SpeechSettings, exc: Exception) -> LipsyncError:
     return ServerUnavailable(url, str(exc) or type(exc).__name__, "a bridge")
 
 
-def _other_protocol(settings: SpeechSettings, subprotocol: str | None) -> InvalidAnswer:
-    return InvalidAnswer(settings.avatar, f"in subprotocol {SUBPROTOCOL}", repr(subprotocol))
+def _check_subprotocol(settings: SpeechSettings, subprotocol: str | None) -> None:
+    if subprotocol != SUBPROTOCOL:
+        raise InvalidAnswer(settings.avatar, f"in subprotocol {SUBPROTOCOL}", repr(subprotocol))
 
 
 def _lost(settings: SpeechSettings, exc: ConnectionClosed) -> SpeechLost:

@@ -81,7 +81,7 @@ class SpeechState:
         view = memoryview(pcm).cast("B")
         sample_bytes = FORMATS[self._settings.format]
         if len(view) % sample_bytes:
-            raise InvalidSetting("pcm", f"whole samples of {sample_bytes} bytes", f"{len(view)} bytes")
+            raise InvalidSetting("the length of pcm", f"a multiple of {sample_bytes} bytes", len(view))
         size = self._settings.sample_rate // PIECES_PER_S * sample_bytes
         return (view[start : start + size] for start in range(0, len(view), size))
 

@@ -55,15 +55,12 @@ def connect_speech_sync(
         from lipsync_client.speech_sockets import open_sync_socket
     except ImportError as exc:
         raise TransportNotInstalled("ws", "speech") from exc
-    socket = open_sync_socket(chosen)
-    try:
+    with open_sync_socket(chosen) as socket:
         session = SyncSpeechSession(chosen, _start(chosen, socket), socket)
         try:
             yield session
         finally:
             session.close()
-    finally:
-        socket.close()
 
 
 def _start(settings: SpeechSettings, socket: SyncSocket) -> Started:
@@ -140,7 +137,7 @@ class SyncSpeechSession:
                 with self._changed:
                     message = self._state.receive(content)
                     self._changed.notify_all()
-                if message is not None:
+                if message is not None and not self._is_closed:
                     return message
         except SpeechLost as exc:
             if self._is_closed:

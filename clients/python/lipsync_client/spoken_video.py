@@ -29,6 +29,9 @@ __all__ = ["Spoken", "speak"]
 WORKERS = 4
 """Frames that are put together at a time."""
 
+ANSWER_TIMEOUT_S = 60.0
+"""Long: a bridge without a clock asks a busy Triton again and again, and a file can wait."""
+
 SAMPLES_PER_FRAME = HEARD_RATE // FPS
 JOIN_TIMEOUT_S = 1.0
 
@@ -55,7 +58,7 @@ def speak(
     path: Path,
     *,
     progress: Callable[[], object] = lambda: None,
-    answer_timeout_s: float = 10.0,
+    answer_timeout_s: float = ANSWER_TIMEOUT_S,
     root_certificates: str | None = None,
 ) -> Spoken:
     """Write a video in which an avatar says a sound; picture i is that of the sound from i·40 ms on.

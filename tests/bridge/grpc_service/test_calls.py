@@ -71,14 +71,6 @@ async def test_batches_have_a_limit(pb, deployed):
     assert (len(response.responses), response.avg_frame_time_ms) == (0, 0)
 
 
-async def test_generate_batch_with_audio(pb, deployed):
-    """Speech of the client's own is not implemented, and the status says so."""
-    request = pb.BatchInferenceWithAudioRequest(model_name="echo", frame_count=1, audio_chunks=[b"\0\0"])
-    code, text = await status_of(deployed.GenerateBatchWithAudio(request))
-    assert code is grpc.StatusCode.UNIMPLEMENTED
-    assert "GenerateBatchInference" in text
-
-
 async def test_stream_inference(triton, pb, deployed):
     """A stream's frames come in the order of its requests, errors in their place, requests numbered."""
 

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.live.clip import frame_at
-from bridge.live.requests import EngineOptions
+from bridge.live.engine import Engine
+from bridge.live.requests import EncodeRequest, EngineOptions, Picture
 from bridge.live.wire import Flags
 from tests.bridge.live.simulation import BOUNDS, Simulation, expected_pictures
 
@@ -216,6 +217,11 @@ def test_a_triton_that_is_too_slow():
     assert max(picture.time_s - picture.number / 25 for picture in simulation.speaking()) < 0.6
     offsets = {picture.number - picture.sample // 640 for picture in simulation.speaking()}
     assert len(offsets) == 1  # the mouth stays with the sound
+    spoken = [Flags.SPEECH in picture.flags for picture in simulation.pictures]
+    first, last = spoken.index(True), len(spoken) - 1 - spoken[::-1].index(True)
+    assert all(spoken[first : last + 1])  # no shut mouth in between
+    gaps = np.diff([picture.number for picture in simulation.speaking()])
+    assert gaps.max() <= 8  # no long halt
 
 
 def test_a_lost_picture_is_left_out():
@@ -293,3 +299,47 @@ def test_ten_minutes_in_real_time():
     assert last.number - first.number == (last.sample - first.sample) / 640 == len(speaking) - 1
     assert len(speaking) >= seconds * 25 - 12
     assert last.time_s - first.time_s == pytest.approx((last.number - first.number) / 25, abs=0.04)
+
+
+def test_an_utterance_that_is_left_out_gives_back_its_encoder():
+    """Vectors that come after all pictures of their utterance were left out do not count as under way for ever."""
+    engine = Engine(options(requests=1), 0.0)
+
+    def encoding(time_s):
+        return [request for request in engine.requests(time_s) if isinstance(request, EncodeRequest)]
+
+    for time_s in (0.0, 10.0):
+        engine.feed(sound(2.0), 32_000, time_s)
+        engine.end(np.zeros(0, np.float32), time_s)
+        first, second = encoding(time_s)
+        for request in (first, second):
+            engine.encoded(request, np.zeros((len(request.samples), 512), np.float32))
+        late = encoding(time_s)
+        engine.painted(engine._waiting[0].request, Picture(b"", BOUNDS))
+        list(engine.messages(time_s + 0.1))
+        assert encoding(time_s + 5) == []
+        assert any('"ended"' in m for m in engine.messages(time_s + 5) if isinstance(m, str))
+        for request in late:
+            engine.encoded(request, np.zeros((len(request.samples), 512), np.float32))
+    assert len(late) == 2
+
+
+def test_an_utterance_without_a_sample_has_ended():
+    """Where no sample comes of what was sent, there is no picture to wait for."""
+    for changes in ({}, {"paced": False}):
+        simulation = Simulation(options(**changes))
+        simulation.say(1.0, np.zeros(0, np.float32), chunk=1)
+        simulation.at(1.0, lambda engine, now_s: engine.feed(np.zeros(0, np.float32), 3, now_s))
+        simulation.at(1.1, lambda engine, now_s: engine.end(np.zeros(0, np.float32), now_s))
+        simulation.run(1.5)
+        assert simulation.kinds()[-1] == "ended"
+        assert simulation.events[-1]["samples"] == 3
+
+
+def test_every_utterance_is_a_picture_at_least():
+    """What waits is counted in pictures: utterances of a sample each are not next to nothing."""
+    engine = Engine(options(), 0.0)
+    for _ in range(50):
+        engine.feed(np.ones(1, np.float32), 1, 0.0)
+        engine.end(np.zeros(0, np.float32), 0.0)
+    assert engine.held_s == 2.0

@@ -126,6 +126,17 @@ def test_network_configs_alone(folder, repository):
     }
 
 
+@pytest.mark.parametrize("prepared", [False, True], ids=["an empty repository", "configs from git"])
+def test_the_first_import_is_version_1(folder, repository, prepared):
+    """An avatar that was never served begins with version 1, also where its configs are checked in already."""
+    if prepared:
+        (repository / "demo" / "1").mkdir(parents=True)
+        (repository / "demo" / "1" / ".gitkeep").touch()
+    write_entries(folder, repository)
+    for model in ("demo", "demo_live"):
+        assert [path.name for path in (repository / model).glob("[0-9]*")] == ["1"]
+
+
 def test_new_pictures_are_a_new_version(folder, repository):
     """A second import gives the ensemble a higher version, so that no response cache answers with old pictures."""
     write_entries(folder, repository)
