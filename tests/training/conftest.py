@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import wave
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import torch
 
+from training.codes import mouth_codes
 from training.corpus import Corpus
 from training.faces import cached_faces
 from training.takes import Take, open_take
@@ -47,6 +50,15 @@ def write_sound(path: Path, opening: np.ndarray) -> None:
         file.writeframes((buzz * 30_000).astype("<i2").tobytes())
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """A team has threads of its own; torch's would wait for each other, busily, between small operations."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="session")
 def take_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A dataset folder of 40 frames; not to be changed."""
@@ -67,9 +79,24 @@ def corpus(takes: list[Take], tmp_path_factory: pytest.TempPathFactory) -> Corpu
     return Corpus(takes, cached_faces(cache, takes), np.random.default_rng(0))
 
 
+@pytest.fixture(scope="session")
+def codes_once() -> Callable[[torch.Tensor], torch.Tensor]:
+    """The mouths' codes, which take seconds, computed once for the same pictures."""
+    known: dict[bytes, torch.Tensor] = {}
+
+    def codes(thumbnails: torch.Tensor) -> torch.Tensor:
+        key = thumbnails.numpy().tobytes()
+        if key not in known:
+            known[key] = mouth_codes(thumbnails)
+        return known[key].clone()
+
+    return codes
+
+
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make everything small that a stage does at once."""
+def quick(monkeypatch: pytest.MonkeyPatch, codes_once: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    """Make everything small that a stage does at once, and nothing twice."""
+    monkeypatch.setattr("training.listening.mouth_codes", codes_once)
     monkeypatch.setattr("training.listening.LISTEN_BATCH", 16)
     monkeypatch.setattr("training.listening.PLACE_BATCH", 8)
     monkeypatch.setattr("training.features.STRETCHES", 2)

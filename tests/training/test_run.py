@@ -14,6 +14,12 @@ from training.schedule import Budget
 from training.trainer import TrainerConfig
 
 
+@pytest.fixture(autouse=True)
+def small_sketches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two frames show as well as eight whether a step is the same again."""
+    monkeypatch.setattr("training.painting.SKETCH_FRAMES", 2)
+
+
 def configure(take_folder: Path, output: Path, **changes: object) -> RunConfig:
     width = changes.pop("width", 0.5)
     trainer = TrainerConfig(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import itertools
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -21,6 +22,29 @@ def make(corpus: Corpus, steps: int, seed: int = 0) -> Trainer:
     return Trainer(config, Corpus(corpus.takes, corpus.faces, np.random.default_rng(seed)), Speaker(0.5))
 
 
+Run = tuple[list[float], dict[str, torch.Tensor]]
+
+
+@pytest.fixture(autouse=True)
+def small_sketches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two frames show as well as eight whether a step is the same again."""
+    monkeypatch.setattr("training.painting.SKETCH_FRAMES", 2)
+
+
+@pytest.fixture(scope="module")
+def unbroken() -> Callable[[Corpus], Run]:
+    """Return the losses and the averaged weights of six steps in one go, made once."""
+    runs: list[Run] = []
+
+    def run(corpus: Corpus) -> Run:
+        if not runs:
+            trainer = make(corpus, 6)
+            runs.append(([record.loss for record in trainer.records()], trainer.average.state_dict()))
+        return runs[0]
+
+    return run
+
+
 def test_stages_in_turn(corpus: Corpus) -> None:
     """Listen, place, sketch, paint, by their shares; steps count from 1 and time never goes back."""
     records = list(make(corpus, 6).records())
@@ -30,10 +54,11 @@ def test_stages_in_turn(corpus: Corpus) -> None:
 
 
 @pytest.mark.parametrize("interrupted_after", [1, 2, 4])
-def test_a_resumed_run_is_the_same_run(corpus: Corpus, interrupted_after: int) -> None:
+def test_a_resumed_run_is_the_same_run(
+    corpus: Corpus, unbroken: Callable[[Corpus], Run], interrupted_after: int
+) -> None:
     """Stopped in any stage, saved, loaded into a fresh trainer, it ends with the very weights of an unbroken run."""
-    unbroken = make(corpus, 6)
-    losses = [record.loss for record in unbroken.records()]
+    losses, weights = unbroken(corpus)
     first = make(corpus, 6)
     for record in first.records():
         if record.step == interrupted_after:
@@ -44,7 +69,7 @@ def test_a_resumed_run_is_the_same_run(corpus: Corpus, interrupted_after: int) -
     second = make(corpus, 6, seed=99)
     second.load_state_dict(torch.load(file, weights_only=True))
     assert [record.loss for record in second.records()] == losses[interrupted_after:]
-    for key, value in unbroken.average.state_dict().items():
+    for key, value in weights.items():
         assert torch.equal(second.average.state_dict()[key], value), key
 
 
