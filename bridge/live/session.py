@@ -218,9 +218,12 @@ class SpeechSession:
         while True:
             self._painter.wake.clear()
             self._painter.ask(loop.time())
+            sent = False
             for message in self._painter.messages(loop.time()):
                 await self._send(message)
-            self._painter.ask(loop.time())  # what was sent has made room
+                sent = True
+            if sent:
+                self._painter.ask(loop.time())  # it has made room
             self._painter.progress.set()
             self._count()
             wake_s = self._engine.wake_s(loop.time())
