@@ -46,7 +46,7 @@ def _panel(records: Sequence[Record]) -> NDArray[np.uint8]:
 
 
 def _smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the mean over a window of 2 % of the curve, narrower at its ends."""
+    """Return the mean over 2 % of the curve on either side of each point, narrower at its ends."""
     reach = int(len(values) * SMOOTHING_SHARE)
     sums = np.cumsum(np.append(0, values))
     start = np.maximum(np.arange(len(values)) - reach, 0)

@@ -50,6 +50,7 @@ async def test_close_cancels_what_an_abandoned_stream_left(kind: str, address: s
         consumer = asyncio.ensure_future(anext(frames))
         await fake.wait_for_calls("slow", 3)
         await client.call("close")
+        assert not [task for task in asyncio.all_tasks() if "_render" in repr(task)]
         await fake.wait_for_cancelled("slow", 3)
         with pytest.raises(ClientClosed):
             await consumer

@@ -40,6 +40,8 @@ def test_text() -> None:
     [
         (1, 50, "One server has nothing to be compared with: name several."),
         (4, 185, "Every server adds its share: use all 4, and try more."),
+        (2, 71, "Every server adds its share: use all 2, and try more."),
+        (2, 69, "Use 2 servers: more add little here."),
         (8, 150, "Use 3 servers: more add little here."),
         (4, 70, "Use 2 servers: more add little here."),
         (

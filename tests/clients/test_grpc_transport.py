@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from types import ModuleType
 
 import grpc
 import pytest
 from tritonclient.grpc import service_pb2_grpc
 
 from lipsync_client import AsyncLipsyncClient, LipsyncClient, ServerUnavailable
+from lipsync_client.grpc_transport import _open_channel
+from lipsync_client.settings import Settings, parse_url
 from tests.clients.certificates import Certificate
+from tests.clients.kinds import opened
 from tests.fake_triton import FakeTriton, fake_jpeg
 
 
@@ -56,3 +60,24 @@ async def test_refused_connection_names_the_server(free_port: int) -> None:
     cause = caught.value.__cause__
     assert isinstance(cause, grpc.RpcError)
     assert cause.details() == caught.value.reason
+
+
+@pytest.mark.parametrize("kind", ["sync-grpc", "async-grpc"])
+async def test_an_answer_of_many_megabytes(kind: str) -> None:
+    """A batch of large pictures is more than the 4 MiB that gRPC takes by itself."""
+    async with (
+        FakeTriton(jpeg=lambda name, frame_id: bytes(6 << 20)) as big,
+        opened(kind, big.address) as client,
+    ):
+        assert len(await client.render("echo", 0)) == 6 << 20
+
+
+@pytest.mark.parametrize("module", [grpc, grpc.aio])
+def test_connecting(module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An attempt to connect has the connect deadline; pauses between two are a second at most, and nobody else's."""
+    asked = []
+    monkeypatch.setattr(module, "insecure_channel", lambda address, options: asked.append(dict(options)))
+    _open_channel(module, Settings(endpoint=parse_url("grpc://triton"), connect_timeout_s=1.5))
+    assert asked[0]["grpc.min_reconnect_backoff_ms"] == 1500
+    assert asked[0]["grpc.max_reconnect_backoff_ms"] == 1000
+    assert asked[0]["grpc.use_local_subchannel_pool"] == 1

@@ -21,9 +21,10 @@ READY = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 
 class Connections:
-    """A server that answers ``READY`` to each request, and can drop its connections."""
+    """A server that answers the same to each request, and can drop its connections."""
 
-    def __init__(self) -> None:
+    def __init__(self, answer: bytes = READY) -> None:
+        self.answer = answer
         self.accepted = 0
         self.writers: list[asyncio.StreamWriter] = []
 
@@ -32,7 +33,7 @@ class Connections:
         self.writers.append(writer)
         try:
             while await reader.readuntil(b"\r\n\r\n"):
-                writer.write(READY)
+                writer.write(self.answer)
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
 
@@ -107,3 +108,39 @@ async def test_connection_that_never_comes(kind: str) -> None:
         async with opened(kind, f"127.0.0.1:{full.getsockname()[1]}", connect_timeout_s=0.3) as client:
             with pytest.raises(ServerUnavailable, match=r"no connection within 0\.3 s"):
                 await client.render("echo", 0)
+
+
+async def test_close_ends_connections_when_their_requests_are_done() -> None:
+    """A request that was in flight when the client was closed has its answer; then its connection ends."""
+    asked, answer, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        asked.set()
+        await answer.wait()
+        writer.write(READY)
+        assert await reader.read() == b""
+        ended.set()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    client = LipsyncClient(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", infer_timeout_s=20)
+    waiting = asyncio.create_task(asyncio.to_thread(client.is_server_ready))
+    await asked.wait()
+    client.close()
+    answer.set()
+    assert await waiting
+    await asyncio.wait_for(ended.wait(), 10)
+    server.close()
+
+
+async def test_a_server_that_keeps_no_connection() -> None:
+    """Where every answer ends its connection, every request has a new one."""
+    connections = Connections(READY.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+    server = await asyncio.start_server(connections.serve, "127.0.0.1", 0)
+    with LipsyncClient(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}") as client:
+        for count in (1, 2, 3):
+            assert await asyncio.to_thread(client.is_server_ready)
+            assert connections.accepted == count
+    connections.drop()
+    server.close()

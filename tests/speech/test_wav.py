@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from speech.errors import BadSound
-from speech.wav import encode_wav, read_speech, read_wav
+from speech.wav import encode_wav, read_speech, read_wav, to_int16
 
 
 def write(path: Path, data: bytes, *, width: int = 2, rate_hz: int = 16_000, channels: int = 1) -> Path:
@@ -207,3 +207,11 @@ def test_a_file_of_samples() -> None:
     with wave.open(io.BytesIO(encode_wav(b"\1\2\3\4\5\6"))) as file:
         assert file.getparams()[:4] == (1, 2, 16_000, 3)
         assert file.readframes(3) == b"\1\2\3\4\5\6"
+
+
+def test_levels_of_16_bits() -> None:
+    """What is louder than full scale is clipped: it does not come out with the other sign."""
+    assert to_int16(np.array([0.0, 0.5, 1.0, 2.0, -1.0, -2.0])).tolist() == [
+        *(0, 16384, 32767, 32767),
+        *(-32768, -32768),
+    ]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from training.augment import augment
+from training.augment import _warp, augment
 from training.takes import Take
 
 
@@ -33,3 +33,11 @@ def test_silence_mostly_stays_silence() -> None:
     quiet = sum((mel == -4).all() for mel in changed)
     assert 30 < quiet < 55
     assert max(mel.mean() for mel in changed) < -1.5
+
+
+def test_bands_move_as_far_as_stated() -> None:
+    """A band is read from a place up to 2 bands and 8 % away, and over many draws from almost as far."""
+    matrices = [_warp(np.random.default_rng(seed)) for seed in range(400)]
+    for band in (10, 40, 60):
+        moved = np.abs([matrix[band] @ np.arange(80) - band for matrix in matrices])
+        assert 0.85 * (2 + 0.08 * band) < moved.max() <= 2 + 0.08 * band + 1e-3

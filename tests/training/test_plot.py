@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from training.plot import draw_curve
+from training.plot import _smooth, draw_curve
 from training.trainer import Record
 
 
@@ -31,3 +32,11 @@ def test_one_step_and_none() -> None:
     """A history too short for a line is no error."""
     assert draw_curve([Record(1, "paint", 1.0, 0.5)]).shape == (280, 960, 3)
     assert (draw_curve([]) == 255).all()
+
+
+def test_the_curve_is_smooth() -> None:
+    """Each point is the mean of the 2 % of the curve on either side of it; at the ends of what there is."""
+    smooth = _smooth(np.eye(1, 200, 100)[0])
+    assert np.flatnonzero(smooth > 1e-12).tolist() == list(range(96, 105))
+    assert smooth[100] == pytest.approx(1 / 9)
+    assert _smooth(np.arange(200.0))[[0, 199]].tolist() == [2, 197]

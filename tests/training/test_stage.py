@@ -60,3 +60,12 @@ def test_the_rate_survives_saving(speaker: Speaker, corpus: Corpus) -> None:
     for stage in (first, second):
         stage.step(0.3)
     assert torch.equal(first.learner.extra.weight, second.learner.extra.weight)
+
+
+@pytest.mark.parametrize(("force", "left"), [(0.3, 0.3), (1e6, 1.0)])
+def test_no_gradient_is_longer_than_1(speaker: Speaker, corpus: Corpus, force: float, left: float) -> None:
+    """One outlier among the batches does not throw the optimiser's averages: its gradient is cut to length 1."""
+    stage = Pull(speaker, corpus, force)
+    stage.step(0.5)
+    assert stage.learner.extra.weight.grad is not None
+    assert stage.learner.extra.weight.grad.norm().item() == pytest.approx(left, rel=1e-4)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from export.errors import BadSource
 from speech.errors import BadSound
 from tests.training.conftest import write_sound, write_take
-from training.takes import open_take
+from training.takes import _check_gaps, open_take
 
 
 @pytest.fixture
@@ -110,3 +111,11 @@ def test_a_number_far_from_the_others(folder: Path) -> None:
         BadSource, match=r"got 40 pictures, 41 landmark files and 999999960 incomplete frames"
     ):
         open_take(folder)
+
+
+@pytest.mark.parametrize(("incomplete", "refused"), [(10, False), (11, True)])
+def test_a_tenth_may_be_incomplete(incomplete: int, refused: bool) -> None:
+    """Ten single frames of a hundred are left out, eleven are too many."""
+    gaps = [range(9 * number, 9 * number + 1) for number in range(incomplete)]
+    with pytest.raises(BadSource) if refused else contextlib.nullcontext():
+        _check_gaps(Path("take"), gaps, 100, 100 - incomplete, 100)

@@ -119,15 +119,12 @@ class LipsyncClient(BaseClient[Transport]):
     def _stream(self, model_name: str, frame_ids: range, max_inflight: int) -> Iterator[Frame]:
         inflight: deque[Future[list[Frame]]] = deque()
         with ThreadPoolExecutor(max_inflight, thread_name_prefix="lipsync-stream") as executor:
-            try:
-                for frame_id in frame_ids:
-                    inflight.append(executor.submit(self._render, model_name, [frame_id]))
-                    if len(inflight) == max_inflight:
-                        yield from inflight.popleft().result()
-                while inflight:
+            for frame_id in frame_ids:
+                inflight.append(executor.submit(self._render, model_name, [frame_id]))
+                if len(inflight) == max_inflight:
                     yield from inflight.popleft().result()
-            finally:
-                executor.shutdown(wait=False, cancel_futures=True)
+            while inflight:
+                yield from inflight.popleft().result()
 
     def _render(self, model_name: str, frame_ids: Sequence[int]) -> list[Frame]:
         started = time.perf_counter()

@@ -85,7 +85,9 @@ class HttpTransport:
         self, connection: HTTPConnection, request: HttpRequest, deadline: Deadline
     ) -> HttpResponse:
         if not isinstance(connection.sock, DeadlineSocket):
-            raise ConnectionError("the connection was closed")  # by close(), in another thread
+            raise ConnectionError(
+                "the connection was closed"
+            )  # after its last answer, or by close() meanwhile
         connection.sock.deadline = deadline
         try:
             connection.request(request.method, request.path, request.body, dict(request.headers))
@@ -94,9 +96,6 @@ class HttpTransport:
         except BaseException:  # half a request or half an answer: nobody may use it again
             connection.close()
             raise
-        if response.will_close:  # http.client would open it again by itself, with another deadline
-            connection.close()
-            return HttpResponse(response.status, body, response.headers.get(JSON_SIZE))
         self._idle.append(connection)
         if self._closed:
             connection.close()

@@ -43,6 +43,8 @@ def test_other_rates(tmp_path, fps, given, left_out, repeated):
     best_s = np.abs(times_s[:, None] - np.arange(given) / 25).min(axis=0)
     np.testing.assert_allclose(apart_s, best_s, atol=1e-3)  # time stamps are whole milliseconds
     assert (video.left_out, video.repeated) == (left_out, repeated)
+    assert levels(video) == found
+    assert (video.left_out, video.repeated) == (left_out, repeated)  # of the last walk, not of all
 
 
 def test_uneven_time_stamps(tmp_path):

@@ -90,3 +90,13 @@ def test_no_tensorrt(monkeypatch):
     assert str(caught.value) == (
         "this needs tensorrt or tensorrt_rtx: pip install 'triton-lipsync[tensorrt]'"
     )
+
+
+def test_rtx_is_given_no_timing_cache(tmp_path, monkeypatch):
+    """TensorRT for RTX measures where the engine runs: a timing cache is neither asked of it nor written."""
+    asked = []
+    monkeypatch.setattr("export.network.engine._read_timings", lambda config, path: asked.append(path))
+    monkeypatch.setattr("export.network.engine._write_timings", lambda config, path: asked.append(path))
+    monkeypatch.setitem(sys.modules, "tensorrt", None)
+    assert build_engine(one_node("Relu"), BatchProfile(), tmp_path / "timing.cache")
+    assert asked == []
