@@ -1,7 +1,7 @@
 # Everything runs in .venv; nothing is installed outside this folder.
 #   make demo    the speaking face in the browser: environment, demo avatar, Triton, bridge
 #   make test    all tests, with the real Triton in them
-#   make test-fast  those that start no server of their own: for daily work, a few minutes
+#   make test-fast  those that start no server of their own, three quarters of all: for daily work, under 3 minutes
 #   make test-compose  the containers: build, serve, crash, recover; needs docker, or root to start an engine
 #   make check   formatting, lint, strict types, those of the page's JavaScript too; needs npm
 #   make bench   measure this machine; ARGS=--quick to see that it runs

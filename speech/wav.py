@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from speech.contract import SAMPLE_RATE_HZ
 from speech.errors import BadSound
+from speech.streaming import resample
 
 if TYPE_CHECKING:
     from soundfile import SoundFile
@@ -24,7 +25,6 @@ __all__ = [
     "encode_wav",
     "read_speech",
     "read_wav",
-    "resample",
     "to_int16",
     "write_wav",
 ]
@@ -75,7 +75,7 @@ def read_wav(path: Path) -> NDArray[np.float32]:
     samples, rate_hz = _decode(path)
     if not len(samples):
         raise BadSound(path, "a sound", "a WAV file of 0 samples")
-    return resample(samples.mean(axis=1), rate_hz).astype(np.float32)
+    return resample(samples.mean(axis=1), rate_hz)
 
 
 def to_int16(samples: NDArray[np.floating[Any]]) -> NDArray[np.int16]:
@@ -100,23 +100,6 @@ def encode_wav(samples: bytes) -> bytes:
 def write_wav(path: Path, sound: NDArray[np.int16]) -> None:
     """Write 16 kHz mono sound as a WAV file of 16-bit samples."""
     path.write_bytes(encode_wav(sound.astype("<i2").tobytes()))
-
-
-def resample(samples: NDArray[np.float64], rate_hz: int) -> NDArray[np.float64]:
-    """Return a sound of any rate at 16 kHz, without what lies above the lower rate's half.
-
-    The whole spectrum is cut or extended at once: exact for the rate's ratio, with no filter to design.
-    """
-    if rate_hz == SAMPLE_RATE_HZ:
-        return samples
-    divisor = math.gcd(rate_hz, SAMPLE_RATE_HZ)
-    up, down = SAMPLE_RATE_HZ // divisor, rate_hz // divisor
-    count = -(-len(samples) * up // down)
-    margin = rate_hz // 10  # a spectrum is periodic: silence keeps the end from ringing into the start
-    padded = np.pad(samples, (0, margin + -(len(samples) + margin) % down))
-    length = len(padded) * up // down
-    spectrum = np.fft.rfft(padded)[: length // 2 + 1]
-    return np.asarray(np.fft.irfft(spectrum, length)[:count] * (up / down))
 
 
 def _decode(path: Path) -> tuple[NDArray[np.float64], int]:

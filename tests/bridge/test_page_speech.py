@@ -31,6 +31,7 @@ AudioNode.prototype.connect = function (target, ...rest) {
   return connect.call(this, target, ...rest);
 };
 globalThis.peak = () => {
+  if (!globalThis.tap) return 0;
   const samples = new Float32Array(2048);
   tap.getFloatTimeDomainData(samples);
   return Math.max(...samples.map(Math.abs));
