@@ -242,7 +242,7 @@ def absent_features(source):
 def broken_sound(source):
     path = source.folder / "aud.wav"
     path.write_bytes(b"no sound")
-    return path, "expected a PCM WAV file of 8, 16, 24 or 32 bits, got file does not start with RIFF id"
+    return path, "expected a PCM WAV file of 8, 16, 24 or 32 bits, got Format not recognised"
 
 
 def short_video(source):
@@ -506,7 +506,7 @@ def test_strategies(dataset, import_avatar, out, capsys):
     ("option", "value", "said"),
     [
         ("--batch-sizes", "4,32", "expected batches of at most 16, got 32"),
-        ("--batch-sizes", "0", "expected an integer of 1 or more, got 0"),
+        ("--batch-sizes", "0", "expected an integer of 1 or more, got '0'"),
         ("--gpus", "first", "expected GPU numbers separated by commas, got first"),
     ],
 )
