@@ -40,6 +40,7 @@ SILENT_AHEAD = 3
 """How many pictures ahead silent ones are asked for, where they are not remembered yet."""
 
 ENCODE_REQUESTS = 2
+FIRST_BATCH = 4
 MOST_EVENTS = 64
 SHOWN_PICTURES = 256
 
@@ -167,9 +168,11 @@ class Engine:
         if spoken.heard.given >= spoken.heard.vector_count:  # mostly: nothing new was heard
             return
         horizon = self._horizon(spoken, now_s)
-        while len(self._encoding) < ENCODE_REQUESTS:
-            # the first picture waits for seven vectors, and for no more
-            batch = self.options.batch if spoken.heard.given else LOOK_AHEAD_VECTORS + 1
+        while len(self._encoding) < (ENCODE_REQUESTS if spoken.asked else 1):
+            # the first picture waits for seven vectors, and shares the machine with few more
+            batch = self.options.batch if spoken.sent else FIRST_BATCH
+            if not spoken.heard.given:
+                batch = LOOK_AHEAD_VECTORS + 1
             first, samples = spoken.heard.inputs(
                 min(batch, horizon + LOOK_AHEAD_VECTORS + 1 - spoken.heard.given)
             )

