@@ -37,11 +37,8 @@ def main(argv: Sequence[str] | None = None, prog: str = "python -m export") -> i
     args = _parser(prog).parse_args(argv)
     try:
         args.run(args)
-    except (
-        ExportError,
-        SpeechError,
-        OSError,
-    ) as exc:  # an OSError names its file: no permission, a full disk
+    except (ExportError, SpeechError, OSError) as exc:
+        # an OSError names its file: no permission, a full disk
         print(f"error: {exc}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

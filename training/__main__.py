@@ -22,11 +22,8 @@ def main(argv: Sequence[str] | None = None, prog: str = "python -m training") ->
     args = _parser(prog).parse_args(argv)
     try:
         _train(args)
-    except (
-        ExportError,
-        SpeechError,
-        OSError,
-    ) as exc:  # an OSError names its file: no permission, a full disk
+    except (ExportError, SpeechError, OSError) as exc:
+        # an OSError names its file: no permission, a full disk
         print(f"error: {exc}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

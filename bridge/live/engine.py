@@ -212,13 +212,12 @@ class Engine:
         """Pass over pictures whose time is over though their sound was there: Triton is behind; tell whether any."""
         if not self.options.paced or spoken.anchor is None:
             return False
-        late = self._due(now_s) - (spoken.anchor + spoken.asked)
+        late = self._lateness(spoken, now_s)
         if late <= LATE_FRAMES:
             return False
         left = (spoken.heard.frame_count or spoken.asked + late) - spoken.asked
-        count = min(
-            late - LATE_FRAMES, left
-        )  # no more than need be: one here and there shows less than many at once
+        # no more than need be: one here and there shows less than many at once
+        count = min(late - LATE_FRAMES, left)
         spoken.asked += count
         spoken.skipped += count
         self.counts.skipped += count
@@ -290,9 +289,7 @@ class Engine:
         return None
 
     def _is_starved(self, spoken: Spoken, now_s: float) -> bool:
-        assert spoken.anchor is not None
-        late = self._due(now_s) - (spoken.anchor + spoken.asked)
-        return late > LATE_FRAMES and not spoken.heard.is_heard(spoken.asked)
+        return self._lateness(spoken, now_s) > LATE_FRAMES and not spoken.heard.is_heard(spoken.asked)
 
     def _silent_picture(self) -> bytes | None:
         """Return the next number's silent picture and pass on to the one after; None if it is not remembered."""
@@ -332,6 +329,11 @@ class Engine:
     def _due(self, now_s: float) -> int:
         """Return the number of the picture that is due now."""
         return int((now_s - self.start_s) * FPS)
+
+    def _lateness(self, spoken: Spoken, now_s: float) -> int:
+        """Return by how many pictures the next one to ask for is overdue, of an utterance that has its numbers."""
+        assert spoken.anchor is not None
+        return self._due(now_s) - (spoken.anchor + spoken.asked)
 
     def _first_number(self, now_s: float) -> int:
         """Return the number for the next picture that follows no other of its utterance."""

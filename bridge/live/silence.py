@@ -81,9 +81,8 @@ class SilentClips:
     def __init__(self, models: LiveModels) -> None:
         self._models = models
         self._clips: dict[str, SilentClip] = {}  # in the order in which they were opened last
-        self._used: weakref.WeakSet[SilentClip] = (
-            weakref.WeakSet()
-        )  # sessions go on with one that was replaced
+        # sessions go on with a clip that was replaced
+        self._used: weakref.WeakSet[SilentClip] = weakref.WeakSet()
         self._opening: dict[str, asyncio.Task[SilentClip]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
