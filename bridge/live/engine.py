@@ -153,7 +153,6 @@ class Engine:
                 return
             if epoch == self.epoch:  # the client may interrupt while an event is being sent
                 yield picture
-            self._finish_spoken()
 
     def wake_s(self, now_s: float) -> float | None:
         """Return when the next picture is due; None if only a message can change anything."""
@@ -234,6 +233,7 @@ class Engine:
 
     def _next_picture(self, now_s: float) -> bytes | None:
         """Return the next picture to send, if there is one by now."""
+        self._finish_spoken()
         while self._waiting:
             head = self._waiting[0]
             if self._speaking and Flags.FIRST not in head.request.flags:
@@ -269,7 +269,6 @@ class Engine:
 
     def _idle_picture(self, now_s: float) -> bytes | None:
         """Return a silent picture that is due, where nothing is said or the sound is missing."""
-        self._finish_spoken()
         if not self.options.paced:
             return None
         if self._queue and self._queue[0].anchor is not None:
