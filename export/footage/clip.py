@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from export.footage.landmarks import crop_bounds, cut_face, read_landmarks
 
-__all__ = ["Footage", "Frame", "cut_frame", "encode_full_frame"]
+__all__ = ["Footage", "Frame", "Remark", "cut_frame", "encode_full_frame"]
 
 FULL_FRAME_QUALITY = 92
 
@@ -33,6 +33,19 @@ class Frame:
 
 
 @dataclass(frozen=True)
+class Remark:
+    """What whoever imports a clip should know about it: something was changed, bridged or looks wrong.
+
+    Attributes:
+        text: A sentence, without the file's name and without a full stop.
+        frames: Which frames it is about, ascending; empty: the clip as a whole.
+    """
+
+    text: str
+    frames: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
 class Footage:
     """A clip to make an avatar of.
 
@@ -45,6 +58,7 @@ class Footage:
         sound: (S,) int16 at 16 kHz, from the first frame on; empty if the clip has none.
         frames: Can be walked once; raises BadSource at the first bad frame.
         checkpoint: Weights that came with the clip, if any.
+        remarks: What is to be said about it.
     """
 
     kind: str
@@ -55,6 +69,7 @@ class Footage:
     sound: NDArray[np.int16]
     frames: Iterator[Frame]
     checkpoint: Path | None = None
+    remarks: tuple[Remark, ...] = ()
 
 
 def cut_frame(picture: NDArray[np.uint8], landmarks: Path, full_jpeg: bytes) -> Frame:
