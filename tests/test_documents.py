@@ -33,7 +33,8 @@ BESIDE_CODE = [ROOT / "demo" / "MODEL_CARD.md", ROOT / "clients" / "python" / "R
 OPERATIONS = ROOT / "docs" / "operations.md"
 NEVER_SENT = {error.code for error in (UpstreamLost, *START_ERRORS)}
 SOURCES = (
-    *("benchmarks", "bridge", "bridge/grpc_service", "bridge/live", "demo", "docker", "embedded", "export"),
+    *("benchmarks", "bridge", "bridge/grpc_service", "bridge/live", "bridge/settings"),
+    *("demo", "docker", "embedded", "export"),
     *(
         "export/footage",
         "export/network",
