@@ -104,12 +104,12 @@ class TritonClient:
         """Close the channel; calls in flight are cancelled."""
         await self._channel.close()
 
-    async def is_server_ready(self, timeout_s: float) -> bool:
-        """Return whether Triton answers within ``timeout_s`` that it is ready; raises nothing."""
+    async def is_server_ready(self, timeout_s: float) -> bool | None:
+        """Return whether Triton says that it is ready, None if it says nothing within ``timeout_s``; raises nothing."""
         try:
             response = await self._stub.ServerReady(service_pb2.ServerReadyRequest(), timeout=timeout_s)
         except grpc.aio.AioRpcError:
-            return False
+            return None
         return bool(response.ready)
 
     async def infer(self, request: InferRequest, timeout_s: float) -> InferResponse:

@@ -5,14 +5,67 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
+import time
 from collections.abc import Iterator
+from typing import Any
 
 from bridge.errors import InferTimeout, InternalError, Overloaded, Refused, UpstreamLost
 from bridge.triton import TritonClient
 
-__all__ = ["Upstream"]
+__all__ = ["Lease", "Upstream"]
+
+PACE_WEIGHT = 0.3
+"""How much one answer counts against what was known of an upstream's pace."""
+
+SLOWEST_PACE = 20.0
+PACE_MEMORY_S = 10.0
+"""An upstream that was slow is believed to be so for about as long: then it is tried again."""
+
+NEWCOMER_PACE = 4.0
+"""What an upstream that comes back is taken for until its answers tell: its caches may be empty, its graphs cold."""
+
+DOUBT_PAUSE_S = 0.1
+"""Between two probes that late answers bring about."""
 
 logger = logging.getLogger(__name__)
+
+
+class Lease:
+    """One call that an upstream was given: ``with lease as client``, or ``release`` where it is not made after all.
+
+    Attributes:
+        upstream: Whose it is.
+        duration_s: How long the call took, or takes already.
+    """
+
+    def __init__(self, upstream: Upstream) -> None:
+        self.upstream = upstream
+        self._start_s = time.perf_counter()
+        self._end_s: float | None = None
+
+    @property
+    def duration_s(self) -> float:
+        """How long the call took, or takes already."""
+        return (self._end_s or time.perf_counter()) - self._start_s
+
+    def __enter__(self) -> TritonClient:
+        self._start_s = time.perf_counter()
+        self.upstream.total_requests += 1
+        return self.upstream.client
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: Any
+    ) -> None:
+        self.release()
+        if exc is not None:
+            self.upstream.note_failure(exc)
+
+    def release(self) -> None:
+        """Give the upstream back."""
+        if self._end_s is None:
+            self._end_s = time.perf_counter()
+            self.upstream.given_back()
 
 
 class Upstream:
@@ -23,37 +76,76 @@ class Upstream:
         inflight: Calls it has not answered yet.
         total_requests: Calls it was given.
         error_count: Calls it failed: lost, late, refused or with an internal error; a bad request is not its fault.
+        is_newcomer: Whether others are at work already when it becomes ready, so that it may begin slowly.
     """
 
-    def __init__(self, address: str, secret: str = "") -> None:
+    def __init__(self, address: str, secret: str = "", *, is_newcomer: bool = False) -> None:
         self.client = TritonClient(address, secret)
         self.address = address
         self.ready = False
         self.inflight = 0
         self.total_requests = 0
         self.error_count = 0
+        self.is_newcomer = is_newcomer
         self._probe_due = asyncio.Event()
+        self._was_lost = False
+        self._probed_s = -math.inf
         self._idle: asyncio.Event | None = None
+        self._held: set[asyncio.Task[Any]] = set()
+        self._pace = 0.0
+        self._pace_at_s = 0.0
+
+    def take(self) -> Lease:
+        """Give it one call; whoever takes a lease enters or releases it."""
+        self.inflight += 1
+        return Lease(self)
 
     @contextlib.contextmanager
     def lease(self) -> Iterator[TritonClient]:
         """Lend the client for one call, and count the call."""
-        self.inflight += 1
-        self.total_requests += 1
-        try:
-            yield self.client
-        except (UpstreamLost, InferTimeout, Overloaded, Refused, InternalError) as exc:
+        with self.take() as client:
+            yield client
+
+    @property
+    def load(self) -> float:
+        """How much it has to do: calls in flight and the next one, each as heavy as it is slow."""
+        return (self.inflight + 1) * max(1.0, self.pace)
+
+    @property
+    def pace(self) -> float:
+        """How slow its answers were lately, in units of what is late; beyond 1, others would be quicker."""
+        return self._pace * math.exp((self._pace_at_s - time.monotonic()) / PACE_MEMORY_S)
+
+    def note_pace(self, ratio: float) -> None:
+        """Note what a call took, in units of what is late for its kind."""
+        pace = self.pace
+        self._set_pace(pace + PACE_WEIGHT * (min(ratio, SLOWEST_PACE) - pace))
+
+    def hold(self, task: asyncio.Task[Any]) -> None:
+        """Cancel this try when the upstream does not answer its probe: somebody asks another then."""
+        self._held.add(task)
+        task.add_done_callback(self._held.discard)
+
+    def doubt(self) -> None:
+        """A call is late: have the next probe now."""
+        if time.monotonic() - self._probed_s > DOUBT_PAUSE_S:
+            self._probe_due.set()
+
+    def note_failure(self, exc: BaseException) -> None:
+        """Note how a call ended."""
+        if isinstance(exc, (UpstreamLost, InferTimeout, Overloaded, Refused, InternalError)):
             self.error_count += 1
-            if isinstance(exc, UpstreamLost):
-                self._suspect(exc)
-            raise
-        finally:  # runs on success, error and cancellation alike
-            self.inflight -= 1
-            if self._idle is not None and not self.inflight:
-                self._idle.set()
+        if isinstance(exc, UpstreamLost):
+            self._suspect(exc)
+
+    def given_back(self) -> None:
+        """One call has ended, however it did."""
+        self.inflight -= 1
+        if self._idle is not None and not self.inflight:
+            self._idle.set()
 
     async def probe_forever(self, interval_s: float, timeout_s: float) -> None:
-        """Keep ``ready`` up to date: probe every ``interval_s``, and at once when a call was lost."""
+        """Keep ``ready`` up to date: probe every ``interval_s``, and at once when a call was lost or is late."""
         while True:
             await self.probe(timeout_s)
             # not wait_for: before Python 3.12 it loses a cancellation that comes together with the event
@@ -64,14 +156,17 @@ class Upstream:
                 timer.cancel()
 
     async def probe(self, timeout_s: float) -> None:
-        """Ask once whether Triton is ready."""
+        """Ask once whether Triton is ready; where it says nothing, its calls in flight are for others."""
         self._probe_due.clear()
+        self._was_lost = False
+        self._probed_s = time.monotonic()
         ready = await self.client.is_server_ready(timeout_s)
-        if ready and self._probe_due.is_set():
+        self._probed_s = time.monotonic()
+        if ready and self._was_lost:
             return  # a call was lost while Triton's answer was under way: the next probe decides
-        if ready != self.ready:
-            logger.info("Triton at %s is %s", self.address, "ready" if ready else "not ready")
-        self.ready = ready
+        self._set_ready(bool(ready))
+        if ready is None:
+            self._let_go()
 
     async def leave(self) -> None:
         """Close the channel once the calls in flight are done; call it when no new ones are given.
@@ -89,4 +184,21 @@ class Upstream:
         if self.ready:
             logger.warning("%s; it is out of the rotation", error)
         self.ready = False
+        self._was_lost = True
         self._probe_due.set()
+
+    def _set_ready(self, ready: bool) -> None:
+        if ready != self.ready:
+            logger.info("Triton at %s is %s", self.address, "ready" if ready else "not ready")
+        if ready and not self.ready and self.is_newcomer:
+            self._set_pace(max(self.pace, NEWCOMER_PACE))
+        self.ready = ready
+
+    def _let_go(self) -> None:
+        """Cancel the tries in flight that somebody can make elsewhere."""
+        self.error_count += len(self._held)
+        for task in tuple(self._held):
+            task.cancel()
+
+    def _set_pace(self, pace: float) -> None:
+        self._pace, self._pace_at_s = pace, time.monotonic()
