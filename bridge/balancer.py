@@ -79,6 +79,11 @@ class Balancer:
         return sum(upstream.ready for upstream in self.upstreams)
 
     @property
+    def healthy_count(self) -> int:
+        """How many upstreams are ready now and answer."""
+        return sum(upstream.healthy for upstream in self.upstreams)
+
+    @property
     def unresolved_count(self) -> int:
         """How many names had a failed lookup last; their known addresses stay."""
         return len(self._discovery.failing)
@@ -134,7 +139,8 @@ class Balancer:
     def lease_next(self, kind: str, asked: Sequence[Upstream]) -> Lease | None:
         """Return a lease of the ready upstream whose turn it is, of those not asked; None if there is none."""
         ready = [upstream for upstream in self.upstreams if upstream.ready and upstream not in asked]
-        return self._choose(ready).take() if ready else None
+        working = [upstream for upstream in ready if not upstream.recovery.is_failing(kind)]
+        return self._choose(working or ready).take() if ready else None
 
     def adopt(self, task: asyncio.Task[Any]) -> None:
         """Own a try that goes on after its call was answered."""
@@ -143,11 +149,20 @@ class Balancer:
 
     def blame(self, upstream: Upstream, kind: str, call: Call[Any]) -> None:
         """Note that an upstream failed, or left unanswered, a call that another one answered."""
+        upstream.recovery.blame(kind, call)
+
+    def _make(self, address: str, is_newcomer: bool) -> Upstream:
+        return Upstream(address, self._secret, is_newcomer=is_newcomer, on_silence=self._move_calls)
+
+    def _move_calls(self, silent: Upstream) -> None:
+        """Have the calls of an upstream that answers no probe made elsewhere, if there is one to make them."""
+        if any(upstream.ready for upstream in self.upstreams if upstream is not silent):
+            silent.let_go()
 
     async def _start(self) -> None:
         config = self._config
         addresses = (await self._discovery.start(config.resolve_timeout_s))[:MAX_UPSTREAMS]
-        self.upstreams += [Upstream(address, self._secret) for address in addresses]
+        self.upstreams += [self._make(address, False) for address in addresses]
         await asyncio.gather(*(upstream.probe(config.probe_timeout_s) for upstream in self.upstreams))
         if waiting := [upstream.address for upstream in self.upstreams if not upstream.ready]:
             logger.warning("not ready yet, and waited for: Triton at %s", ", ".join(waiting))
@@ -197,7 +212,7 @@ class Balancer:
         room = MAX_UPSTREAMS - len(self.upstreams)
         for address in new[:room]:
             logger.info("Triton at %s has joined", address)
-            self.upstreams.append(Upstream(address, self._secret, is_newcomer=True))
+            self.upstreams.append(self._make(address, True))
             self._start_probe(self.upstreams[-1])
         if new[room:] != self._left_out:
             self._left_out = new[room:]

@@ -166,7 +166,7 @@ class Routes:
 
     def _health(self) -> Response:
         upstreams = self._balancer.upstreams
-        healthy_count = self._balancer.ready_count
+        healthy_count = self._balancer.healthy_count
         body = {  # the keys are published since the predecessor: their "backends" are our upstreams
             "healthy": healthy_count > 0,
             "total_backends": len(upstreams),
@@ -174,9 +174,10 @@ class Routes:
             "backends": [
                 {
                     "address": upstream.address,
-                    "healthy": upstream.ready,
+                    "healthy": upstream.healthy,
                     "total_requests": upstream.total_requests,
                     "error_count": upstream.error_count,
+                    "failing_models": upstream.failing_models,
                 }
                 for upstream in upstreams
             ],

@@ -148,7 +148,7 @@ class Tries(Generic[Answer]):
 
     def _won(self, task: asyncio.Task[Answer], lease: Lease) -> Answer:
         self._pool.latencies.add(self._kind, lease.duration_s)
-        lease.upstream.note_pace(lease.duration_s / self._late_s)
+        lease.upstream.note_answer(self._kind, lease.duration_s / self._late_s)
         for upstream in self._failed:
             self._pool.blame(upstream, self._kind, self._call)
         running, self._running = self._running, {}
@@ -179,6 +179,8 @@ class Tries(Generic[Answer]):
         def ended(task: asyncio.Task[Answer]) -> None:
             timer.cancel()
             lease.upstream.note_pace(lease.duration_s / self._late_s)
+            if not task.cancelled() and task.exception() is None:
+                lease.upstream.recovery.note_answer(self._kind)
             hung = task.cancelled() and lease.duration_s >= limit_s
             if hung or (not task.cancelled() and isinstance(task.exception(), InternalError)):
                 self._pool.blame(lease.upstream, self._kind, self._call)

@@ -175,6 +175,16 @@ class TritonClient:
                 raise error from exc
             raise ImportFailed(model_name, f"Triton at {self.address}: {exc.details()}") from exc
 
+    async def unload_model(self, model_name: str, timeout_s: float) -> None:
+        """Unload a model; those that are made of it are not ready until it is loaded again."""
+        request = service_pb2.RepositoryModelUnloadRequest(model_name=model_name)
+        try:
+            await self._stub.RepositoryModelUnload(
+                request, timeout=timeout_s, metadata=self._control_metadata
+            )
+        except grpc.aio.AioRpcError as exc:
+            raise self._translated(exc, model_name, timeout_s) from exc
+
     def _translated(self, exc: grpc.aio.AioRpcError, model_name: str, timeout_s: float) -> BridgeError:
         code, detail = exc.code(), exc.details() or ""
         # before the codes: Triton has answered an unloaded model with UNAVAILABLE as well

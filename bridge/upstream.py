@@ -7,10 +7,11 @@ import contextlib
 import logging
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from bridge.errors import InferTimeout, InternalError, Overloaded, Refused, UpstreamLost
+from bridge.recovery import Recovery
 from bridge.triton import TritonClient
 
 __all__ = ["Lease", "Upstream"]
@@ -24,6 +25,10 @@ PACE_MEMORY_S = 10.0
 
 NEWCOMER_PACE = 4.0
 """What an upstream that comes back is taken for until its answers tell: its caches may be empty, its graphs cold."""
+
+RENEW_AFTER_S = 3.0
+"""A channel that brought no answer to a probe for so long is closed and made anew: after a standstill Triton may serve
+new connections and never the old one again."""
 
 DOUBT_PAUSE_S = 0.1
 """Between two probes that late answers bring about."""
@@ -77,16 +82,34 @@ class Upstream:
         total_requests: Calls it was given.
         error_count: Calls it failed: lost, late, refused or with an internal error; a bad request is not its fault.
         is_newcomer: Whether others are at work already when it becomes ready, so that it may begin slowly.
+        recovery: What it fails while others answer it.
+
+    Args:
+        address: ``host:port`` of Triton's gRPC service.
+        secret: What Triton wants to be shown before it loads a model; empty: nothing is loaded anew.
+        is_newcomer: See above.
+        on_silence: Called with it whenever it has not answered a probe.
     """
 
-    def __init__(self, address: str, secret: str = "", *, is_newcomer: bool = False) -> None:
+    def __init__(
+        self,
+        address: str,
+        secret: str = "",
+        *,
+        is_newcomer: bool = False,
+        on_silence: Callable[[Upstream], None] = lambda _: None,
+    ) -> None:
         self.client = TritonClient(address, secret)
+        self.recovery = Recovery(address, lambda: self.client, may_reload=bool(secret))
         self.address = address
         self.ready = False
         self.inflight = 0
         self.total_requests = 0
         self.error_count = 0
         self.is_newcomer = is_newcomer
+        self._secret = secret
+        self._on_silence = on_silence
+        self._silent_since_s = math.inf
         self._probe_due = asyncio.Event()
         self._was_lost = False
         self._probed_s = -math.inf
@@ -107,6 +130,16 @@ class Upstream:
             yield client
 
     @property
+    def healthy(self) -> bool:
+        """Whether it is ready, and answers: Triton calls itself ready also when none of its models works."""
+        return self.ready and not self.recovery.is_broken
+
+    @property
+    def failing_models(self) -> list[str]:
+        """The models that it fails, sorted."""
+        return self.recovery.failing
+
+    @property
     def load(self) -> float:
         """How much it has to do: calls in flight and the next one, each as heavy as it is slow."""
         return (self.inflight + 1) * max(1.0, self.pace)
@@ -116,15 +149,26 @@ class Upstream:
         """How slow its answers were lately, in units of what is late; beyond 1, others would be quicker."""
         return self._pace * math.exp((self._pace_at_s - time.monotonic()) / PACE_MEMORY_S)
 
+    def note_answer(self, kind: str, ratio: float) -> None:
+        """Note a call that was answered, and what it took, in units of what is late for its kind."""
+        self.recovery.note_answer(kind)
+        self.note_pace(ratio)
+
     def note_pace(self, ratio: float) -> None:
-        """Note what a call took, in units of what is late for its kind."""
+        """Note what a call took, or takes already, in units of what is late for its kind."""
         pace = self.pace
         self._set_pace(pace + PACE_WEIGHT * (min(ratio, SLOWEST_PACE) - pace))
 
     def hold(self, task: asyncio.Task[Any]) -> None:
-        """Cancel this try when the upstream does not answer its probe: somebody asks another then."""
+        """Have ``let_go`` cancel this try: somebody asks another then."""
         self._held.add(task)
         task.add_done_callback(self._held.discard)
+
+    def let_go(self) -> None:
+        """Cancel the tries in flight, for others to be asked."""
+        self.error_count += len(self._held)
+        for task in tuple(self._held):
+            task.cancel()
 
     def doubt(self) -> None:
         """A call is late: have the next probe now."""
@@ -137,6 +181,8 @@ class Upstream:
             self.error_count += 1
         if isinstance(exc, UpstreamLost):
             self._suspect(exc)
+        elif isinstance(exc, InternalError):
+            self.recovery.note_error(exc)
 
     def given_back(self) -> None:
         """One call has ended, however it did."""
@@ -145,7 +191,18 @@ class Upstream:
             self._idle.set()
 
     async def probe_forever(self, interval_s: float, timeout_s: float) -> None:
-        """Keep ``ready`` up to date: probe every ``interval_s``, and at once when a call was lost or is late."""
+        """Keep ``ready`` up to date: probe every ``interval_s``, and at once when a call was lost or is late.
+
+        What fails although it is ready is tried again meanwhile.
+        """
+        recovering = asyncio.create_task(self.recovery.run())
+        try:
+            await self._probe_forever(interval_s, timeout_s)
+        finally:
+            recovering.cancel()
+            await asyncio.gather(recovering, return_exceptions=True)
+
+    async def _probe_forever(self, interval_s: float, timeout_s: float) -> None:
         while True:
             await self.probe(timeout_s)
             # not wait_for: before Python 3.12 it loses a cancellation that comes together with the event
@@ -156,7 +213,7 @@ class Upstream:
                 timer.cancel()
 
     async def probe(self, timeout_s: float) -> None:
-        """Ask once whether Triton is ready; where it says nothing, its calls in flight are for others."""
+        """Ask once whether Triton is ready."""
         self._probe_due.clear()
         self._was_lost = False
         self._probed_s = time.monotonic()
@@ -166,7 +223,10 @@ class Upstream:
             return  # a call was lost while Triton's answer was under way: the next probe decides
         self._set_ready(bool(ready))
         if ready is None:
-            self._let_go()
+            self._on_silence(self)
+            await self._renew_in_time()
+        else:
+            self._silent_since_s = math.inf
 
     async def leave(self) -> None:
         """Close the channel once the calls in flight are done; call it when no new ones are given.
@@ -194,11 +254,14 @@ class Upstream:
             self._set_pace(max(self.pace, NEWCOMER_PACE))
         self.ready = ready
 
-    def _let_go(self) -> None:
-        """Cancel the tries in flight that somebody can make elsewhere."""
-        self.error_count += len(self._held)
-        for task in tuple(self._held):
-            task.cancel()
+    async def _renew_in_time(self) -> None:
+        now_s = time.monotonic()
+        self._silent_since_s = min(self._silent_since_s, now_s)
+        if now_s - self._silent_since_s < RENEW_AFTER_S:
+            return
+        self._silent_since_s = now_s
+        silent, self.client = self.client, TritonClient(self.address, self._secret)
+        await silent.close()
 
     def _set_pace(self, pace: float) -> None:
         self._pace, self._pace_at_s = pace, time.monotonic()

@@ -26,7 +26,7 @@ TIMEOUT_S = 10.0
 def render(balancer, model_name="echo", frame_id=1):
     """Return the coroutine of one frame."""
     request = frame_request(model_name, frame_id, ("jpeg",))
-    return balancer.call(lambda triton: triton.infer(request, TIMEOUT_S))
+    return balancer.call(lambda triton: triton.infer(request, TIMEOUT_S), model_name)
 
 
 def usually(balancer, kind, latency_s):
@@ -228,6 +228,41 @@ async def test_a_failing_upstream_costs_no_frame(tritons):
         with pytest.raises(InternalError):
             await render(balancer, "broken")
         assert first.calls["broken"] + second.calls["broken"] + third.calls["broken"] == 2
+
+
+async def test_a_failing_model_is_left_out(tritons):
+    """A model that one Triton fails and another answers is asked of the other; its other models stay in."""
+    first, second, _ = tritons
+    async with Balancer(config_for(first, second, policy="round_robin")) as balancer:
+        first.failing.add("echo")
+        for triton in (first, second):
+            triton.add_model("late")
+        await asyncio.gather(*(render(balancer, "echo", frame_id) for frame_id in range(12)))
+        await until(lambda: upstream_of(balancer, first).failing_models == ["echo"])
+        failed = first.calls["echo"]
+        for name in 4 * ["echo"] + 4 * ["late"]:
+            await render(balancer, name)
+        assert (first.calls["echo"], first.calls["late"]) == (failed, 2)
+        second.failing.add("echo")  # then the one that was left out is as good as any
+        with pytest.raises(InternalError):
+            await render(balancer)
+        first.failing.clear()
+        await until(lambda: not upstream_of(balancer, first).recovery.is_failing("echo"))
+
+
+async def test_a_dead_process_is_loaded_anew(triton, tmp_path, monkeypatch):
+    """The only Triton's dead process is mended through the bridge's secret, while frames fail."""
+    monkeypatch.setattr("bridge.recovery.PATIENCE_S", 0.0)
+    secret_file = tmp_path / "secret"
+    secret_file.write_text("letmein")
+    triton.secret = "letmein"
+    async with Balancer(config_for(triton, triton_secret_file=str(secret_file))) as balancer:
+        triton.failing.add("echo")
+        with pytest.raises(InternalError):
+            await render(balancer)
+        await until(lambda: len(triton.control) == 2)
+        assert triton.control == ["unload echo", "load echo"]
+        await render(balancer)
 
 
 async def test_a_full_queue_is_asked_elsewhere(tritons):

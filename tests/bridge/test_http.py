@@ -22,7 +22,13 @@ async def get_json(bridge, path):
 
 async def test_health(triton, bridge):
     """Health has the predecessor's shape, and calls nothing."""
-    upstream = {"address": triton.address, "healthy": True, "total_requests": 0, "error_count": 0}
+    upstream = {
+        "address": triton.address,
+        "healthy": True,
+        "total_requests": 0,
+        "error_count": 0,
+        "failing_models": [],
+    }
     healthy = {"healthy": True, "total_backends": 1, "healthy_count": 1, "backends": [upstream]}
     assert await get_json(bridge, "/health") == (200, healthy)
     assert not triton.calls
@@ -44,6 +50,16 @@ async def test_health_of_none(triton, bridge):
     await triton.wait_for_probes(2)
     status, health = await get_json(bridge, "/health")
     assert (status, health["healthy"], health["healthy_count"]) == (503, False, 0)
+
+
+async def test_health_of_one_that_fails(triton, bridge):
+    """A Triton that calls itself ready and fails every frame is not healthy, and says which model's process died."""
+    triton.failing.add("echo")
+    for _ in range(5):
+        assert (await http(bridge.port, "/frames/echo/1.jpg"))[0] == 500
+    status, health = await get_json(bridge, "/health")
+    assert (status, health["healthy"], health["healthy_count"]) == (503, False, 0)
+    assert health["backends"][0]["failing_models"] == ["echo"]
 
 
 async def test_models(triton, bridge):

@@ -144,7 +144,7 @@ async def test_what_fails_twice_is_nobodys_fault(pool):
 async def test_a_try_that_is_taken_away_is_lost(pool):
     """A try that its upstream lets go is made on another."""
     _, task = await begin(pool)
-    pool.upstreams[0]._let_go()
+    pool.upstreams[0].let_go()
     await asked(pool, 2)
     pool.answer(1, "second")
     assert await task == "second"

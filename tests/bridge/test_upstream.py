@@ -150,8 +150,9 @@ async def test_one_that_comes_back_begins_slowly(upstream):
     assert 3.9 < upstream.load <= 4.0
 
 
-async def test_only_silence_takes_its_calls_away(triton, upstream):
+async def test_only_silence_takes_its_calls_away(triton):
     """A Triton that says it is not ready keeps its calls; one that says nothing loses them."""
+    upstream = Upstream(triton.address, on_silence=Upstream.let_go)
     trying = asyncio.create_task(render(upstream, "slow"))
     upstream.hold(trying)
     await triton.wait_for_calls("slow", 1)
@@ -164,6 +165,7 @@ async def test_only_silence_takes_its_calls_away(triton, upstream):
     await triton.wait_for_cancelled("slow", 1)
     assert (await asyncio.gather(trying, return_exceptions=True))[0].__class__ is asyncio.CancelledError
     assert (upstream.inflight, upstream.error_count) == (0, 1)
+    await upstream.client.close()
 
 
 async def test_a_late_call_wakes_the_probe(triton, upstream):
@@ -175,3 +177,35 @@ async def test_a_late_call_wakes_the_probe(triton, upstream):
     await triton.wait_for_probes(1)
     probing.cancel()
     await asyncio.gather(probing, return_exceptions=True)
+
+
+async def test_a_silent_channel_is_made_anew(triton, monkeypatch):
+    """A channel that brings no answers for long is closed, and the next probe goes through a new one."""
+    monkeypatch.setattr("bridge.upstream.RENEW_AFTER_S", 0.05)
+    silences = []
+    upstream = Upstream(triton.address, on_silence=silences.append)
+    old = upstream.client
+    triton.awake.clear()
+    await upstream.probe(0.01)
+    assert upstream.client is old
+    await asyncio.sleep(0.06)
+    await upstream.probe(0.01)
+    assert upstream.client is not old
+    assert silences == [upstream, upstream]
+    renewed = upstream.client
+    await upstream.probe(0.01)
+    assert upstream.client is renewed
+    triton.awake.set()
+    await upstream.probe(TIMEOUT_S)
+    assert upstream.ready
+    await upstream.client.close()
+
+
+async def test_ready_and_healthy(upstream):
+    """An upstream whose latest calls all failed inside is ready, and not healthy."""
+    await upstream.probe(TIMEOUT_S)
+    for _ in range(5):
+        assert upstream.healthy
+        with pytest.raises(InternalError):
+            await render(upstream, "broken")
+    assert (upstream.ready, upstream.healthy) == (True, False)
