@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bridge.settings.access import AccessSettings
 from bridge.settings.front import GRPC_OFF, LOG_LEVELS, FrontSettings
 from bridge.settings.packages import IMPORT_OFF, PackageSettings
 from bridge.settings.speech import SpeechSettings
@@ -34,7 +35,7 @@ FORMER_NAMES = {"upstreams": "backends"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class BridgeConfig(PackageSettings, SpeechSettings, FrontSettings, UpstreamSettings):
+class BridgeConfig(PackageSettings, SpeechSettings, AccessSettings, FrontSettings, UpstreamSettings):
     """Settings of one bridge process: those of all groups, the last base's first."""
 
     def __post_init__(self) -> None:
