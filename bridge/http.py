@@ -7,13 +7,10 @@ library that passes it on (websockets 16 and later); an older one answers 400.
 from __future__ import annotations
 
 import dataclasses
-import email.utils
-import json
 import logging
 import re
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
 from websockets.asyncio.server import ServerConnection
@@ -21,24 +18,26 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
 from bridge import request_id
+from bridge.access.origin import OriginRules
 from bridge.balancer import Balancer
 from bridge.connection import Connection
 from bridge.errors import (
     BadRequest,
     BridgeError,
-    InferTimeout,
     InternalError,
-    InvalidFrameId,
-    NoSound,
-    NoUpstreamReady,
-    Overloaded,
-    Refused,
-    UnknownModel,
     shown,
 )
-from bridge.logs import log_failure
 from bridge.metrics import CONTENT_TYPE, Metrics
 from bridge.representation import Conditions, Representation, etag_of, select
+from bridge.response import (
+    JSON_TYPE,
+    error_body,
+    error_response,
+    json_body,
+    preflight_response,
+    response_of,
+    shared,
+)
 from bridge.service import Service
 
 __all__ = ["SPEECH_PATH", "STATIC_FOLDER", "Routes", "load_static_files"]
@@ -46,9 +45,7 @@ __all__ = ["SPEECH_PATH", "STATIC_FOLDER", "Routes", "load_static_files"]
 STATIC_FOLDER = Path(__file__).parent / "static"
 SPEECH_PATH = "/speech"
 WEBSOCKET_PATHS = ("/", "/ws", SPEECH_PATH)
-NO_STORE = "no-store"
 NO_CACHE = "no-cache"  # kept, but asked for again by its entity tag: what is new shows at once
-JSON_TYPE = "application/json"
 STATIC_TYPES = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
@@ -61,17 +58,6 @@ STATIC_TYPES = {
     ".webmanifest": "application/manifest+json",
     ".woff2": "font/woff2",
 }
-STATUS_OF_ERROR = {
-    BadRequest: HTTPStatus.BAD_REQUEST,
-    InvalidFrameId: HTTPStatus.BAD_REQUEST,  # Triton's own HTTP answer to it is 400, too
-    UnknownModel: HTTPStatus.NOT_FOUND,
-    NoSound: HTTPStatus.NOT_FOUND,
-    NoUpstreamReady: HTTPStatus.SERVICE_UNAVAILABLE,
-    Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
-    InferTimeout: HTTPStatus.GATEWAY_TIMEOUT,
-    Refused: HTTPStatus.BAD_GATEWAY,
-}
-
 logger = logging.getLogger(__name__)
 
 
@@ -100,44 +86,57 @@ class Routes:
         balancer: Balancer,
         metrics: Metrics,
         static_files: dict[str, Representation],
+        origin_rules: OriginRules,
     ) -> None:
         self._service = service
         self._balancer = balancer
         self._metrics = metrics
         self._static_files = static_files
+        self._origin_rules = origin_rules
 
     async def process_request(self, connection: ServerConnection, request: Request) -> Response | None:
         """Return the response to ``request``, or None for a WebSocket handshake to go on."""
         assert isinstance(connection, Connection)
         path = _path(request.path)
         method = getattr(request, "method", "GET")
-        upgrade = "websocket" in _field(request.headers, "Upgrade").lower()
-        if path in WEBSOCKET_PATHS and upgrade and not connection.has_body:
-            return None
         request_id.current.set(request_id.of_http(request.path, request.headers))
-        response = await self._respond(
-            method, path, _conditions(method, request.headers), connection.has_body
-        )
+        try:
+            self._origin_rules.check(request.headers)
+            upgrade = "websocket" in _field(request.headers, "Upgrade").lower()
+            if path in WEBSOCKET_PATHS and upgrade and not connection.has_body:
+                return None
+            response = await self._answer(method, path, request.headers, connection.has_body)
+        except BridgeError as exc:
+            response = error_response(exc)
         response.headers[request_id.HEADER] = request_id.current.get()
         logger.debug("%s %s: %d", method, shown(path), response.status_code)
         if method == "HEAD":
             response.body = b""
         return response
 
+    async def _answer(self, method: str, path: str, headers: Headers, has_body: bool) -> Response:
+        """Answer whoever may ask, and tell the browser where the page of another site may read the answer."""
+        if not self._origin_rules.is_listed(headers):
+            return await self._respond(method, path, _conditions(method, headers), has_body)
+        if method == "OPTIONS":
+            return shared(preflight_response(), headers["Origin"])
+        response = await self._respond(method, path, _conditions(method, headers), has_body)
+        return shared(response, headers["Origin"])
+
     async def _respond(self, method: str, path: str, conditions: Conditions, has_body: bool) -> Response:
         if method not in ("GET", "HEAD"):
-            error = _error_body("method_not_allowed", f"method: expected GET or HEAD, got {shown(method)}")
-            return _response(HTTPStatus.METHOD_NOT_ALLOWED, JSON_TYPE, error, Allow="GET, HEAD")
+            error = error_body("method_not_allowed", f"method: expected GET or HEAD, got {shown(method)}")
+            return response_of(HTTPStatus.METHOD_NOT_ALLOWED, JSON_TYPE, error, Allow="GET, HEAD")
         try:
             if has_body:
                 raise BadRequest("body", "none", "one")
             found = await self._find(path)
             return await self._route(path) if found is None else _selected(found, conditions)
         except BridgeError as exc:
-            return _error_response(exc)
+            return error_response(exc)
         except Exception:
             logger.exception("a bug: %s ended with a foreign exception", shown(path))
-            return _error_response(InternalError("foreign exception"))
+            return error_response(InternalError("foreign exception"))
 
     async def _find(self, path: str) -> Representation | None:
         """Return what has an entity tag, None where ``path`` is of something else."""
@@ -153,20 +152,20 @@ class Routes:
         if path == "/health":
             return self._health()
         if path == "/metrics":
-            return _response(HTTPStatus.OK, CONTENT_TYPE, self._metrics.render())
+            return response_of(HTTPStatus.OK, CONTENT_TYPE, self._metrics.render())
         if path == "/models":
             return await self._models()
         if path in ("/ws", SPEECH_PATH):
-            error = _error_body(
+            error = error_body(
                 "upgrade_required", f"{path}: expected a WebSocket handshake, got a plain request"
             )
-            return _response(HTTPStatus.UPGRADE_REQUIRED, JSON_TYPE, error, Upgrade="websocket")
-        error = _error_body("not_found", f"path: expected a page, got {shown(path)}")
-        return _response(HTTPStatus.NOT_FOUND, JSON_TYPE, error)
+            return response_of(HTTPStatus.UPGRADE_REQUIRED, JSON_TYPE, error, Upgrade="websocket")
+        error = error_body("not_found", f"path: expected a page, got {shown(path)}")
+        return response_of(HTTPStatus.NOT_FOUND, JSON_TYPE, error)
 
     def _health(self) -> Response:
         upstreams = self._balancer.upstreams
-        healthy_count = self._balancer.ready_count
+        healthy_count = self._balancer.healthy_count
         body = {  # the keys are published since the predecessor: their "backends" are our upstreams
             "healthy": healthy_count > 0,
             "total_backends": len(upstreams),
@@ -174,15 +173,16 @@ class Routes:
             "backends": [
                 {
                     "address": upstream.address,
-                    "healthy": upstream.ready,
+                    "healthy": upstream.healthy,
                     "total_requests": upstream.total_requests,
                     "error_count": upstream.error_count,
+                    "failing_models": upstream.failing_models,
                 }
                 for upstream in upstreams
             ],
         }
         status = HTTPStatus.OK if healthy_count else HTTPStatus.SERVICE_UNAVAILABLE
-        return _response(status, JSON_TYPE, _json(body))
+        return response_of(status, JSON_TYPE, json_body(body))
 
     async def _models(self) -> Response:
         models = []
@@ -190,7 +190,7 @@ class Routes:
             fields = dataclasses.asdict(metadata)
             keys = ("frame_count", "fps", "audio_mode")
             models.append({"name": metadata.model_name, **{key: fields[key] for key in keys}})
-        return _response(HTTPStatus.OK, JSON_TYPE, _json({"models": models}))
+        return response_of(HTTPStatus.OK, JSON_TYPE, json_body({"models": models}))
 
     async def _frame(self, path: str) -> Representation:
         jpeg = bytes(await self._service.render(*_parse_frame_path(path)))
@@ -254,37 +254,8 @@ def _selected(found: Representation, conditions: Conditions) -> Response:
         sentence = (
             f"range: expected one within {len(found.content)} bytes, got {shown(conditions.byte_range)}"
         )
-        content_type, body = JSON_TYPE, _error_body("range_not_satisfiable", sentence)
-    response = _response(selected.status, content_type, body, cache_control=NO_CACHE, **selected.headers)
+        content_type, body = JSON_TYPE, error_body("range_not_satisfiable", sentence)
+    response = response_of(selected.status, content_type, body, cache_control=NO_CACHE, **selected.headers)
     if selected.status is HTTPStatus.NOT_MODIFIED:
         del response.headers["Content-Length"]  # that of the content would have to be here, or none
     return response
-
-
-def _json(body: dict[str, Any]) -> bytes:
-    return json.dumps(body).encode()
-
-
-def _error_body(code: str, sentence: str) -> bytes:
-    return _json({"code": code, "error": sentence})
-
-
-def _error_response(error: BridgeError) -> Response:
-    log_failure(error)
-    status = STATUS_OF_ERROR.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR)
-    return _response(status, JSON_TYPE, _error_body(error.code, str(error)))
-
-
-def _response(
-    status: HTTPStatus, content_type: str, body: bytes, *, cache_control: str = NO_STORE, **headers: str
-) -> Response:
-    fields = {
-        "Date": email.utils.formatdate(usegmt=True),
-        "Connection": "close",
-        "Content-Length": str(len(body)),
-        "Content-Type": content_type,
-        "Cache-Control": cache_control,
-        "X-Content-Type-Options": "nosniff",
-        **headers,
-    }
-    return Response(status.value, status.phrase, Headers(fields), body)

@@ -34,6 +34,10 @@ class UpstreamState(Protocol):
     total_requests: int
     error_count: int
 
+    @property
+    def failing_models(self) -> Sequence[str]:
+        """The models that it fails."""
+
 
 class Watched(Protocol):
     """What has the upstreams, and follows their names in DNS."""
@@ -152,7 +156,13 @@ class _UpstreamCollector(Collector):
         errors = CounterMetricFamily(
             "lipsync_bridge_upstream_errors", "Calls a Triton lost, left late or failed", labels=["upstream"]
         )
+        failing = GaugeMetricFamily(
+            "lipsync_bridge_upstream_failing_models",
+            "Models that a Triton fails although it is ready",
+            labels=["upstream"],
+        )
         for upstream in self._balancer.upstreams:
+            failing.add_metric([upstream.address], len(upstream.failing_models))
             up.add_metric([upstream.address], float(upstream.ready))
             inflight.add_metric([upstream.address], upstream.inflight)
             requests.add_metric([upstream.address], upstream.total_requests)
@@ -162,4 +172,4 @@ class _UpstreamCollector(Collector):
             "dns:/// names whose last lookup failed",
             value=self._balancer.unresolved_count,
         )
-        return up, inflight, requests, errors, unresolved
+        return up, inflight, requests, errors, failing, unresolved

@@ -16,6 +16,7 @@ from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from bridge import request_id
+from bridge.access.origin import OriginRules
 from bridge.answer import Answerer
 from bridge.balancer import Balancer
 from bridge.config import GRPC_OFF, BridgeConfig
@@ -84,7 +85,8 @@ class Bridge:
         self._grpc: GrpcServer | None = None
         if config.grpc_port != GRPC_OFF:
             self._grpc = GrpcServer(config, balancer, service, self._metrics)
-        self._routes = Routes(service, balancer, self._metrics, load_static_files(STATIC_FOLDER))
+        rules = OriginRules(config.allowed_hosts, config.allowed_origins)
+        self._routes = Routes(service, balancer, self._metrics, load_static_files(STATIC_FOLDER), rules)
         self._answerer = Answerer(service, config.max_message_bytes)
         self._hub = Hub(config, balancer, service, self._metrics.live)
         self._sessions: set[Session | SpeechSession] = set()

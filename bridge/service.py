@@ -220,7 +220,9 @@ class Service:
             ) from exc
 
     async def _send(self, request: InferRequest) -> InferResponse:
-        return await self._balancer.call(lambda triton: triton.infer(request, self._timeout_s))
+        return await self._balancer.call(
+            lambda triton: triton.infer(request, self._timeout_s), request.model_name
+        )
 
     async def _ask_for_metadata(self, model_name: str) -> Metadata:
         frames_name = f"{model_name}_frames"
@@ -230,7 +232,9 @@ class Service:
         return _read_metadata(model_name, config, int32_output(response, "bounds"))
 
     async def _ask_for_version(self, model_name: str) -> str:
-        return await self._balancer.call(lambda triton: triton.get_model_version(model_name, self._timeout_s))
+        return await self._balancer.call(
+            lambda triton: triton.get_model_version(model_name, self._timeout_s), "version"
+        )
 
     async def _ask_for_sound(self, model_name: str) -> Sound:
         """Ask one Triton for the sound of all frames, in batches one after another, and for its version of it."""
@@ -252,10 +256,12 @@ class Service:
             return Sound(wav, version, etag_of(wav))
 
         with _in_the_words_of(model_name):
-            return await self._balancer.call(ask)
+            return await self._balancer.call(ask, f"the sound of {model_name}")
 
     async def _model_config(self, model_name: str) -> ModelConfig:
-        return await self._balancer.call(lambda triton: triton.get_model_config(model_name, self._timeout_s))
+        return await self._balancer.call(
+            lambda triton: triton.get_model_config(model_name, self._timeout_s), "configuration"
+        )
 
 
 @contextlib.contextmanager

@@ -146,7 +146,7 @@ class GrpcServer:
 
     async def _set_health(self) -> None:
         serving = health_pb2.HealthCheckResponse.SERVING
-        status = serving if self._balancer.ready_count else health_pb2.HealthCheckResponse.NOT_SERVING
+        status = serving if self._balancer.healthy_count else health_pb2.HealthCheckResponse.NOT_SERVING
         for name in HEALTH_NAMES:
             await self._health.set(name, status)
 

@@ -72,7 +72,9 @@ class LiveModels:
         return Picture(bytes(bytes_output(response, "jpeg")), (x1, y1, x2, y2)), response.model_version
 
     async def _check_loaded(self, model_name: str) -> None:
-        await self._balancer.call(lambda triton: triton.get_model_config(model_name, self._timeout_s))
+        await self._balancer.call(
+            lambda triton: triton.get_model_config(model_name, self._timeout_s), "configuration"
+        )
 
     def _request(self, model_name: str, outputs: tuple[str, ...]) -> InferRequest:
         request = InferRequest()
@@ -81,7 +83,9 @@ class LiveModels:
         return request
 
     async def _infer(self, request: InferRequest) -> InferResponse:
-        return await self._balancer.call(lambda triton: triton.infer(request, self._timeout_s))
+        return await self._balancer.call(
+            lambda triton: triton.infer(request, self._timeout_s), request.model_name
+        )
 
 
 @lru_cache(maxsize=256)  # bounded: names come from clients

@@ -9,7 +9,7 @@ from bridge.connection import MAX_HEAD_BYTES, read_head
 from tests.bridge.helpers import WAIT_S, exchange, http
 
 KEY = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg=="
-HANDSHAKE = f"GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{KEY}\r\n"
+HANDSHAKE = f"GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{KEY}\r\n"
 
 
 @pytest.mark.parametrize("received", [b"", b"GET / HTTP/1.1\r\nHost: a\r\n", b"GET / HTTP/1.1\r\n\r"])
@@ -75,7 +75,7 @@ async def test_a_handshake_with_a_body(bridge):
 
 async def test_requests_one_after_another(bridge):
     """Of several requests on one connection the first is answered, and the answer says that it is the last."""
-    request = b"GET /frames/echo/1.jpg HTTP/1.1\r\nHost: a\r\nX-Request-ID: mine\r\n\r\n"
+    request = b"GET /frames/echo/1.jpg HTTP/1.1\r\nHost: localhost\r\nX-Request-ID: mine\r\n\r\n"
     status, headers, _ = await exchange(bridge.port, request * 3)
     assert (status, headers["connection"], headers["x-request-id"]) == (200, "close", "mine")
 
