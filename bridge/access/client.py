@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
+from functools import lru_cache
 
 __all__ = ["Client", "counted_as"]
 
@@ -23,6 +24,7 @@ class Client:
     token: str = ""
 
 
+@lru_cache(maxsize=4096)
 def counted_as(address: str) -> str:
     """Return what an address is counted as: itself, and one of IPv6 as its network, of which everybody has plenty."""
     try:
