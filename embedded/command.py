@@ -103,9 +103,17 @@ def _bind(sock: socket.socket, host: str, port: int) -> None:
 
 
 def build_command(
-    config: EmbeddedConfig, server: Server, installation: Installation, backends: Path, shm_prefix: str
+    config: EmbeddedConfig,
+    server: Server,
+    installation: Installation,
+    backends: Path,
+    shm_prefix: str,
+    forgiving: bool = False,
 ) -> list[str]:
-    """Return the arguments, the binary first, for one process; the guard puts the secret where its place is."""
+    """Return the arguments, the binary first, for one process; the guard puts the secret where its place is.
+
+    A ``forgiving`` process serves without the models that cannot be loaded, which otherwise end it.
+    """
     options = {
         "model-repository": config.model_repository.resolve(),
         "backend-directory": backends,
@@ -119,6 +127,7 @@ def build_command(
         "load-model": "*",
         # else one avatar that loads, or fails to, makes the whole server look away from all others
         "strict-readiness": "false",
+        "exit-on-error": str(not forgiving).lower(),
         "exit-timeout-secs": int(config.stop_timeout_s),
         "backend-config": f"python,shm-region-prefix-name={shm_prefix}",
         "allow-gpu-metrics": str(GPU_CONTROL_DEVICE.exists()).lower(),

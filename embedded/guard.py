@@ -2,9 +2,10 @@
 
 Runs as a process of its own between the library and ``tritonserver``, from the file and without site packages:
 ``python guard.py LIFELINE_FD STOP_TIMEOUT_S SHM_PREFIX SECRET_FILE -- COMMAND…``. The parent holds the other end of the
-lifeline pipe. In it, ``READY`` says that the command has read its arguments, ``STOP`` asks for a good end; the pipe's
-own end means that the parent is gone, even by SIGKILL. Triton's Python backend leaves its stub processes and shared
-memory behind when killed; both go with the guard, as does the file of a secret that a killed parent left.
+lifeline pipe. In it, ``READY`` says that the command has read its arguments, ``STOP`` asks for a good end, ``KILL`` for
+one at once; the pipe's own end means that the parent is gone, even by SIGKILL. Triton's Python backend leaves its stub
+processes and shared memory behind when killed; both go with the guard, as does the file of a secret that a killed
+parent left.
 
 Triton takes its secret only as an argument, and everybody on a machine can read those. So the guard has it in its
 environment, puts it in the place that the command has for it, and wipes it out of the server's arguments later.
@@ -24,7 +25,7 @@ from pathlib import Path
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 SHARED_MEMORY = Path("/dev/shm")
-READY, STOP = b"r", b"s"
+READY, STOP, KILL = b"r", b"s", b"k"
 SECRET_PLACE = "@secret@"
 SECRET_VARIABLE = "GUARDED_SECRET"
 ARGUMENTS_IN_STAT = slice(45, 47)  # of the words after the program's name: where arguments begin and end
@@ -93,7 +94,7 @@ def _watch(server: subprocess.Popen[bytes], lifeline: int, stop_timeout_s: float
                 select.select([process, lifeline], [], [], stop_timeout_s)
                 return True
             else:
-                return False
+                return order == KILL
         return True
     finally:
         os.close(process)

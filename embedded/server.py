@@ -20,10 +20,11 @@ from embedded.command import Server, assign_ports, build_command
 from embedded.config import EmbeddedConfig
 from embedded.control import default_path
 from embedded.errors import StartCrashed, StartFailed
-from embedded.guard import READY, SECRET_VARIABLE, STOP, kill_leftovers, remove_shared_memory
+from embedded.guard import KILL, READY, SECRET_VARIABLE, STOP, kill_leftovers, remove_shared_memory
 from embedded.installation import Installation, find_installation, lay_out_backends
 from embedded.log import LogTail
 from embedded.readiness import answers
+from embedded.watch import GivenUp, watch
 
 __all__ = ["Server", "serve"]
 
@@ -116,7 +117,9 @@ class _Keeper:
 
     async def _run_once(self) -> None:
         prefix = f"triton_{uuid.uuid4().hex[:12]}_"
-        command = build_command(self.config, self.server, self.installation, self.backends, prefix)
+        # what broke since then, such as an avatar that is half written over, is not to keep the others out
+        forgiving = self.ready.is_set()
+        command = build_command(self.config, self.server, self.installation, self.backends, prefix, forgiving)
         environment = {**self.installation.environment(), SECRET_VARIABLE: self.server.secret}
         secret_file = default_path(self.server.http_port)
         async with _run(command, prefix, secret_file, environment, self.config.stop_timeout_s) as process:
@@ -124,7 +127,26 @@ class _Keeper:
             process.ready = True
             process.order(READY)
             self.ready.set()
-            logger.error("Triton %s", _describe_exit(await process.wait(), process.tail))
+            logger.error("Triton %s", await self._watch(process, prefix))
+
+    async def _watch(self, process: _Process, prefix: str) -> str:
+        """Return when the process has ended, or is to end as it does not answer; return what happened."""
+        watching = asyncio.create_task(watch(self.server, prefix, self.config.start_timeout_s))
+        ended = asyncio.create_task(process.wait())
+        try:
+            await asyncio.wait({watching, ended}, return_when=asyncio.FIRST_COMPLETED)
+            if ended.done():
+                return _describe_exit(ended.result(), process.tail)
+            await watching
+            raise AssertionError("a watch ends by an exception only")
+        except GivenUp as exc:
+            process.order(KILL)
+            await process.wait()
+            return str(exc)
+        finally:
+            for task in (watching, ended):
+                task.cancel()
+            await asyncio.gather(watching, ended, return_exceptions=True)
 
 
 class _Process:
