@@ -1,11 +1,11 @@
 """Keeps one Triton process: starts it, and ends everything it left when it or our parent dies.
 
 Runs as a process of its own between the library and ``tritonserver``, from the file and without site packages:
-``python guard.py LIFELINE_FD STOP_TIMEOUT_S SHM_PREFIX SECRET_FILE -- COMMAND…``. The parent holds the other end of the
-lifeline pipe. In it, ``READY`` says that the command has read its arguments, ``STOP`` asks for a good end, ``KILL`` for
-one at once; the pipe's own end means that the parent is gone, even by SIGKILL. Triton's Python backend leaves its stub
-processes and shared memory behind when killed; both go with the guard, as does the file of a secret that a killed
-parent left.
+``python guard.py LIFELINE_FD STOP_TIMEOUT_S SHM_PREFIX SECRET_FILE FOLDER -- COMMAND…``. The parent holds the other end
+of the lifeline pipe. In it, ``READY`` says that the command has read its arguments, ``STOP`` asks for a good end,
+``KILL`` for one at once; the pipe's own end means that the parent is gone, even by SIGKILL. Triton's Python backend
+leaves its stub processes and shared memory behind when killed; both go with the guard, as do the file of a secret and
+the folder that a killed parent left.
 
 Triton takes its secret only as an argument, and everybody on a machine can read those. So the guard has it in its
 environment, puts it in the place that the command has for it, and wipes it out of the server's arguments later.
@@ -17,6 +17,7 @@ import contextlib
 import ctypes
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -40,13 +41,13 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1)  # orphaned stubs become our children, so that we can wait for them
     secret = os.environ.pop(SECRET_VARIABLE, "")
-    command = [word.replace(SECRET_PLACE, secret) for word in sys.argv[6:]]
+    secret_file, folder = Path(sys.argv[4]), sys.argv[5]
+    command = [word.replace(SECRET_PLACE, secret) for word in sys.argv[7:]]
     server = subprocess.Popen(command, start_new_session=True, preexec_fn=_prepare_child)
     try:
         if not _watch(server, lifeline, stop_timeout_s, secret.encode()):
-            Path(sys.argv[4]).unlink(
-                missing_ok=True
-            )  # while the server still has its ports, so it is no other's
+            secret_file.unlink(missing_ok=True)  # while the server still has its ports, so it is no other's
+            shutil.rmtree(folder, ignore_errors=True)
     finally:
         _end_group(server)
         remove_shared_memory(prefix)

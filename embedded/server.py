@@ -9,20 +9,20 @@ import logging
 import os
 import signal
 import sys
-import tempfile
-import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import grpc
 
-from embedded.command import Server, assign_ports, build_command
+from embedded.command import Server, build_command
 from embedded.config import EmbeddedConfig
 from embedded.control import default_path
 from embedded.errors import StartCrashed, StartFailed
 from embedded.guard import KILL, READY, SECRET_VARIABLE, STOP, kill_leftovers, remove_shared_memory
 from embedded.installation import Installation, find_installation, lay_out_backends
+from embedded.leftovers import held_folder, held_prefix, remove_leftovers
 from embedded.log import LogTail
+from embedded.ports import claimed_servers
 from embedded.readiness import answers
 from embedded.watch import GivenUp, watch
 
@@ -53,19 +53,23 @@ async def serve(config: EmbeddedConfig) -> AsyncIterator[list[Server]]:
     """
     installation = find_installation()
     secret = config.control_secret()
-    servers = [dataclasses.replace(server, secret=secret) for server in assign_ports(config)]
-    with tempfile.TemporaryDirectory(prefix="triton-") as folder:
-        backends = Path(folder) / "backends"
-        lay_out_backends(installation, backends)
-        keepers = [_Keeper(config, server, installation, backends) for server in servers]
-        tasks = [asyncio.create_task(keeper.keep()) for keeper in keepers]
-        try:
-            await _all_ready(keepers, tasks)
-            yield servers
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+    async with claimed_servers(config) as claimed:
+        remove_leftovers()
+        servers = [dataclasses.replace(server, secret=secret) for server in claimed]
+        with held_folder() as folder:
+            try:
+                lay_out_backends(installation, folder / "backends")
+            except OSError as exc:  # a full disk
+                raise _as_failure(exc) from exc
+            keepers = [_Keeper(config, server, installation, folder) for server in servers]
+            tasks = [asyncio.create_task(keeper.keep()) for keeper in keepers]
+            try:
+                await _all_ready(keepers, tasks)
+                yield servers
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _all_ready(keepers: list[_Keeper], tasks: list[asyncio.Task[None]]) -> None:
@@ -85,9 +89,9 @@ class _Keeper:
     """Starts one Triton process, and starts it again when it dies."""
 
     def __init__(
-        self, config: EmbeddedConfig, server: Server, installation: Installation, backends: Path
+        self, config: EmbeddedConfig, server: Server, installation: Installation, folder: Path
     ) -> None:
-        self.config, self.server, self.installation, self.backends = config, server, installation, backends
+        self.config, self.server, self.installation, self.folder = config, server, installation, folder
         self.ready = asyncio.Event()
 
     async def wait_ready(self) -> None:
@@ -109,25 +113,28 @@ class _Keeper:
             except (StartFailed, OSError) as exc:  # OSError: this machine is out of processes or file handles
                 crashes_left -= isinstance(exc, StartCrashed)
                 if not self.ready.is_set() and (not isinstance(exc, StartCrashed) or crashes_left < 0):
-                    raise
+                    raise _as_failure(exc) from exc
                 logger.error("%s", exc)
             logger.error("Triton on port %d is started again in %g s", self.server.grpc_port, delay_s)
             await asyncio.sleep(delay_s)
             delay_s = min(2 * delay_s, MAX_RESTART_DELAY_S)
 
     async def _run_once(self) -> None:
-        prefix = f"triton_{uuid.uuid4().hex[:12]}_"
-        # what broke since then, such as an avatar that is half written over, is not to keep the others out
-        forgiving = self.ready.is_set()
-        command = build_command(self.config, self.server, self.installation, self.backends, prefix, forgiving)
-        environment = {**self.installation.environment(), SECRET_VARIABLE: self.server.secret}
         secret_file = default_path(self.server.http_port)
-        async with _run(command, prefix, secret_file, environment, self.config.stop_timeout_s) as process:
-            await _wait_ready(process, self.server, self.config)
-            process.ready = True
-            process.order(READY)
-            self.ready.set()
-            logger.error("Triton %s", await self._watch(process, prefix))
+        with held_prefix(secret_file) as (prefix, lock):
+            # what broke since then, such as an avatar that is half written over, is not to keep the others out
+            forgiving = self.ready.is_set()
+            backends = self.folder / "backends"
+            arguments = (self.config, self.server, self.installation, backends, prefix, forgiving)
+            left = (str(secret_file), str(self.folder))
+            environment = {**self.installation.environment(), SECRET_VARIABLE: self.server.secret}
+            command = [prefix, *left, "--", *build_command(*arguments)]
+            async with _run(command, prefix, lock, environment, self.config.stop_timeout_s) as process:
+                await _wait_ready(process, self.server, self.config)
+                process.ready = True
+                process.order(READY)
+                self.ready.set()
+                logger.error("Triton %s", await self._watch(process, prefix))
 
     async def _watch(self, process: _Process, prefix: str) -> str:
         """Return when the process has ended, or is to end as it does not answer; return what happened."""
@@ -193,7 +200,7 @@ class _Process:
 async def _run(
     command: list[str],
     shm_prefix: str,
-    secret_file: Path,
+    lock: int,
     environment: dict[str, str],
     stop_timeout_s: float,
 ) -> AsyncIterator[_Process]:
@@ -201,13 +208,12 @@ async def _run(
     try:
         guard = await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", "-S", str(GUARD), str(lifeline), str(stop_timeout_s)),
-            *(shm_prefix, str(secret_file), "--"),
             *command,
             env=environment,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
-            pass_fds=(lifeline,),
+            pass_fds=(lifeline, lock),
             start_new_session=True,
         )
     except BaseException:
@@ -254,6 +260,14 @@ async def _wait_ready(process: _Process, server: Server, config: EmbeddedConfig)
         for task in (ready, ended):
             task.cancel()
         await asyncio.gather(ready, ended, return_exceptions=True)
+
+
+def _as_failure(exc: StartFailed | OSError) -> StartFailed:
+    """Return what the system refused us, as a sentence about Triton."""
+    if isinstance(exc, StartFailed):
+        return exc
+    where = f" ({exc.filename})" if exc.filename else ""
+    return StartFailed(f"could not be started: {(exc.strerror or str(exc)).lower()}{where}")
 
 
 def _is_signalled(code: int) -> bool:

@@ -15,7 +15,15 @@ from pathlib import Path
 
 import pytest
 
-from embedded.guard import READY, SECRET_PLACE, SECRET_VARIABLE, STOP, kill_leftovers, remove_shared_memory
+from embedded.guard import (
+    KILL,
+    READY,
+    SECRET_PLACE,
+    SECRET_VARIABLE,
+    STOP,
+    kill_leftovers,
+    remove_shared_memory,
+)
 from embedded.server import GUARD
 from tests.embedded.processes import WAIT_S, wait_until
 
@@ -57,6 +65,7 @@ def guarded(
     prefix: str = "triton_test_",
     *arguments: str,
     secret_file: str = "/nowhere",
+    folder: str = "/nowhere",
 ) -> Iterator[Guarded]:
     theirs, ours = os.pipe()
     program = [sys.executable, "-c", PROGRAM.format(prepare=prepare), *arguments]
@@ -70,6 +79,7 @@ def guarded(
             str(stop_timeout_s),
             prefix,
             secret_file,
+            folder,
             "--",
             *program,
         ],
@@ -122,18 +132,31 @@ def test_end_of_the_parent() -> None:
         assert kept.returncode() == 128 + signal.SIGKILL
 
 
-def test_secret_file_goes_with_the_parent(tmp_path: Path) -> None:
-    """A parent that dies cannot remove the file of the secret, so the guard does; otherwise it is the parent's."""
-    path = tmp_path / "secret"
-    path.touch()
-    with guarded(EXIT_ON_SIGTERM, secret_file=str(path)) as kept:
+def test_files_go_with_the_parent(tmp_path: Path) -> None:
+    """A parent that dies cannot remove secret and folder, so the guard does; otherwise they are the parent's."""
+    secret, folder = tmp_path / "secret", tmp_path / "folder"
+    secret.touch()
+    (folder / "backends").mkdir(parents=True)
+    with guarded(EXIT_ON_SIGTERM, secret_file=str(secret), folder=str(folder)) as kept:
         kept.lifeline.write(STOP)
         kept.returncode()
-    assert path.exists()
-    with guarded(secret_file=str(path)) as kept:
+    assert secret.exists()
+    assert folder.exists()
+    with guarded(secret_file=str(secret), folder=str(folder)) as kept:
         kept.lifeline.close()
         kept.returncode()
-    assert not path.exists()
+    assert not secret.exists()
+    assert not folder.exists()
+
+
+def test_kill(tmp_path: Path) -> None:
+    """A server that answers nothing is killed at once on its parent's order, and the parent's files stay."""
+    secret = tmp_path / "secret"
+    secret.touch()
+    with guarded(IGNORE_SIGTERM, stop_timeout_s=300.0, secret_file=str(secret)) as kept:
+        kept.lifeline.write(KILL)
+        assert kept.returncode() == 128 + signal.SIGKILL
+    assert secret.exists()
 
 
 def test_end_of_the_parent_while_stopping() -> None:
