@@ -45,19 +45,23 @@ def held_prefix(secret_file: Path) -> Iterator[tuple[str, int]]:
     """Lend a prefix for the shared memory of one Triton, and the lock that its guard is to inherit.
 
     The next start removes that memory, and the file of the secret, once neither we nor the guard are alive.
+
+    Raises:
+        OSError: If the memory that processes share is full.
     """
     while True:
         prefix = f"triton_{uuid.uuid4().hex[:12]}_"
-        path = SHARED_MEMORY / f"{prefix}lock"
-        path.write_text(str(secret_file), encoding="utf-8")
-        lock = _hold(path)
-        if lock is not None:
-            break
-    try:
-        yield prefix, lock
-    finally:
-        os.close(lock)
-        remove_shared_memory(prefix)
+        try:
+            lock = _new_lock(SHARED_MEMORY / f"{prefix}lock", secret_file)
+            if lock is None:  # another start took it for a leftover
+                continue
+            try:
+                yield prefix, lock
+            finally:
+                os.close(lock)
+            return
+        finally:
+            remove_shared_memory(prefix)
 
 
 def remove_leftovers() -> None:
@@ -80,6 +84,15 @@ def _remove_secret(lock: Path) -> None:
     secret_file = Path(lock.read_text(encoding="utf-8"))
     if secret_file.parent == SHARED_MEMORY and SECRET_NAME.fullmatch(secret_file.name):
         secret_file.unlink(missing_ok=True)
+
+
+def _new_lock(path: Path, secret_file: Path) -> int | None:
+    try:
+        path.write_text(str(secret_file), encoding="utf-8")
+    except OSError as exc:
+        exc.filename = str(path)
+        raise
+    return _hold(path)
 
 
 @contextlib.contextmanager

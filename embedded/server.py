@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import logging
 import os
+import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -266,6 +267,8 @@ def _as_failure(exc: StartFailed | OSError) -> StartFailed:
     """Return what the system refused us, as a sentence about Triton."""
     if isinstance(exc, StartFailed):
         return exc
+    if isinstance(exc, shutil.Error):  # of a folder's files, each with its own
+        return StartFailed(f"could not be started: {exc.args[0][0][-1]}")
     where = f" ({exc.filename})" if exc.filename else ""
     return StartFailed(f"could not be started: {(exc.strerror or str(exc)).lower()}{where}")
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import errno
 import logging
 import re
+import shutil
 import signal
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -16,7 +18,7 @@ import tritonclient.grpc
 from tritonclient.grpc import model_config_pb2, service_pb2
 from tritonclient.utils import InferenceServerException
 
-from embedded import EmbeddedConfig, Server, serve
+from embedded import EmbeddedConfig, Server, leftovers, serve
 from embedded.errors import StartFailed
 from tests.embedded.asking import encode_over_grpc, encode_over_http, metrics, render, wait_ready
 from tests.embedded.processes import STUB, find_family
@@ -157,6 +159,25 @@ async def test_unknown_option(repository: Path) -> None:
     sentence = await start_and_fail(repository, extra_args=("--no-such-option=1",))
     assert sentence.startswith("Triton exited with code 1: ")
     assert "no-such-option" in sentence
+
+
+async def test_no_room_to_start(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system refuses a file, the sentence says which and why."""
+    monkeypatch.setattr(leftovers, "SHARED_MEMORY", tmp_path / "nowhere")
+    sentence = await start_and_fail(repository)
+    assert re.fullmatch(
+        r"Triton could not be started: no such file or directory "
+        rf"\({tmp_path}/nowhere/triton_[0-9a-f]{{12}}_lock\)",
+        sentence,
+    )
+    monkeypatch.setattr(shutil, "copyfile", refuse)
+    assert await start_and_fail(repository) == (
+        f"Triton could not be started: [Errno {errno.ENOSPC}] No space left on device"
+    )
+
+
+def refuse(source: object, target: object, **_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 async def test_strategy_picks_the_variant(add_avatar: Callable[[str], Path]) -> None:
