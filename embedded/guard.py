@@ -44,13 +44,16 @@ def main() -> int:
     secret_file, folder = Path(sys.argv[4]), sys.argv[5]
     command = [word.replace(SECRET_PLACE, secret) for word in sys.argv[7:]]
     server = subprocess.Popen(command, start_new_session=True, preexec_fn=_prepare_child)
+    is_orphaned = False
     try:
-        if not _watch(server, lifeline, stop_timeout_s, secret.encode()):
+        is_orphaned = not _watch(server, lifeline, stop_timeout_s, secret.encode())
+        if is_orphaned:
             secret_file.unlink(missing_ok=True)  # while the server still has its ports, so it is no other's
-            shutil.rmtree(folder, ignore_errors=True)
     finally:
         _end_group(server)
         remove_shared_memory(prefix)
+        if is_orphaned:
+            shutil.rmtree(folder, ignore_errors=True)
     # as a shell tells it: 128 and the signal's number
     return server.returncode if server.returncode >= 0 else 128 - server.returncode
 

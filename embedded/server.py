@@ -230,11 +230,15 @@ async def _run(
 
 
 async def _stop(process: _Process, stop_timeout_s: float) -> None:
-    """Ask for a good end if requests may be in flight; closing the lifeline makes the guard kill the rest."""
+    """Ask for a good end if requests may be in flight, and have the guard kill the rest.
+
+    To close the lifeline alone would tell it that we are gone, with what all our Tritons use.
+    """
     if process.ready:
         process.order(STOP)
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(process.wait(), stop_timeout_s + KILL_MARGIN_S)
+    process.order(KILL)
     os.close(process.lifeline)
     await process.wait()
 

@@ -21,7 +21,7 @@ from tritonclient.utils import InferenceServerException
 from embedded import EmbeddedConfig, Server, leftovers, serve
 from embedded.errors import StartFailed
 from tests.embedded.asking import encode_over_grpc, encode_over_http, metrics, render, wait_ready
-from tests.embedded.processes import STUB, find_family
+from tests.embedded.processes import STUB, find_family, wait_until
 
 STOP_TIMEOUT_S = 3.0
 
@@ -75,6 +75,22 @@ async def test_killed_process_is_started_again(repository: Path, part: str) -> N
         await asyncio.to_thread(wait_ready, server)
         assert await asyncio.to_thread(encode_over_grpc, server) == expected
     assert all(process.ended() for process in after.members)
+
+
+async def test_a_restart_that_fails_is_tried_again(
+    repository: Path, waiting_repository: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A Triton that is not ready in time when started again is started once more, from the same files."""
+    config = config_for(repository)
+    async with serve(config) as (server,):
+        shutil.copytree(waiting_repository / "waiting", repository / "waiting")
+        object.__setattr__(config, "start_timeout_s", 1.0)
+        find_family(f"--grpc-port={server.grpc_port}").member("tritonserver").kill()
+        await asyncio.to_thread(wait_until, lambda: "was not ready within 1 s" in caplog.text or None)
+        shutil.rmtree(repository / "waiting")
+        object.__setattr__(config, "start_timeout_s", 60.0)
+        await asyncio.to_thread(wait_ready, server)
+        assert (await asyncio.to_thread(encode_over_grpc, server)).startswith(b"\xff\xd8")
 
 
 async def test_cancelled_while_loading(waiting_repository: Path) -> None:
