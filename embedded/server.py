@@ -59,10 +59,10 @@ async def serve(config: EmbeddedConfig) -> AsyncIterator[list[Server]]:
         servers = [dataclasses.replace(server, secret=secret) for server in claimed]
         with held_folder() as folder:
             try:
-                lay_out_backends(installation, folder / "backends")
+                backends = lay_out_backends(installation, folder / "backends")
             except OSError as exc:  # a full disk
                 raise _as_failure(exc) from exc
-            keepers = [_Keeper(config, server, installation, folder) for server in servers]
+            keepers = [_Keeper(config, server, installation, backends, folder) for server in servers]
             tasks = [asyncio.create_task(keeper.keep()) for keeper in keepers]
             try:
                 await _all_ready(keepers, tasks)
@@ -90,9 +90,15 @@ class _Keeper:
     """Starts one Triton process, and starts it again when it dies."""
 
     def __init__(
-        self, config: EmbeddedConfig, server: Server, installation: Installation, folder: Path
+        self,
+        config: EmbeddedConfig,
+        server: Server,
+        installation: Installation,
+        backends: Path,
+        folder: Path,
     ) -> None:
-        self.config, self.server, self.installation, self.folder = config, server, installation, folder
+        self.config, self.server, self.installation = config, server, installation
+        self.backends, self.folder = backends, folder
         self.ready = asyncio.Event()
 
     async def wait_ready(self) -> None:
@@ -125,8 +131,7 @@ class _Keeper:
         with held_prefix(secret_file) as (prefix, lock):
             # what broke since then, such as an avatar that is half written over, is not to keep the others out
             forgiving = self.ready.is_set()
-            backends = self.folder / "backends"
-            arguments = (self.config, self.server, self.installation, backends, prefix, forgiving)
+            arguments = (self.config, self.server, self.installation, self.backends, prefix, forgiving)
             left = (str(secret_file), str(self.folder))
             environment = {**self.installation.environment(), SECRET_VARIABLE: self.server.secret}
             command = [prefix, *left, "--", *build_command(*arguments)]

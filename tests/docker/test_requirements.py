@@ -63,3 +63,19 @@ def dependency_lines() -> list[str]:
 def test_an_unknown_image() -> None:
     """An image that there is not is an error."""
     assert run_script("requirements.py", "nonsense").returncode == 1
+
+
+def test_the_gpu_image_has_what_embedded_imports() -> None:
+    """No module of embedded, the stand-ins aside, imports what the GPU's image lacks; NumPy is the container's own."""
+    probe = (
+        "import sys, embedded.__main__; print(' '.join({name.partition('.')[0] for name in sys.modules}))"
+    )
+    imported = subprocess.run(
+        [sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    distributions = importlib.metadata.packages_distributions()
+    used = {
+        name.replace("_", "-") for module in imported.stdout.split() for name in distributions.get(module, [])
+    }
+    everything = {line.split('"')[1].split(">=")[0].split("[")[0] for line in dependency_lines()}
+    assert used & everything - {"numpy"} <= names("triton-gpu")

@@ -18,7 +18,7 @@ import tritonclient.grpc
 from tritonclient.grpc import model_config_pb2, service_pb2
 from tritonclient.utils import InferenceServerException
 
-from embedded import EmbeddedConfig, Server, leftovers, serve
+from embedded import EmbeddedConfig, Server, installation, leftovers, serve
 from embedded.errors import StartFailed
 from tests.embedded.asking import encode_over_grpc, encode_over_http, metrics, render, wait_ready
 from tests.embedded.processes import STUB, find_family, wait_until
@@ -264,3 +264,21 @@ def model_config(server: Server, model_name: str) -> model_config_pb2.ModelConfi
 def statistics(server: Server, model_name: str) -> service_pb2.InferStatistics:
     with tritonclient.grpc.InferenceServerClient(server.grpc_url) as client:
         return client.get_inference_statistics(model_name).model_stats[0].inference_stats
+
+
+async def test_in_the_container(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Triton laid out as NVIDIA's container has it is served from as it lies there."""
+    wheel, home = installation.find_installation(), tmp_path / "opt"
+    for folder in ("bin", "caches"):
+        (home / folder).mkdir(parents=True)
+    (home / "bin" / "tritonserver").symlink_to(wheel.server)
+    (home / "caches" / "local").symlink_to(wheel.caches / "local")
+    installation.lay_out_backends(wheel, home / "backends")
+    for name, value in wheel.environment().items():  # as the container has it
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(installation, "CONTAINER", home)
+    async with serve(config_for(repository)) as (server,):
+        family = find_family(f"--grpc-port={server.grpc_port}")
+        assert f"--backend-directory={home}/backends" in family.member("tritonserver").command
+        assert (await asyncio.to_thread(encode_over_grpc, server)).startswith(b"\xff\xd8")
+    assert (home / "backends" / "jpeg_encode" / "model.py").is_file()
