@@ -45,6 +45,7 @@ SLOW = (
     "docker",
     "embedded/test_backends",
     "embedded/test_guard",
+    "embedded/test_health",
     "embedded/test_leftovers",
     "embedded/test_main",
     "embedded/test_model_control",

@@ -110,6 +110,19 @@ def test_every_flag_is_one_of_the_servers() -> None:
     assert {flag.partition("=")[0] for flag in command[1:]} <= known
 
 
+def test_health_checks_of_triton(services: dict[str, Any]) -> None:
+    """Both Tritons are asked for what a dead process cannot give, by a file that is in both images."""
+    for name in ("triton", "triton-gpu"):
+        assert services[name]["healthcheck"]["test"] == [
+            "CMD",
+            "python3",
+            "-I",
+            "-S",
+            "/app/embedded/health.py",
+        ]
+    assert (ROOT / "embedded" / "health.py").is_file()
+
+
 def test_strategy_of_the_cpu() -> None:
     """LIPSYNC_STRATEGY reaches the CPU's Triton, too."""
     command = compose_services(LIPSYNC_STRATEGY="latency")["triton"]["command"]
