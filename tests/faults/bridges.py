@@ -7,11 +7,11 @@ import json
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
-from benchmarks.triton import BridgeProcess, running_bridge
+from benchmarks.triton import BridgeProcess
 from tests.bridge.helpers import http
 from tests.conftest import CLIP_FRAMES
 from tests.faults.observing import Observation
-from tests.faults.tritons import AVATAR
+from tests.faults.tritons import AVATAR, Tritons
 from tests.faults.viewers import playing
 
 __all__ = ["both_healthy", "free_port", "healthy_count", "watched"]
@@ -19,15 +19,21 @@ __all__ = ["both_healthy", "free_port", "healthy_count", "watched"]
 
 @contextlib.asynccontextmanager
 async def watched(
-    addresses: Sequence[str],
+    tritons: Tritons,
     *options: str,
+    addresses: Sequence[str] = (),
     viewers: int = 8,
     frames_per_s: float = 25.0,
     limit_s: float = 0.2,
 ) -> AsyncIterator[tuple[Observation, BridgeProcess]]:
-    """Run a bridge before these Tritons, and have viewers play from it in a steady state, no frame over ``limit_s``."""
+    """Run a bridge before both Tritons, and have viewers play from it in a steady state, no frame over ``limit_s``.
+
+    Args:
+        options: Further arguments of the bridge.
+        addresses: What leads to the Tritons, where that is not their own addresses.
+    """
     async with (
-        running_bridge(",".join(addresses), *options) as bridge,
+        tritons.bridge(*options, addresses=addresses) as bridge,
         playing(bridge.port, AVATAR, CLIP_FRAMES, viewers, frames_per_s) as players,
     ):
         observation = Observation(players)

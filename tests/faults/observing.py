@@ -75,7 +75,7 @@ class Observation:
         """Do it, and watch until all frames are on time again and ``repaired`` holds, ``within_s`` at most."""
         self._fault_s = begin_s = self._loop.time()
         await inject()
-        repaired_s: float | None = None
+        repaired_s = 0.0 if repaired is always else None
         while self._loop.time() < begin_s + within_s:
             if repaired_s is None and await repaired():
                 repaired_s = self._loop.time() - begin_s

@@ -79,7 +79,7 @@ async def test_attacks(
     await tritons.ready()
     grpc_port = free_port()
     options = (f"--grpc-port={grpc_port}",)
-    async with watched(tritons.addresses, *options, viewers=1) as (observation, bridge):
+    async with watched(tritons, *options, viewers=1) as (observation, bridge):
         resource.prlimit(bridge.pid, resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
         bystander = Bystander()
 

@@ -34,7 +34,7 @@ async def test_a_modest_client(
     """Ten others ask without pause, with as many frames in flight as they may."""
     await tritons.ready(frames=60 if frames == "cached" else 1)
     viewing = {"viewers": 1, "frames_per_s": frames_per_s, "limit_s": limit_s}
-    async with watched(tritons.addresses, **viewing) as (observation, bridge):
+    async with watched(tritons, **viewing) as (observation, bridge):
         alone_s = percentile(observation.waits_s(), 0.5)
 
         async def crowd() -> None:

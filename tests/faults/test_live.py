@@ -9,7 +9,6 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from benchmarks.triton import running_bridge
 from lipsync_client import connect_speech
 from tests.faults.conftest import Report
 from tests.faults.report import Goal, Line
@@ -43,7 +42,7 @@ async def speak(tritons: Tritons, number: int) -> tuple[dict[int, bytes], list[f
     came: dict[int, bytes] = {}
     at_s: list[float] = []
     loop = asyncio.get_running_loop()
-    async with running_bridge(",".join(tritons.addresses), "--speech-admission", "off") as bridge:
+    async with tritons.bridge("--speech-admission", "off") as bridge:
         url = f"http://127.0.0.1:{bridge.port}"
         async with connect_speech(url, "demo", pacing="none", answer_timeout_s=30.0) as session:
             await session.send(SENTENCE.astype("<i2").tobytes())

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from benchmarks.statistics import percentile
-from benchmarks.triton import BridgeProcess, running_bridge
+from benchmarks.triton import BridgeProcess
 from benchmarks.websocket import frame_message
 from tests.conftest import CLIP_FRAMES
 from tests.faults.conftest import Report
@@ -43,7 +43,7 @@ class Alone:
 async def test_overload(tritons: Tritons, report: Report) -> None:
     """At 2, 5 and 20 times the capacity nine tenths of it are good answers, none of them three times as slow."""
     await tritons.ready(frames=1)
-    async with running_bridge(",".join(tritons.addresses)) as bridge:
+    async with tritons.bridge() as bridge:
         alone = await measure_alone(bridge)
         for times in (2, 5, 20):
             report(await overload(bridge, times, alone), NORMAL_GOAL)

@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from benchmarks.triton import running_bridge
 from tests.conftest import CLIP_FRAMES
 from tests.faults.bridges import both_healthy, free_port, watched
 from tests.faults.conftest import Report
@@ -29,7 +28,7 @@ BRIDGE_GOAL = Goal(wait_s=4.0, normal_s=5.0)
 async def test_rolling_restart_of_tritons(tritons: Tritons, report: Report) -> None:
     """Each Triton in turn is ended by SIGTERM, and the next once the bridge uses it again."""
     await tritons.ready()
-    async with watched(tritons.addresses) as (observation, bridge):
+    async with watched(tritons) as (observation, bridge):
 
         async def restart(index: int) -> None:
             old = tritons.family(index).member("tritonserver")
@@ -51,15 +50,15 @@ async def test_rolling_restart_of_tritons(tritons: Tritons, report: Report) -> N
 async def test_restart_of_the_bridge(tritons: Tritons, report: Report) -> None:
     """The bridge is ended by SIGTERM and another is started on its port."""
     await tritons.ready()
-    upstreams, port = ",".join(tritons.addresses), free_port()
+    port = free_port()
     async with AsyncExitStack() as bridge, AsyncExitStack() as viewing:
-        await bridge.enter_async_context(running_bridge(upstreams, "--port", str(port)))
+        await bridge.enter_async_context(tritons.bridge("--port", str(port)))
         players = await viewing.enter_async_context(playing(port, AVATAR, CLIP_FRAMES))
         observation = Observation(players)
         await observation.settle()
 
         async def restart() -> None:
             await bridge.aclose()
-            await bridge.enter_async_context(running_bridge(upstreams, "--port", str(port)))
+            await bridge.enter_async_context(tritons.bridge("--port", str(port)))
 
         report(await observation.try_fault("restart of the bridge", restart), BRIDGE_GOAL)

@@ -23,7 +23,7 @@ async def test_a_dead_stub(tritons: Tritons, report: Report, model_name: str) ->
     """One Triton's only process of a model is killed."""
     await tritons.ready(frames=1)
     viewing = {"viewers": VIEWERS, "frames_per_s": FRAMES_PER_S, "limit_s": STEADY_LIMIT_S}
-    async with watched(tritons.addresses, **viewing) as (observation, _):
+    async with watched(tritons, **viewing) as (observation, _):
 
         async def kill() -> None:
             tritons.kill_stub(model_name)

@@ -22,7 +22,7 @@ RESTART_GOAL = Goal(normal_s=20.0)
 async def test_sigkill_and_return(tritons: Tritons, report: Report) -> None:
     """A Triton dies by SIGKILL, and comes back with an empty cache."""
     await tritons.ready()
-    async with watched(tritons.addresses) as (observation, bridge):
+    async with watched(tritons) as (observation, bridge):
 
         async def kill() -> None:
             tritons.signal(signal.SIGKILL)
@@ -42,7 +42,7 @@ async def test_sigkill_and_return(tritons: Tritons, report: Report) -> None:
 async def test_standstill(tritons: Tritons, report: Report) -> None:
     """A Triton is stopped by SIGSTOP for some seconds, and goes on."""
     await tritons.ready()
-    async with watched(tritons.addresses) as (observation, bridge):
+    async with watched(tritons) as (observation, bridge):
 
         async def stop() -> None:
             tritons.signal(signal.SIGSTOP)

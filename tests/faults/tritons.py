@@ -6,9 +6,12 @@ import asyncio
 import contextlib
 import signal
 import time
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from pathlib import Path
 
-from benchmarks.triton import OUTPUTS
+from benchmarks.triton import OUTPUTS, BridgeProcess, running_bridge
 from bridge.errors import BridgeError
 from bridge.triton import TritonClient, frame_request
 from embedded import Server
@@ -26,14 +29,27 @@ POLL_S = 0.05
 
 @dataclass(frozen=True)
 class Tritons:
-    """Two Tritons behind one bridge; faults befall the second."""
+    """Two Tritons behind one bridge; faults befall the second.
+
+    Attributes:
+        servers: Where they answer.
+        secret_file: What a bridge is shown so that it may load a model anew, as ``make demo`` does.
+    """
 
     servers: list[Server]
+    secret_file: Path
 
     @property
     def addresses(self) -> list[str]:
         """Where both answer, ``host:port``."""
         return [server.grpc_url for server in self.servers]
+
+    def bridge(
+        self, *options: str, addresses: Sequence[str] = ()
+    ) -> AbstractAsyncContextManager[BridgeProcess]:
+        """Return a bridge of default settings before both, or before other addresses that lead to them."""
+        secret = ("--triton-secret-file", str(self.secret_file))
+        return running_bridge(",".join(addresses or self.addresses), *secret, *options)
 
     def family(self, index: int = VICTIM) -> Family:
         """The processes of one of them, as they are now."""
