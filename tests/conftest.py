@@ -71,6 +71,7 @@ SLOW = (
     "test_live_speech",
     "test_page_speech",
     "test_recovery",
+    "test_rolling_restart",
     "test_wheel",
     "training",
     "triton_lipsync/test_main",
