@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["AUDIO_WINDOW", "FrameStore", "window_indices"]
+__all__ = ["FrameStore", "window_indices"]
 
-AUDIO_WINDOW = 16
 PAGE_BYTES = 4096
 
 
@@ -18,10 +17,12 @@ class FrameStore:
     """The frames of one avatar, memory-mapped and warm.
 
     Args:
-        folder: Holds ``faces.npy`` (N, 320, 320, 3) uint8 BGR, ``audio_features.npy`` (T, D) float32,
+        folder: Holds ``faces.npy`` (N, *face_shape) uint8 BGR, ``audio_features.npy`` (T, D) float32,
             ``sound.npy`` (N, S) int16, ``bounds.npy`` (N, 4) int32, ``full_frames.bin`` and
             ``full_frame_offsets.npy`` (N + 1,) int64.
-        audio_shape: The shape one window of 16 feature vectors is given to the network in.
+        face_shape: Height, width and channels of a face: 320x320x3, or 160x160x3.
+        audio_shape: The shape one window of feature vectors is given to the network in.
+        audio_window: How many vectors a window has: 16, or 8.
         edge_padding: ``zeros`` or ``repeat``; see ``window_indices``.
 
     Raises:
@@ -29,17 +30,24 @@ class FrameStore:
         ValueError: If the files do not fit one another.
     """
 
-    def __init__(self, folder: Path, audio_shape: tuple[int, ...], edge_padding: str) -> None:
-        self.faces = _load(folder / "faces.npy", np.uint8, "N, 320, 320, 3")
+    def __init__(
+        self,
+        folder: Path,
+        face_shape: tuple[int, ...],
+        audio_shape: tuple[int, ...],
+        audio_window: int,
+        edge_padding: str,
+    ) -> None:
+        self.faces = _load(folder / "faces.npy", np.uint8, ", ".join(map(str, ("N", *face_shape))))
         self.sound = _load(folder / "sound.npy", np.int16, "N, S")
         self.bounds = _load(folder / "bounds.npy", np.int32, "N, 4")
         self.full_frames = np.memmap(folder / "full_frames.bin", np.uint8, "r")
         self.offsets = _load(folder / "full_frame_offsets.npy", np.int64, "N + 1")
         self.audio_shape = audio_shape
         features = _load(folder / "audio_features.npy", np.float32, "T, D")
-        self._check_fit(features.shape[1])
+        self._check_fit(features.shape[1], audio_window)
         self.features = np.concatenate([features, np.zeros_like(features[:1])])
-        self.windows = window_indices(self.count, len(features), edge_padding)
+        self.windows = window_indices(self.count, len(features), edge_padding, audio_window)
         self._warm()
 
     @property
@@ -48,7 +56,7 @@ class FrameStore:
         return len(self.faces)
 
     def gather_faces(self, frame_ids: NDArray[np.int32]) -> NDArray[np.uint8]:
-        """Return (B, 320, 320, 3) uint8 BGR for (B,) ids that are in range; one frame is not copied here."""
+        """Return (B, *face_shape) uint8 BGR for (B,) ids that are in range; one frame is not copied here."""
         if len(frame_ids) == 1:
             return self.faces[frame_ids[0] : frame_ids[0] + 1]
         return self.faces[frame_ids]
@@ -71,15 +79,15 @@ class FrameStore:
         spans = zip(self.offsets[frame_ids], self.offsets[frame_ids + 1], strict=True)
         return np.array([[self.full_frames[start:stop].tobytes()] for start, stop in spans], np.object_)
 
-    def _check_fit(self, vector_length: int) -> None:
+    def _check_fit(self, vector_length: int, audio_window: int) -> None:
         """Check that the files belong to one clip.
 
         Raises:
             ValueError: If they do not.
         """
-        if AUDIO_WINDOW * vector_length != np.prod(self.audio_shape):
+        if audio_window * vector_length != np.prod(self.audio_shape):
             raise ValueError(
-                f"expected windows of {AUDIO_WINDOW} vectors to fill {self.audio_shape}, got vectors of {vector_length}"
+                f"expected windows of {audio_window} vectors to fill {self.audio_shape}, got vectors of {vector_length}"
             )
         if not self.count == len(self.bounds) == len(self.sound) == len(self.offsets) - 1:
             counts = f"{self.count}, {len(self.bounds)}, {len(self.sound)} and {len(self.offsets) - 1}"
@@ -111,10 +119,11 @@ def _load(path: Path, dtype: type[np.generic], shape: str) -> NDArray[Any]:
     return array
 
 
-def window_indices(frame_count: int, vector_count: int, edge_padding: str) -> NDArray[np.int64]:
-    """Return which feature vectors each frame's window holds: (frame_count, 16) indices.
+def window_indices(frame_count: int, vector_count: int, edge_padding: str, window: int) -> NDArray[np.int64]:
+    """Return which feature vectors each frame's window holds: (frame_count, window) indices.
 
-    Frame i's window is the vectors i-8 to i+7. Index ``vector_count`` stands for a vector of zeros. Past either end:
+    Frame i's window of 16 is the vectors i-8 to i+7, its window of 8 i-4 to i+3. Index ``vector_count`` stands for a
+    vector of zeros. Past either end:
 
     - ``zeros``: zeros, as in training;
     - ``repeat``: the first vector on the left; on the right the last one through the whole window, as one public
@@ -123,11 +132,11 @@ def window_indices(frame_count: int, vector_count: int, edge_padding: str) -> ND
     Raises:
         ValueError: If ``edge_padding`` is neither.
     """
-    starts = np.arange(frame_count)[:, None] - AUDIO_WINDOW // 2
-    indices = starts + np.arange(AUDIO_WINDOW)
+    starts = np.arange(frame_count)[:, None] - window // 2
+    indices = starts + np.arange(window)
     if edge_padding == "zeros":
         return np.where((indices < 0) | (indices >= vector_count), vector_count, indices)
     if edge_padding == "repeat":
-        overruns = starts + AUDIO_WINDOW > vector_count
+        overruns = starts + window > vector_count
         return np.where(overruns, vector_count - 1, indices.clip(0))
     raise ValueError(f"expected edge_padding zeros or repeat, got {edge_padding!r}")

@@ -16,12 +16,10 @@ from speech.errors import BadSound
 from speech.wav import FULL_SCALE, SILENCE_PEAK, read_wav, to_int16
 
 __all__ = [
-    "cut_into_frames",
     "find_track",
     "find_wav",
     "fit_length",
     "read_sound",
-    "samples_per_frame",
 ]
 
 WAV_FILE = "aud.wav"
@@ -81,23 +79,6 @@ def find_wav(folder: Path) -> NDArray[np.int16]:
         return to_int16(read_wav(path))
     except BadSound as exc:
         raise BadSource(exc.path, exc.expected, exc.got) from exc
-
-
-def samples_per_frame(fps: float) -> int:
-    """Return how many samples sound while one frame is shown: 640 at 25 frames per second."""
-    return round(SAMPLE_RATE_HZ / fps)
-
-
-def cut_into_frames(sound: NDArray[np.int16], frame_count: int, fps: float) -> NDArray[np.int16]:
-    """Return (N, samples_per_frame) int16: what sounds while each frame is shown, and silence past the sound's end.
-
-    Each row begins when its frame is shown, so that rounding at other rates than 25 does not add up.
-    """
-    starts = np.rint(np.arange(frame_count) * (SAMPLE_RATE_HZ / fps)).astype(np.int64)
-    indices = starts[:, None] + np.arange(samples_per_frame(fps))
-    needed = int(indices[-1, -1]) + 1
-    cut: NDArray[np.int16] = np.pad(sound[:needed], (0, max(0, needed - sound.size)))[indices]
-    return cut
 
 
 def fit_length(video: Path, sound: NDArray[np.int16], frame_count: int) -> NDArray[np.int16]:

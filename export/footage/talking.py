@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.errors import BadSource
+from export.footage.agreement import check_lengths
 from export.footage.clip import Footage, Frame, encode_full_frame
 from export.footage.detect import FaceFinder
-from export.footage.feature_files import check_counts
 from export.footage.frame_rate import SteadyVideo
 from export.footage.landmarks import LEFT, POINT_COUNT, RIGHT, TOP, crop_bounds, cut_face
 from export.footage.sound import fit_length, read_sound
@@ -61,7 +61,7 @@ def open_talking_video(
         say(f"{path.name}: no face in {sum(map(len, gaps))} of {count} frames ({_listed(gaps)}), bridged")
     sound = fit_length(path, sound, count)
     features = read_features(sound / np.float32(FULL_SCALE), path)
-    check_counts(path, len(features), count)
+    check_lengths(path, count, FPS, len(features), sound.size)
     return Footage("video", path.name, FPS, count, features, sound, _frames(video, smooth_marks(bridged)))
 
 

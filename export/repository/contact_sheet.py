@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from export.contract import BORDER, CROP_SIZE, MASK_COLUMNS, MASK_ROWS
+from export.contract import BORDER, Geometry, geometry_of_size
 
 __all__ = ["CONTACT_SHEET", "write_contact_sheet"]
 
@@ -61,22 +61,24 @@ def _tile(index: int, full: Picture, face: Picture, bounds: NDArray[np.int32]) -
     overview = cv2.resize(full, (width, TILE_HEIGHT), interpolation=cv2.INTER_AREA)
     corners = bounds.reshape(2, 2).astype(np.float64)
     _draw(overview, corners * scale, CROP_COLOUR)
-    _draw(overview, (corners[0] + (corners[1] - corners[0]) * _mask_in_crop()) * scale, MASK_COLOUR)
+    geometry = geometry_of_size(face.shape[0])
+    assert geometry is not None, face.shape
+    _draw(overview, (corners[0] + (corners[1] - corners[0]) * _mask_in_crop(geometry)) * scale, MASK_COLOUR)
     cv2.putText(overview, str(index), (6, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 3, cv2.LINE_AA)
     cv2.putText(overview, str(index), (6, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255), 1, cv2.LINE_AA)
     close_up = cv2.resize(face, (TILE_HEIGHT, TILE_HEIGHT), interpolation=cv2.INTER_AREA)
-    _draw(close_up, _mask() * TILE_HEIGHT / face.shape[0], MASK_COLOUR)
+    _draw(close_up, _mask(geometry) * TILE_HEIGHT / face.shape[0], MASK_COLOUR)
     return np.hstack([overview, close_up])
 
 
-def _mask() -> NDArray[np.float64]:
+def _mask(geometry: Geometry) -> NDArray[np.float64]:
     """Return the mask's corners in the face's pixels: [[x1, y1], [x2, y2]]."""
-    return np.array([MASK_COLUMNS, MASK_ROWS], np.float64).T
+    return np.array([geometry.mask_columns, geometry.mask_rows], np.float64).T
 
 
-def _mask_in_crop() -> NDArray[np.float64]:
+def _mask_in_crop(geometry: Geometry) -> NDArray[np.float64]:
     """Return the mask's corners in parts of the crop's square."""
-    return (_mask() + BORDER) / CROP_SIZE
+    return (_mask(geometry) + BORDER) / geometry.crop_size
 
 
 def _draw(picture: Picture, corners: NDArray[np.float64], colour: tuple[int, int, int]) -> None:

@@ -64,7 +64,7 @@ def test_a_video_shorter_than_its_landmarks(video_source):
 def test_counts_that_differ(video_source):
     """Landmarks and features of different clips do not go together."""
     np.save(video_source.folder / "features.npy", speech_features(50))
-    expected = f"{FRAMES} feature vectors (one a frame, give or take 5)"
     assert refused(open_video_source, video_source) == (
-        f"{video_source.folder / 'features.npy'}: expected {expected}, got 50"
+        f"{video_source.folder / 'video.avi'}: expected pictures, feature vectors (one a picture) and sound of one "
+        f"length, got {FRAMES} pictures (0.24 s at 25 a second), 50 feature vectors and no sound"
     )

@@ -8,12 +8,10 @@ import pytest
 
 from export.errors import BadSource, MissingExtra
 from export.footage.sound import (
-    cut_into_frames,
     find_track,
     find_wav,
     fit_length,
     read_sound,
-    samples_per_frame,
 )
 from speech.wav import write_wav
 from tests.export.recordings import beeps, grey_pictures, write_recording
@@ -135,26 +133,6 @@ def test_a_broken_wav(tmp_path):
     (tmp_path / "aud.wav").write_bytes(b"RIFF of nothing")
     with pytest.raises(BadSource, match=r"aud\.wav: expected a PCM WAV file of 8, 16, 24 or 32 bits, got "):
         find_wav(tmp_path)
-
-
-@pytest.mark.parametrize("samples", [0, 1000, 1920, 5000])
-def test_frames_of_a_sound(samples):
-    """Each frame has its own 640 samples; a sound too long is cut, one too short followed by silence."""
-    sound = np.arange(1, samples + 1, dtype=np.int16)
-    frames = cut_into_frames(sound, 3, 25.0)
-    assert (frames.dtype, frames.shape) == (np.int16, (3, 640))
-    np.testing.assert_array_equal(frames.reshape(-1)[:samples], sound[:1920])
-    assert not frames.reshape(-1)[samples:].any()
-
-
-@pytest.mark.parametrize("fps", [24.0, 29.97, 30.0, 60.0])
-def test_frames_at_other_rates(fps):
-    """At any rate, a frame's samples begin within half a sample of the time at which it is shown."""
-    sound = np.arange(32_000, dtype=np.int16)
-    frames = cut_into_frames(sound, 30, fps)
-    assert frames.shape == (30, samples_per_frame(fps))
-    assert np.abs(frames[:, 0] - np.arange(30) * 16_000 / fps).max() <= 0.5
-    assert (np.diff(frames, axis=1) == 1).all()
 
 
 def test_wav(tmp_path):

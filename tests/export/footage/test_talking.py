@@ -137,7 +137,7 @@ def test_what_is_wrong_with_the_sound_names_the_video(record, said):
 def test_features_of_another_length(record, said):
     """Features that are not of this clip are refused."""
     path, _ = record()
-    with pytest.raises(BadSource, match=r"expected 50 feature vectors .* got 40"):
+    with pytest.raises(BadSource, match=r"got 50 pictures .*, 40 feature vectors and 2\.00 s of sound"):
         open_talking_video(path, Finder(), lambda samples, source: speech_features(40), said.append)
 
 
