@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from export.errors import BadSource
-from export.footage.clip import Footage, Frame, encode_full_frame
+from export.footage.clip import Footage, Frame, Remark, encode_full_frame
 from export.footage.detect import FaceFinder
 from export.footage.feature_files import check_counts
 from export.footage.frame_rate import SteadyVideo
@@ -28,9 +29,7 @@ ReadFeatures = Callable[[NDArray[np.float32], Path], NDArray[np.float32]]
 """From a sound, (S,) float32 at 16 kHz, and the file it is from, to one vector per frame at 25 fps, (T, D) float32."""
 
 
-def open_talking_video(
-    path: Path, finder: FaceFinder, read_features: ReadFeatures, say: Callable[[str], None] = print
-) -> Footage:
+def open_talking_video(path: Path, finder: FaceFinder, read_features: ReadFeatures) -> Footage:
     """Open a video with sound, at any frame rate; its frames come at 25 per second.
 
     The video is walked here once to find the face, and again when the frames are.
@@ -39,7 +38,9 @@ def open_talking_video(
         path: The video.
         finder: Finds the face in each picture.
         read_features: Computes the speech features of the sound.
-        say: Receives a line on what was resampled or bridged.
+
+    Returns:
+        The clip, with remarks on what was resampled or bridged.
 
     Raises:
         MissingExtra: If PyAV is not installed.
@@ -52,17 +53,12 @@ def open_talking_video(
     found = find_marks(video, finder, path.name)
     count = len(found)
     bridged = bridge_gaps(path, found)
-    if video.left_out or video.repeated:
-        say(
-            f"{path.name}: resampled to {FPS:g} frames per second by time stamps: {count} frames, "
-            f"{video.left_out} pictures left out, {video.repeated} repeated"
-        )
-    if gaps := find_gaps(found):
-        say(f"{path.name}: no face in {sum(map(len, gaps))} of {count} frames ({_listed(gaps)}), bridged")
+    remarks = (*_rate_remarks(video, count), *_gap_remarks(find_gaps(found), count))
     sound = fit_length(path, sound, count)
     features = read_features(sound / np.float32(FULL_SCALE), path)
     check_counts(path, len(features), count)
-    return Footage("video", path.name, FPS, count, features, sound, _frames(video, smooth_marks(bridged)))
+    frames = _frames(video, smooth_marks(bridged))
+    return Footage("video", path.name, FPS, count, features, sound, frames, remarks=remarks)
 
 
 def features_reader(encoder: Path) -> ReadFeatures:
@@ -86,6 +82,20 @@ def _frames(video: SteadyVideo, marks: NDArray[np.float64]) -> Iterator[Frame]:
         except BadSource as exc:
             raise BadSource(video.path, exc.expected, f"{exc.got} in frame {index}") from exc
         yield Frame(cut_face(picture, bounds), bounds, encode_full_frame(picture))
+
+
+def _rate_remarks(video: SteadyVideo, count: int) -> Iterator[Remark]:
+    if video.left_out or video.repeated:
+        yield Remark(
+            f"resampled to {FPS:g} frames per second by time stamps: {count} frames, "
+            f"{video.left_out} pictures left out, {video.repeated} repeated"
+        )
+
+
+def _gap_remarks(gaps: list[range], count: int) -> Iterator[Remark]:
+    if gaps:
+        frames = tuple(chain.from_iterable(gaps))
+        yield Remark(f"no face in {len(frames)} of {count} frames ({_listed(gaps)}), bridged", frames)
 
 
 def _listed(gaps: list[range]) -> str:

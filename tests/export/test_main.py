@@ -410,7 +410,7 @@ def test_a_plain_video(out, bare_onnx, tmp_path, capsys):
     bounds = np.load(folder / "bounds.npy")
     np.testing.assert_allclose(bounds, [[178, 105, 271, 198]] * 25, atol=6)
     assert capsys.readouterr().out.splitlines()[0] == (
-        "talk.mkv: resampled to 25 frames per second by time stamps: 25 frames, 5 pictures left out, 0 repeated"
+        "resampled to 25 frames per second by time stamps: 25 frames, 5 pictures left out, 0 repeated"
     )
 
 
