@@ -152,10 +152,10 @@ def _import_avatar(args: argparse.Namespace) -> None:
         hears=speech_model is not None,
     )
     folder = args.avatars / args.name
-    write_avatar(folder, avatar, footage, model, speech_model)
+    remarks = write_avatar(folder, avatar, footage, model, speech_model)
     models = write_entries(folder, args.model_repository, serving_options(args))
     print(f"{folder}: {avatar.frame_count} frames at {avatar.fps:g} fps, {avatar.audio_mode} features")
-    for remark in footage.remarks:
+    for remark in remarks:
         print(f"{folder}: {remark.text}")
     if not footage.sound.size:
         print(f"{folder}: {footage.kind} {footage.name} comes without sound, so this avatar is silent")

@@ -61,6 +61,8 @@ def _frames(
     faces: Iterator[NDArray[np.uint8]], pictures: Iterator[NDArray[np.uint8]], rectangles: NDArray[np.int32]
 ) -> Iterator[Frame]:
     for face, picture, bounds in zip(faces, pictures, rectangles, strict=True):
+        height, width = picture.shape[:2]
+        bounds = np.clip(bounds, 0, [width, height, width, height]).astype(np.int32)
         yield Frame(face, bounds, encode_full_frame(picture))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ from export.footage.feature_files import check_counts
 from export.footage.frame_rate import SteadyVideo
 from export.footage.landmarks import LEFT, POINT_COUNT, RIGHT, TOP, crop_bounds, cut_face
 from export.footage.sound import fit_length, read_sound
-from export.footage.tracking import bridge_gaps, find_gaps, find_marks, smooth_marks
+from export.footage.tracking import track_face
 from export.footage.video import open_video
 from export.network.encoder_weights import open_encoder
 from speech.contract import FPS
@@ -36,11 +35,11 @@ def open_talking_video(path: Path, finder: FaceFinder, read_features: ReadFeatur
 
     Args:
         path: The video.
-        finder: Finds the face in each picture.
+        finder: Finds the faces in each picture.
         read_features: Computes the speech features of the sound.
 
     Returns:
-        The clip, with remarks on what was resampled or bridged.
+        The clip, with remarks on what was resampled, on cuts, people and gaps.
 
     Raises:
         MissingExtra: If PyAV is not installed.
@@ -50,14 +49,13 @@ def open_talking_video(path: Path, finder: FaceFinder, read_features: ReadFeatur
     open_video(path)
     sound = read_sound(path)  # before the face: it takes a second, the face takes minutes
     video = SteadyVideo(path)
-    found = find_marks(video, finder, path.name)
-    count = len(found)
-    bridged = bridge_gaps(path, found)
-    remarks = (*_rate_remarks(video, count), *_gap_remarks(find_gaps(found), count))
+    marks, face_remarks = track_face(path, video, finder)
+    count = len(marks)
+    remarks = (*_rate_remarks(video, count), *face_remarks)
     sound = fit_length(path, sound, count)
     features = read_features(sound / np.float32(FULL_SCALE), path)
     check_counts(path, len(features), count)
-    frames = _frames(video, smooth_marks(bridged))
+    frames = _frames(video, marks)
     return Footage("video", path.name, FPS, count, features, sound, frames, remarks=remarks)
 
 
@@ -90,15 +88,3 @@ def _rate_remarks(video: SteadyVideo, count: int) -> Iterator[Remark]:
             f"resampled to {FPS:g} frames per second by time stamps: {count} frames, "
             f"{video.left_out} pictures left out, {video.repeated} repeated"
         )
-
-
-def _gap_remarks(gaps: list[range], count: int) -> Iterator[Remark]:
-    if gaps:
-        frames = tuple(chain.from_iterable(gaps))
-        yield Remark(f"no face in {len(frames)} of {count} frames ({_listed(gaps)}), bridged", frames)
-
-
-def _listed(gaps: list[range]) -> str:
-    """Return ``3, 7-9, …``: the first gaps in words."""
-    shown = [str(gap[0]) if len(gap) == 1 else f"{gap[0]}-{gap[-1]}" for gap in gaps[:8]]
-    return ", ".join([*shown, "…"] if len(gaps) > len(shown) else shown)

@@ -19,6 +19,7 @@ from tests.character import spoken_poses
 from tests.export.recordings import beeps, write_recording
 from tests.export.sources import smooth_picture, speech_features
 
+CASES = Path(__file__).parents[2] / "cases"
 FRAMES = 50
 
 
@@ -28,10 +29,11 @@ class Finder:
     def __init__(self, without=(), speed=1):
         self.without, self.speed, self.asked = set(without), speed, 0
 
-    def find(self, picture):
+    def find(self, picture, *, anew=False):
         index, self.asked = self.asked, self.asked + 1
         way = self.speed * index
-        return None if index in self.without else np.array([40.0 + way, 140.0 + way, 30 + way / 2])
+        found = [] if index in self.without else [[40.0 + way, 140.0 + way, 30 + way / 2]]
+        return np.array(found).reshape(-1, 3)
 
 
 def read_features(samples, source):
@@ -43,11 +45,12 @@ def read_features(samples, source):
 
 @pytest.fixture
 def record(tmp_path):
-    """Write a recording of soft pictures at a frame rate, with beeps."""
+    """Write a recording of a soft picture that gets lighter, at a frame rate, with beeps."""
 
     def write(fps=25.0, frames=FRAMES, sound_s=None):
         path = tmp_path / "talk.mkv"
-        pictures = [smooth_picture(index) for index in range(frames)]
+        lights = np.linspace(0.6, 1, frames)
+        pictures = [(smooth_picture(1) * light).astype(np.uint8) for light in lights]
         write_recording(path, pictures, np.arange(frames) / fps, beeps(sound_s or frames / fps))
         return path, pictures
 
@@ -188,3 +191,44 @@ def test_the_drawn_character_end_to_end(tmp_path):
     assert np.abs(bounds - truth).max() < 20
     assert np.abs(np.diff(bounds, 2, axis=0)).max() <= 2  # in whole pixels: no shaking
     assert footage.remarks == ()
+
+
+@pytest.fixture
+def bounds_of():
+    """Return the crops' bounds of one of the cases, as found, and what is said about it."""
+
+    def find(name):
+        pytest.importorskip("av")
+        try:
+            finder = MediaPipeFaceFinder()
+        except MissingFaceModels as exc:
+            pytest.skip(str(exc))
+        footage = open_talking_video(
+            CASES / name, finder, lambda samples, source: speech_features(len(samples) // 640)
+        )
+        return np.array([frame.bounds for frame in footage.frames]), footage.remarks
+
+    return find
+
+
+def test_crops_jump_with_a_cut(bounds_of):
+    """Before and after a cut the crop sits on the face in every frame, and it is said where the cut is."""
+    bounds, remarks = bounds_of("cutscene_small.mp4")
+    np.testing.assert_allclose(bounds[:63], [[83, 151, 238, 306]] * 63, atol=6)
+    np.testing.assert_allclose(bounds[63:], [[479, 139, 557, 217]] * 37, atol=4)
+    assert remarks == (
+        Remark("a cut, before frame 63: each shot is smoothed on its own", (63,)),
+        Remark(
+            "the face followed was chosen anew in frame 63, by place and size: is it the same person?", (63,)
+        ),
+    )
+
+
+def test_the_same_person_throughout(bounds_of):
+    """While the face of the larger of two people is hidden, the crop stays with that person, and it is said when."""
+    bounds, remarks = bounds_of("two_hidden_small.mp4")
+    np.testing.assert_allclose(bounds, [[99, 183, 285, 369]] * 90, atol=6)
+    assert remarks == (
+        Remark("2 faces in frame 0: the largest is followed", (0,)),
+        Remark("no face of the person followed in 3 of 90 frames (60-62), bridged", (60, 61, 62)),
+    )
