@@ -1,8 +1,8 @@
 """Which of the faces in a clip is followed: the person it began with, as far as places and sizes tell.
 
-Within a shot a face is the one before if it lies near it and is about as large. After a cut nothing is sure: the face
-most like the last in place and size is taken. So it is where the person vanishes for good while somebody appears where
-nobody was: in a dissolve, or where an editor kept the room and let the person jump.
+Within a shot a face is the one before if it lies near it, is about as large, and nobody else was nearer. After a cut
+nothing is sure: the face most like the last in place and size is taken. So it is where the person vanishes for good
+while somebody appears where nobody was: in a dissolve, or where an editor kept the room and let the person jump.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ __all__ = ["LONGEST_GAP", "Choice", "Followed", "follow_person"]
 LONGEST_GAP = 5
 """Frames in a row, 0.2 s, without the face that are bridged: a head has not gone far."""
 
-REACH = 0.5  # widths of a face that a head goes from one frame to the next, at most
+REACH = 1.0  # widths of a face within which it is looked for in the next frame; heads go half as far
 REACH_PER_ABSENCE = 0.1  # added for each frame in which it was not seen
 LARGEST_RATIO = 1.6  # of a width to the one before
+LONGEST_DISSOLVE = 25  # frames for which the new picture may show before the old one is gone
 
 Array = NDArray[np.float64]
 
@@ -103,14 +104,17 @@ def _follow(faces: Sequence[Array], first: Array) -> tuple[Array, Array]:
     last, seen_at = first, 0
     for frame, seen in enumerate(faces):
         same = _are_same(seen, last, frame - seen_at)
+        if frame:
+            same &= _are_nearer(seen, last, others[-1])
         others.append(seen)
         if same.any():
             last, seen_at = _nearest(seen[same], last), frame
             marks[frame] = last
             others[frame] = seen[(seen != last).any(axis=1)]
         elif frame - seen_at == LONGEST_GAP + 1:
+            earlier = np.concatenate(others[: max(1, seen_at + 1 - LONGEST_DISSOLVE)])
             for left in range(seen_at + 1, frame + 1):
-                new = _newcomers(faces[left], np.concatenate(others[: seen_at + 1]), seen)
+                new = _newcomers(faces[left], earlier, seen)
                 if len(new):
                     return marks[:left], new
     return marks, np.empty((0, 3))
@@ -131,6 +135,12 @@ def _are_same(faces: Array, last: Array, frames: int = 1) -> NDArray[np.bool_]:
     ratios = _widths(faces) / _widths(last)
     is_near = _distances(faces, last) <= reach
     return np.asarray(is_near & (ratios < LARGEST_RATIO) & (ratios > 1 / LARGEST_RATIO))
+
+
+def _are_nearer(faces: Array, last: Array, others: Array) -> NDArray[np.bool_]:
+    """Return for each face whether the last one was nearer to it than all others were."""
+    ways = [_distances(faces, face) * _widths(face) for face in (last, *others)]
+    return np.asarray(ways[0] <= np.min(ways, axis=0))
 
 
 def _largest(faces: Array) -> Array:

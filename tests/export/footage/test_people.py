@@ -96,10 +96,24 @@ def test_a_cut_to_nobody():
 
 
 def test_a_head_goes_far_in_a_frame():
-    """A head may go by nearly half its width a frame; twice that is somebody else."""
-    fast = [seen((300 + 45 * index, 100)) for index in range(8)]
-    check(follow_person(fast, []), 300 + 45 * np.arange(8))
-    check(follow_person([*fast[:4], seen((525, 100))], []), [300, 345, 390, 435, np.nan])
+    """A head may go by nearly its width a frame, also to where another was; further is not followed."""
+    fast = [seen((300 + 90 * index, 100)) for index in range(8)]
+    check(follow_person(fast, []), 300 + 90 * np.arange(8))
+    check(follow_person([*fast[:4], seen((690, 100))], []), [300, 390, 480, 570, np.nan])
+
+
+def test_cheek_to_cheek():
+    """While the person is hidden, one so near that it could be the person is not, having been there before."""
+    clip = [seen(A, (390, 90))] * 10 + [seen((385, 90))] * 4 + [seen(A, (380, 90))] * 10
+    check(follow_person(clip, []), [300] * 10 + [np.nan] * 4 + [300] * 10)
+
+
+def test_a_dissolve():
+    """Who shows through while the old picture is still to be seen, and stays, has come in a dissolve."""
+    clip = [seen(A)] * 40 + [seen(A, B)] * 8 + [seen(B)] * 20
+    followed = follow_person(clip, [])
+    check(followed, [300] * 48 + [600] * 20)
+    assert followed.choices[1:] == (Choice(48, 1, is_elsewhere=True),)
 
 
 def test_a_face_of_another_size_is_another():
