@@ -100,7 +100,8 @@ def _follow(faces: Sequence[Array], first: Array) -> tuple[Array, Array]:
         Its marks, (M, 3) float64 with NaN where it was not seen, up to the shot's end or to where it vanishes while
         others appear; and these others in the frame after, (K, 3) float64: none at the shot's end.
     """
-    marks, others = np.full((len(faces), 3), np.nan), []
+    marks = np.full((len(faces), 3), np.nan)
+    others: list[Array] = []
     last, seen_at = first, 0
     for frame, seen in enumerate(faces):
         same = _are_same(seen, last, frame - seen_at)
