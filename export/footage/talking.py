@@ -18,6 +18,7 @@ from export.footage.landmarks import LEFT, POINT_COUNT, RIGHT, TOP, crop_bounds,
 from export.footage.sound import fit_length, read_sound
 from export.footage.tracking import bridge_gaps, find_gaps, find_marks, smooth_marks
 from export.footage.video import open_video
+from export.footage.whole import check_whole
 from export.network.encoder_weights import open_encoder
 from speech.contract import FPS
 from speech.features import extract_features
@@ -40,21 +41,27 @@ def open_talking_video(path: Path, finder: FaceFinder, read_features: ReadFeatur
         read_features: Computes the speech features of the sound.
 
     Returns:
-        The clip, with remarks on what was resampled or bridged.
+        The clip, with remarks on what was changed or bridged.
 
     Raises:
         MissingExtra: If PyAV is not installed.
         BadSource: If the video, its sound or the face in it is not as needed.
         BadSound: If its sound is too short for one feature vector.
     """
-    open_video(path)
-    sound = read_sound(path)  # before the face: it takes a second, the face takes minutes
+    check_whole(path)
+    header = open_video(path)
+    track = read_sound(path, header.start_s)  # before the face: it takes a second, the face takes minutes
     video = SteadyVideo(path)
     found = find_marks(video, finder, path.name)
     count = len(found)
     bridged = bridge_gaps(path, found)
-    remarks = (*_rate_remarks(video, count), *_gap_remarks(find_gaps(found), count))
-    sound = fit_length(path, sound, count)
+    remarks = (
+        *header.remarks,
+        *track.remarks,
+        *_rate_remarks(video, count),
+        *_gap_remarks(find_gaps(found), count),
+    )
+    sound = fit_length(path, track.samples, count)
     features = read_features(sound / np.float32(FULL_SCALE), path)
     check_counts(path, len(features), count)
     frames = _frames(video, smooth_marks(bridged))

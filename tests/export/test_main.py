@@ -409,8 +409,8 @@ def test_a_plain_video(out, bare_onnx, tmp_path, capsys):
     assert (described.frame_count, described.fps, described.source) == (25, 25.0, "video talk.mkv")
     bounds = np.load(folder / "bounds.npy")
     np.testing.assert_allclose(bounds, [[178, 105, 271, 198]] * 25, atol=6)
-    assert capsys.readouterr().out.splitlines()[0] == (
-        "resampled to 25 frames per second by time stamps: 25 frames, 5 pictures left out, 0 repeated"
+    assert capsys.readouterr().out.splitlines()[1] == (
+        f"{folder}: resampled to 25 frames per second by time stamps: 25 frames, 5 pictures left out, 0 repeated"
     )
 
 
