@@ -17,17 +17,24 @@ __all__ = ["open_video_with_landmarks"]
 
 
 def open_video_with_landmarks(video: Path, landmarks: Path, audio_features: Path, audio_mode: str) -> Footage:
-    """Open a video with a landmark file per frame and its speech features; its sound comes along if PyAV is there.
+    """Open a video with a landmark file per frame and its speech features; its sound, if any, comes along.
+
+    Pictures are turned as players show them, as a face is found in no others; they are not stretched.
 
     Raises:
+        MissingExtra: If PyAV is not installed.
         BadSource: If a part is missing or the counts do not fit.
     """
     points = numbered_files(landmarks, LANDMARK_SUFFIX)
     features = read_audio_features(audio_features, audio_mode)
     check_counts(audio_features, len(features), len(points))
-    fps = open_video(video).fps
-    frames = map(_cut, read_pictures(video, len(points)), points)
-    return Footage("video", video.name, fps, len(points), features, find_track(video), frames)
+    header = open_video(video, square_pixels=False)
+    frames = map(_cut, read_pictures(video, len(points), square_pixels=False), points)
+    track = find_track(video, header.start_s)
+    remarks = (*header.remarks, *track.remarks)
+    return Footage(
+        "video", video.name, header.fps, len(points), features, track.samples, frames, remarks=remarks
+    )
 
 
 def _cut(picture: NDArray[np.uint8], landmarks: Path) -> Frame:

@@ -14,8 +14,9 @@ from export.contract import FACE_SIZE
 from export.errors import BadSource
 from export.footage.clip import Footage, Frame, encode_full_frame
 from export.footage.feature_files import FILE_NAMES, check_counts, read_audio_features
+from export.footage.package_video import open_video, read_pictures
 from export.footage.sound import find_wav
-from export.footage.video import FPS_RANGE, open_video, read_pictures
+from export.footage.video import FPS_RANGE
 
 __all__ = ["open_package"]
 

@@ -17,6 +17,7 @@ from export.footage.landmarks import LEFT, POINT_COUNT, RIGHT, TOP, crop_bounds,
 from export.footage.sound import fit_length, read_sound
 from export.footage.tracking import track_face
 from export.footage.video import open_video
+from export.footage.whole import check_whole
 from export.network.encoder_weights import open_encoder
 from speech.contract import FPS
 from speech.features import extract_features
@@ -39,20 +40,21 @@ def open_talking_video(path: Path, finder: FaceFinder, read_features: ReadFeatur
         read_features: Computes the speech features of the sound.
 
     Returns:
-        The clip, with remarks on what was resampled, on cuts, people and gaps.
+        The clip, with remarks on what was changed or bridged, on cuts and people.
 
     Raises:
         MissingExtra: If PyAV is not installed.
         BadSource: If the video, its sound or the face in it is not as needed.
         BadSound: If its sound is too short for one feature vector.
     """
-    open_video(path)
-    sound = read_sound(path)  # before the face: it takes a second, the face takes minutes
+    check_whole(path)
+    header = open_video(path)
+    track = read_sound(path, header.start_s)  # before the face: it takes a second, the face takes minutes
     video = SteadyVideo(path)
     marks, face_remarks = track_face(path, video, finder)
     count = len(marks)
-    remarks = (*_rate_remarks(video, count), *face_remarks)
-    sound = fit_length(path, sound, count)
+    remarks = (*header.remarks, *track.remarks, *_rate_remarks(video, count), *face_remarks)
+    sound = fit_length(path, track.samples, count)
     features = read_features(sound / np.float32(FULL_SCALE), path)
     check_counts(path, len(features), count)
     frames = _frames(video, marks)

@@ -1,5 +1,6 @@
 """export/footage/talking.py"""
 
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -16,10 +17,11 @@ from export.footage.talking import features_reader, open_talking_video
 from export.network.audio_encoder import AveEncoder
 from speech.errors import BadSound
 from tests.character import spoken_poses
+from tests.export.cases import CASES
+from tests.export.films import skip_start, turn, write_film
 from tests.export.recordings import beeps, write_recording
 from tests.export.sources import smooth_picture, speech_features
 
-CASES = Path(__file__).parents[2] / "cases"
 FRAMES = 50
 
 
@@ -36,6 +38,11 @@ class Finder:
         return np.array(found).reshape(-1, 3)
 
 
+def one_shot(frames, *size):
+    """Return pictures of a pan over one soft scene."""
+    return [np.roll(smooth_picture(1, *size), 3 * index, axis=1) for index in range(frames)]
+
+
 def read_features(samples, source):
     """Stand in for the encoder: as many vectors as it gives, which is one less than frames."""
     assert samples.dtype == np.float32
@@ -45,12 +52,11 @@ def read_features(samples, source):
 
 @pytest.fixture
 def record(tmp_path):
-    """Write a recording of a soft picture that gets lighter, at a frame rate, with beeps."""
+    """Write a recording of one shot at a frame rate, with beeps."""
 
     def write(fps=25.0, frames=FRAMES, sound_s=None):
         path = tmp_path / "talk.mkv"
-        lights = np.linspace(0.6, 1, frames)
-        pictures = [(smooth_picture(1) * light).astype(np.uint8) for light in lights]
+        pictures = one_shot(frames)
         write_recording(path, pictures, np.arange(frames) / fps, beeps(sound_s or frames / fps))
         return path, pictures
 
@@ -154,6 +160,39 @@ def test_no_such_video(tmp_path):
     """A video that is not there is said to be not there."""
     with pytest.raises(BadSource, match=r"talk\.mp4: expected a video file, got nothing there"):
         open_talking_video(tmp_path / "talk.mp4", Finder(), read_features)
+
+
+def test_a_download_that_broke_off():
+    """A video whose header counts more pictures than are there is refused with both counts, before all else."""
+    path = CASES / "cut_fs.mp4"
+    with pytest.raises(BadSource) as caught:
+        open_talking_video(path, None, None)
+    assert str(caught.value) == (
+        f"{path}: expected a whole video of 250 pictures, as its header counts, got 131"
+    )
+
+
+def test_what_its_header_says(tmp_path):
+    """A film is taken as players show it: turned, stretched, from its edit list's beginning, with the default track."""
+    path = tmp_path / "talk-12:30.mov"
+    pictures = one_shot(70, 240, 200)
+    sound = beeps(2.8, 16_000)
+    write_film(
+        path, [picture[::-1, ::-1] for picture in pictures], [np.zeros_like(sound), sound], 1, Fraction(4, 3)
+    )
+    turn(path, -1, 0, 0, -1)
+    skip_start(path, 20 * 512, 0, round(0.8 * 16_000))
+    footage = open_talking_video(path, Finder(), read_features)
+    assert [remark.text for remark in footage.remarks] == [
+        "pictures turned by 180 degrees, as players show them",
+        "its pixels are not square: pictures stretched from 240x200 to 320x200, as players show them",
+        "2 sound tracks, of which number 2 was taken, the default one",
+    ]
+    assert footage.frame_count == 50
+    np.testing.assert_array_equal(footage.sound, sound[round(0.8 * 16_000) :])
+    first = cv2.imdecode(np.frombuffer(next(footage.frames).full_jpeg, np.uint8), cv2.IMREAD_COLOR)
+    expected = cv2.resize(pictures[20], (320, 200), interpolation=cv2.INTER_CUBIC)
+    assert np.abs(first.astype(int) - expected).mean() < 3
 
 
 def test_features_reader(tmp_path):
