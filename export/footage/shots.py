@@ -33,7 +33,7 @@ SMALLEST_LIKENESS = 0.5
 
 SMALLEST_JUMP = 0.2  # in widths of the face, from one frame to the next: twice what a fast nod makes
 JUMP_OVER_MOTION = 3.0  # how many times the motion in the frames around it
-FRAMES_AROUND = 3
+FRAMES_AROUND = 6  # of a webcam at 5 pictures a second, some hold a new one
 
 Array = NDArray[np.float64]
 Picture = NDArray[np.uint8]
@@ -64,23 +64,18 @@ def find_jumps(marks: Array) -> list[int]:
     places = np.stack([marks[:, :2].mean(axis=1), marks[:, 2], marks[:, 1] - marks[:, 0]], axis=1)
     steps = np.linalg.norm(np.diff(places, axis=0), axis=1)  # (N - 1,): NaN beside a gap
     far = np.flatnonzero(steps > SMALLEST_JUMP * np.minimum(places[1:, 2], places[:-1, 2]))
-    return [frame for frame in (far + 1).tolist() if _is_jump(places, steps, frame)]
+    return [step + 1 for step in far.tolist() if steps[step] > JUMP_OVER_MOTION * _motion_around(steps, step)]
 
 
-def _is_jump(places: Array, steps: Array, frame: int) -> bool:
-    earlier, later = places[max(0, frame - FRAMES_AROUND) : frame], places[frame : frame + FRAMES_AROUND]
-    step = steps[frame - 1]
-    motion = [*steps[max(0, frame - FRAMES_AROUND) : frame - 1], *steps[frame : frame - 1 + FRAMES_AROUND]]
-    moved = np.linalg.norm(np.nanmedian(later, axis=0) - np.nanmedian(earlier, axis=0))
-    return bool(step > JUMP_OVER_MOTION * np.nanmax([0.0, *motion]) and moved > step / 2)
+def _motion_around(steps: Array, step: int) -> float:
+    """Return the largest of the steps before and after one; the way back of what does not stay is among them."""
+    around = [*steps[max(0, step - FRAMES_AROUND) : step], *steps[step + 1 : step + 1 + FRAMES_AROUND]]
+    return float(np.nanmax([0.0, *around]))
 
 
 def _next(before: deque[Look], ahead: deque[tuple[Picture, Look]]) -> tuple[Picture, bool]:
-    """Take the next picture, and forget what was before a cut."""
     is_cut = bool(before) and not _goes_on(before, [look for _, look in ahead])
     picture, look = ahead.popleft()
-    if is_cut:
-        before.clear()
     before.append(look)
     return picture, is_cut
 

@@ -117,8 +117,14 @@ def test_a_dissolve():
 
 
 def test_a_face_of_another_size_is_another():
-    """A face in the same place but twice as large is not the same."""
+    """A face in the same place but twice as large, or half, is not the same."""
     check(follow_person([seen(A), seen((300, 200)), seen(A)], []), [300, np.nan, 300])
+    check(follow_person([seen(A), seen((300, 50)), seen(A)], []), [300, np.nan, 300])
+
+
+def test_after_a_cut_size_counts():
+    """After a cut a face a little further off but as large as the last one is taken before a small one."""
+    check(follow_person([seen(A), seen((310, 40), (350, 100))], [1]), [300, 350])
 
 
 def test_nobody():

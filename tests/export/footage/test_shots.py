@@ -30,7 +30,7 @@ def lit(picture, light):
 
 def panned(step, blur=1):
     """A pan over a wide scene, ``step`` pixels a frame, each smeared over its way if ``blur`` says so."""
-    wide = scene(5, 2400)
+    wide = np.hstack([scene(seed) for seed in range(4)])
     ways = [[round(index * step + step * part / blur) for part in range(blur)] for index in range(20)]
     return [np.mean([wide[:, x : x + SIZE[0]] for x in way], axis=0).astype(np.uint8) for way in ways]
 
@@ -182,8 +182,18 @@ def test_a_jump_in_size():
         [300] * 10 + [np.nan] * 3 + [350] * 10,
         [np.nan] * 20,
         np.repeat(300 + 30 * np.arange(15), 2),
+        np.repeat(300 + 60 * np.sin(np.arange(24) / 2), 5),
     ],
-    ids=["shaken", "dashing", "an outlier", "small", "after a gap", "none", "pictures repeated"],
+    ids=[
+        "shaken",
+        "dashing",
+        "an outlier",
+        "small",
+        "after a gap",
+        "none",
+        "pictures repeated",
+        "5 a second",
+    ],
 )
 def test_motion_is_no_jump(xs):
     """A head that moves, however fast, does so over several frames; and what a frame got wrong is not a jump."""
