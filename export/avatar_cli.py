@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from export.contract import PRECISIONS, RESIZINGS, Geometry
 from export.errors import BadMode, BadSource
-from export.footage.clip import Footage
+from export.footage.clip import Footage, Remark
 from export.footage.dataset import open_dataset
 from export.footage.detect import MediaPipeFaceFinder
 from export.footage.feature_files import FILE_NAMES, find_modes, modes_of
@@ -133,17 +134,19 @@ def _import_avatar(args: argparse.Namespace) -> None:
         mask_columns=geometry.mask_columns,
     )
     folder = args.avatars / args.name
-    write_avatar(folder, avatar, footage, model, speech_model)
+    remarks = write_avatar(folder, avatar, footage, model, speech_model)
     models = write_entries(folder, args.model_repository, serving_options(args))
-    _report(folder, avatar, footage, encoder)
+    _report(folder, avatar, footage, remarks, encoder)
     print(f"{args.model_repository}: {', '.join(models)}")
     print(f"{folder / CONTACT_SHEET}: are the crops right?")
 
 
-def _report(folder: Path, avatar: Avatar, footage: Footage, encoder: Path | None) -> None:
+def _report(
+    folder: Path, avatar: Avatar, footage: Footage, remarks: Sequence[Remark], encoder: Path | None
+) -> None:
     clip = f"{avatar.frame_count} frames at {avatar.fps:g} fps"
     print(f"{folder}: {clip}, {avatar.audio_mode} features, {avatar.network}")
-    for remark in footage.remarks:
+    for remark in remarks:
         print(f"{folder}: {remark.text}")
     if not footage.sound.size:
         print(f"{folder}: {footage.kind} {footage.name} comes without sound, so this avatar is silent")

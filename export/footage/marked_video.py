@@ -22,19 +22,23 @@ __all__ = ["open_video_with_landmarks"]
 def open_video_with_landmarks(
     video: Path, landmarks: Path, audio_features: Path, audio_mode: str, geometry: Geometry = UNET_328
 ) -> Footage:
-    """Open a video with a landmark file per frame and its speech features; its sound comes along if PyAV is there.
+    """Open a video with a landmark file per frame and its speech features; its sound, if any, comes along.
+
+    Pictures are turned as players show them, as a face is found in no others; they are not stretched.
 
     Raises:
+        MissingExtra: If PyAV is not installed.
         BadSource: If a part is missing, or pictures, features and sound are not of one length.
     """
     points = numbered_files(landmarks, LANDMARK_SUFFIX)
     features = read_audio_features(audio_features, audio_mode)
-    fps = open_video(video).fps
-    check_rate(video, fps)
-    sound = find_track(video)
-    check_lengths(video, len(points), fps, len(features), sound.size)
-    frames = _cut(read_pictures(video, len(points)), points, geometry)
-    return Footage("video", video.name, fps, len(points), features, sound, frames)
+    header = open_video(video, square_pixels=False)
+    check_rate(video, header.fps)
+    track = find_track(video, header.start_s)
+    check_lengths(video, len(points), header.fps, len(features), track.samples.size)
+    frames = _cut(read_pictures(video, len(points), square_pixels=False), points, geometry)
+    remarks = (*header.remarks, *track.remarks)
+    return Footage("video", video.name, header.fps, len(points), features, track.samples, frames, remarks)
 
 
 def _cut(pictures: Iterator[NDArray[np.uint8]], landmarks: list[Path], geometry: Geometry) -> Iterator[Frame]:

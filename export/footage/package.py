@@ -15,8 +15,8 @@ from export.errors import BadSource
 from export.footage.agreement import check_lengths, check_rate
 from export.footage.clip import Footage, Frame, encode_full_frame
 from export.footage.feature_files import FILE_NAMES, read_audio_features
+from export.footage.package_video import open_video, read_pictures
 from export.footage.sound import find_wav
-from export.footage.video import open_video, read_pictures
 
 __all__ = ["WEIGHTS_FOLDER", "open_package"]
 
@@ -66,6 +66,8 @@ def _frames(
     faces: Iterator[NDArray[np.uint8]], pictures: Iterator[NDArray[np.uint8]], rectangles: NDArray[np.int32]
 ) -> Iterator[Frame]:
     for face, picture, bounds in zip(faces, pictures, rectangles, strict=True):
+        height, width = picture.shape[:2]
+        bounds = np.clip(bounds, 0, [width, height, width, height]).astype(np.int32)
         yield Frame(face, bounds, encode_full_frame(picture))
 
 

@@ -10,13 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import ModelProto
 from tqdm import tqdm
 
 from export.contract import GEOMETRIES, RESIZINGS, UNET_328, Geometry
 from export.errors import BadName, BadSource
 from export.files import link_or_copy, replacing_file, replacing_folder
-from export.footage.clip import Footage
+from export.footage.clip import Footage, Remark
+from export.footage.crops import crop_remarks
 from export.network.kinds import Kind
 from export.network.rewrite import rewrite_for_cpu
 from export.network.rewrite.check import check_same
@@ -111,7 +113,7 @@ def check_name(name: str) -> None:
 
 def write_avatar(
     folder: Path, avatar: Avatar, footage: Footage, model: ModelProto, speech_model: ModelProto | None = None
-) -> None:
+) -> tuple[Remark, ...]:
     """Write ``folder`` from a clip and its weights, replacing an older one when complete.
 
     Files: ``avatar.json``; ``faces.npy`` (N, S, S, 3) uint8 BGR; ``audio_features.npy`` (T, D) float32;
@@ -121,20 +123,25 @@ def write_avatar(
     ``unet_cpu.onnx``, the same function rewritten for ONNX Runtime on a CPU; with an audio encoder ``speech.onnx``,
     stored once for all avatars that have the same; ``contact_sheet.jpg``, to see whether the crops are right.
 
+    Returns:
+        What is to be said about the clip: what its source had to say, and whether crops leave the picture.
+
     Raises:
         BadSource: If a frame of the clip cannot be read.
         VerificationFailed: If the rewritten network is not the same function.
     """
     assert avatar.hears == (speech_model is not None)
     with replacing_folder(folder) as new:
-        _write_frames(new, footage, avatar)
-        write_contact_sheet(new)
+        bounds = _write_frames(new, footage, avatar)
+        remarks = (*footage.remarks, *crop_remarks(bounds))
+        write_contact_sheet(new, remarks)
         np.save(new / "audio_features.npy", footage.audio_features)
         np.save(new / "sound.npy", cut_into_frames(footage.sound, footage.frame_count, footage.fps))
         _write_networks(new, model)
         if speech_model is not None:
             link_or_copy(_shared_speech_model(folder.parent / SHARED_FOLDER, speech_model), new / SPEECH_FILE)
         (new / MANIFEST).write_text(json.dumps(asdict(avatar), indent=2) + "\n", encoding="utf-8")
+    return remarks
 
 
 def read_avatar(folder: Path) -> Avatar:
@@ -175,7 +182,8 @@ def _write_networks(folder: Path, model: ModelProto) -> None:
     onnx.save(rewritten, folder / CPU_WEIGHTS_FILE)
 
 
-def _write_frames(folder: Path, footage: Footage, avatar: Avatar) -> None:
+def _write_frames(folder: Path, footage: Footage, avatar: Avatar) -> NDArray[np.int32]:
+    """Write a clip's frames; return (N, 4) int32, the bounds of their crops."""
     count = footage.frame_count
     shape = (count, avatar.geometry.face_size, avatar.geometry.face_size, 3)
     open_memmap = np.lib.format.open_memmap
@@ -192,3 +200,4 @@ def _write_frames(folder: Path, footage: Footage, avatar: Avatar) -> None:
     faces.flush()
     np.save(folder / "bounds.npy", bounds)
     np.save(folder / "full_frame_offsets.npy", offsets)
+    return bounds

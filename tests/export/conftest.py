@@ -220,7 +220,8 @@ def network_input(faces: np.ndarray) -> np.ndarray:
 @pytest.fixture(scope="session")
 def picture(network):
     """Two frames, and what PyTorch renders of them with the reference weights."""
+    model = network()
     faces, audio = inputs(2, salt=8)
     with torch.inference_mode():
-        output = network()(torch.from_numpy(network_input(faces)), torch.from_numpy(audio)).numpy()
+        output = model(torch.from_numpy(network_input(faces)), torch.from_numpy(audio)).numpy()
     return faces, audio, (output * 255).astype(np.uint8).transpose(0, 2, 3, 1)

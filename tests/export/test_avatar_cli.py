@@ -20,7 +20,15 @@ from speech.clip_sound import join_frames
 from speech.wav import write_wav
 from tests.export.commands import folders, render, said
 from tests.export.recordings import astronaut, beeps, write_recording
-from tests.export.sources import FRAMES, edit_json, smooth_picture, speech_features, tree, write_video
+from tests.export.sources import (
+    FRAMES,
+    edit_json,
+    smooth_picture,
+    speech_features,
+    tree,
+    write_landmarks,
+    write_video,
+)
 
 
 @pytest.mark.parametrize("kind", ["dataset", "package", "video_source"])
@@ -417,6 +425,29 @@ def test_a_plain_video(out, bare_onnx, tmp_path, capsys):
     assert (described.frame_count, described.fps, described.source) == (25, 25.0, "video talk.mkv")
     bounds = np.load(folder / "bounds.npy")
     np.testing.assert_allclose(bounds, [[178, 105, 271, 198]] * 25, atol=6)
-    assert capsys.readouterr().out.splitlines()[0] == (
-        "talk.mkv: resampled to 25 frames per second by time stamps: 25 frames, 5 pictures left out, 0 repeated"
+    assert capsys.readouterr().out.splitlines()[1] == (
+        f"{folder}: resampled to 25 frames per second by time stamps: 25 frames, 5 pictures left out, 0 repeated"
     )
+
+
+@pytest.mark.parametrize("kind", ["dataset", "package", "video_source"])
+def test_crops_that_leave_the_picture_are_told(request, import_avatar, out, capsys, kind):
+    """Of every source it is said in how many frames the crop reaches past the picture's edge, and how far."""
+    source = request.getfixturevalue(kind)
+    if kind == "package":
+        rectangles = source.folder / "cache" / "crop_rectangles.json"
+        edit_json(rectangles, "4", "rect", value=[60, 90, 220, 250])
+        edit_json(rectangles, "5", "rect", value=[-30, 10, 130, 170])
+    else:
+        write_landmarks(source.folder / "landmarks" / "4.lms", 60, 220, 90)  # 160 high, of 224
+        write_landmarks(source.folder / "landmarks" / "5.lms", -30, 130, 10)
+    assert import_avatar(source) == 0
+    folder = out / "avatars" / "may"
+    np.testing.assert_array_equal(np.load(folder / "bounds.npy")[4:], [[60, 90, 220, 224], [0, 10, 130, 170]])
+    assert capsys.readouterr().out.splitlines()[1] == (
+        f"{folder}: the crop leaves the picture in 2 of 6 frames (4-5), by up to 30 pixels, and is cut off there: "
+        "the face in it is stretched"
+    )
+    sheet = cv2.imread(str(folder / "contact_sheet.jpg"))
+    rows_and_heading = 3 * 246 + 12 + 28  # a row more than for 6 frames of which there is nothing to say
+    assert sheet.shape[0] == rows_and_heading
