@@ -188,7 +188,7 @@ class Routes:
         models = []
         for metadata in await self._service.all_metadata():
             fields = dataclasses.asdict(metadata)
-            keys = ("frame_count", "fps", "audio_mode")
+            keys = ("frame_count", "fps", "audio_mode", "face_size")
             models.append({"name": metadata.model_name, **{key: fields[key] for key in keys}})
         return _response(HTTPStatus.OK, JSON_TYPE, _json({"models": models}))
 

@@ -64,6 +64,7 @@ SLOW = (
     "export/network/test_weights",
     "export/test_full_disk",
     "export/test_hearing_cli",
+    "export/test_avatar_cli",
     "export/test_main",
     "test_deployed_clients",
     "test_documents.py::test_the_",
