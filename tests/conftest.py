@@ -68,6 +68,7 @@ SLOW = (
     "test_live_speech",
     "test_page_speech",
     "test_recovery",
+    "test_smaller_network",
     "test_wheel",
     "training",
     "triton_lipsync/test_main",
