@@ -1,44 +1,42 @@
 """Plain HTTP on the WebSocket port: health, metrics, models, single frames, sound, and the page's files.
 
-One request per connection is answered, and none with a body, which is all these routes need. HEAD wants a WebSocket
-library that passes it on (websockets 16 and later); an older one answers 400.
+One request per connection is answered, and none with a body, which is all these routes need.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import email.utils
-import json
 import logging
 import re
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
-from websockets.asyncio.server import ServerConnection
-from websockets.datastructures import Headers
-from websockets.http11 import Request, Response
+from websockets.http11 import Response
 
 from bridge import request_id
+from bridge.access.client import Client
+from bridge.access.origin import OriginRules
 from bridge.balancer import Balancer
-from bridge.connection import Connection
 from bridge.errors import (
     BadRequest,
     BridgeError,
-    InferTimeout,
     InternalError,
-    InvalidFrameId,
-    NoSound,
-    NoUpstreamReady,
-    Overloaded,
-    Refused,
-    UnknownModel,
     shown,
 )
-from bridge.logs import log_failure
+from bridge.front.head import Head
 from bridge.metrics import CONTENT_TYPE, Metrics
+from bridge.protocol import check_model_name
 from bridge.representation import Conditions, Representation, etag_of, select
+from bridge.response import (
+    JSON_TYPE,
+    error_body,
+    error_response,
+    json_body,
+    preflight_response,
+    response_of,
+    shared,
+)
 from bridge.service import Service
 
 __all__ = ["SPEECH_PATH", "STATIC_FOLDER", "Routes", "load_static_files"]
@@ -46,9 +44,8 @@ __all__ = ["SPEECH_PATH", "STATIC_FOLDER", "Routes", "load_static_files"]
 STATIC_FOLDER = Path(__file__).parent / "static"
 SPEECH_PATH = "/speech"
 WEBSOCKET_PATHS = ("/", "/ws", SPEECH_PATH)
-NO_STORE = "no-store"
+ALWAYS_ANSWERED = ("/health", "/metrics")
 NO_CACHE = "no-cache"  # kept, but asked for again by its entity tag: what is new shows at once
-JSON_TYPE = "application/json"
 STATIC_TYPES = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
@@ -61,17 +58,6 @@ STATIC_TYPES = {
     ".webmanifest": "application/manifest+json",
     ".woff2": "font/woff2",
 }
-STATUS_OF_ERROR = {
-    BadRequest: HTTPStatus.BAD_REQUEST,
-    InvalidFrameId: HTTPStatus.BAD_REQUEST,  # Triton's own HTTP answer to it is 400, too
-    UnknownModel: HTTPStatus.NOT_FOUND,
-    NoSound: HTTPStatus.NOT_FOUND,
-    NoUpstreamReady: HTTPStatus.SERVICE_UNAVAILABLE,
-    Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
-    InferTimeout: HTTPStatus.GATEWAY_TIMEOUT,
-    Refused: HTTPStatus.BAD_GATEWAY,
-}
-
 logger = logging.getLogger(__name__)
 
 
@@ -92,7 +78,7 @@ def load_static_files(folder: Path) -> dict[str, Representation]:
 
 
 class Routes:
-    """Answers whatever is not a WebSocket handshake; ``process_request`` is the library's hook."""
+    """Answers whatever is not a WebSocket handshake, and says what is one."""
 
     def __init__(
         self,
@@ -100,44 +86,61 @@ class Routes:
         balancer: Balancer,
         metrics: Metrics,
         static_files: dict[str, Representation],
+        origin_rules: OriginRules,
     ) -> None:
         self._service = service
         self._balancer = balancer
         self._metrics = metrics
         self._static_files = static_files
+        self._origin_rules = origin_rules
 
-    async def process_request(self, connection: ServerConnection, request: Request) -> Response | None:
-        """Return the response to ``request``, or None for a WebSocket handshake to go on."""
-        assert isinstance(connection, Connection)
-        path = _path(request.path)
-        method = getattr(request, "method", "GET")
-        upgrade = "websocket" in _field(request.headers, "Upgrade").lower()
-        if path in WEBSOCKET_PATHS and upgrade and not connection.has_body:
-            return None
-        request_id.current.set(request_id.of_http(request.path, request.headers))
-        response = await self._respond(
-            method, path, _conditions(method, request.headers), connection.has_body
-        )
+    def check(self, head: Head, client: Client) -> Client:
+        """Return who asks.
+
+        Raises:
+            WrongHost: If it asks under a name that is not the bridge's.
+            ForeignOrigin: If a page of another site asks.
+        """
+        self._origin_rules.check(head.headers)
+        return client
+
+    def is_handshake(self, head: Head) -> bool:
+        """Return whether a WebSocket is to be opened."""
+        return head.is_handshake and head.path in WEBSOCKET_PATHS
+
+    def is_always_answered(self, head: Head) -> bool:
+        """Return whether a request is answered however many connections there are."""
+        return head.path in ALWAYS_ANSWERED
+
+    async def answer(self, head: Head) -> Response:
+        """Return the answer to a plain request; raises nothing."""
+        response = await self._answer(head)
+        if self._origin_rules.is_listed(head.headers):
+            shared(response, head.headers["Origin"])
         response.headers[request_id.HEADER] = request_id.current.get()
-        logger.debug("%s %s: %d", method, shown(path), response.status_code)
-        if method == "HEAD":
+        logger.debug("%s %s: %d", head.method, shown(head.path), response.status_code)
+        if head.method == "HEAD":
             response.body = b""
         return response
 
-    async def _respond(self, method: str, path: str, conditions: Conditions, has_body: bool) -> Response:
-        if method not in ("GET", "HEAD"):
-            error = _error_body("method_not_allowed", f"method: expected GET or HEAD, got {shown(method)}")
-            return _response(HTTPStatus.METHOD_NOT_ALLOWED, JSON_TYPE, error, Allow="GET, HEAD")
+    async def _answer(self, head: Head) -> Response:
+        if head.method == "OPTIONS" and self._origin_rules.is_listed(head.headers):
+            return preflight_response()
+        if head.method not in ("GET", "HEAD"):
+            error = error_body(
+                "method_not_allowed", f"method: expected GET or HEAD, got {shown(head.method)}"
+            )
+            return response_of(HTTPStatus.METHOD_NOT_ALLOWED, JSON_TYPE, error, Allow="GET, HEAD")
         try:
-            if has_body:
+            if head.has_body:
                 raise BadRequest("body", "none", "one")
-            found = await self._find(path)
-            return await self._route(path) if found is None else _selected(found, conditions)
+            found = await self._find(head.path)
+            return await self._route(head.path) if found is None else _selected(found, _conditions(head))
         except BridgeError as exc:
-            return _error_response(exc)
+            return error_response(exc)
         except Exception:
-            logger.exception("a bug: %s ended with a foreign exception", shown(path))
-            return _error_response(InternalError("foreign exception"))
+            logger.exception("a bug: %s ended with a foreign exception", shown(head.path))
+            return error_response(InternalError("foreign exception"))
 
     async def _find(self, path: str) -> Representation | None:
         """Return what has an entity tag, None where ``path`` is of something else."""
@@ -153,16 +156,16 @@ class Routes:
         if path == "/health":
             return self._health()
         if path == "/metrics":
-            return _response(HTTPStatus.OK, CONTENT_TYPE, self._metrics.render())
+            return response_of(HTTPStatus.OK, CONTENT_TYPE, self._metrics.render())
         if path == "/models":
             return await self._models()
         if path in ("/ws", SPEECH_PATH):
-            error = _error_body(
+            error = error_body(
                 "upgrade_required", f"{path}: expected a WebSocket handshake, got a plain request"
             )
-            return _response(HTTPStatus.UPGRADE_REQUIRED, JSON_TYPE, error, Upgrade="websocket")
-        error = _error_body("not_found", f"path: expected a page, got {shown(path)}")
-        return _response(HTTPStatus.NOT_FOUND, JSON_TYPE, error)
+            return response_of(HTTPStatus.UPGRADE_REQUIRED, JSON_TYPE, error, Upgrade="websocket")
+        error = error_body("not_found", f"path: expected a page, got {shown(path)}")
+        return response_of(HTTPStatus.NOT_FOUND, JSON_TYPE, error)
 
     def _health(self) -> Response:
         upstreams = self._balancer.upstreams
@@ -182,7 +185,7 @@ class Routes:
             ],
         }
         status = HTTPStatus.OK if healthy_count else HTTPStatus.SERVICE_UNAVAILABLE
-        return _response(status, JSON_TYPE, _json(body))
+        return response_of(status, JSON_TYPE, json_body(body))
 
     async def _models(self) -> Response:
         models = []
@@ -190,7 +193,7 @@ class Routes:
             fields = dataclasses.asdict(metadata)
             keys = ("frame_count", "fps", "audio_mode", "face_size")
             models.append({"name": metadata.model_name, **{key: fields[key] for key in keys}})
-        return _response(HTTPStatus.OK, JSON_TYPE, _json({"models": models}))
+        return response_of(HTTPStatus.OK, JSON_TYPE, json_body({"models": models}))
 
     async def _frame(self, path: str) -> Representation:
         jpeg = bytes(await self._service.render(*_parse_frame_path(path)))
@@ -209,14 +212,6 @@ class Routes:
         return Representation("audio/wav", sound.wav, sound.etag)
 
 
-def _path(target: str) -> str:
-    """Return the path of a request's target, which is one, or a whole URL as proxies send it.
-
-    Not with ``urlsplit``: it takes ``//[`` for the beginning of a host, and raises.
-    """
-    return re.sub(r"^https?://[^/?]*", "", target.partition("?")[0]) or "/"
-
-
 def _parse_frame_path(path: str, folder: str = "frames") -> tuple[str, int]:
     match = re.fullmatch(rf"/{folder}/([^/]+)/([^/]*)\.jpg", path)
     if match is None:
@@ -229,21 +224,16 @@ def _parse_frame_path(path: str, folder: str = "frames") -> tuple[str, int]:
 
 def _parse_model_name(quoted: str) -> str:
     try:
-        return unquote(quoted, errors="strict")
+        return check_model_name(unquote(quoted, errors="strict"))
     except UnicodeDecodeError as exc:
         raise BadRequest("model name", "UTF-8", shown(quoted)) from exc
 
 
-def _field(headers: Headers, name: str) -> str:
-    """Return a header field's value; one that is there several times is a list in parts."""
-    return ", ".join(headers.get_all(name))
-
-
-def _conditions(method: str, headers: Headers) -> Conditions:
+def _conditions(head: Head) -> Conditions:
     return Conditions(
-        if_none_match=_field(headers, "If-None-Match"),
-        byte_range=_field(headers, "Range") if method == "GET" else "",
-        if_range=_field(headers, "If-Range"),
+        if_none_match=head.field("If-None-Match"),
+        byte_range=head.field("Range") if head.method == "GET" else "",
+        if_range=head.field("If-Range"),
     )
 
 
@@ -254,37 +244,8 @@ def _selected(found: Representation, conditions: Conditions) -> Response:
         sentence = (
             f"range: expected one within {len(found.content)} bytes, got {shown(conditions.byte_range)}"
         )
-        content_type, body = JSON_TYPE, _error_body("range_not_satisfiable", sentence)
-    response = _response(selected.status, content_type, body, cache_control=NO_CACHE, **selected.headers)
+        content_type, body = JSON_TYPE, error_body("range_not_satisfiable", sentence)
+    response = response_of(selected.status, content_type, body, cache_control=NO_CACHE, **selected.headers)
     if selected.status is HTTPStatus.NOT_MODIFIED:
         del response.headers["Content-Length"]  # that of the content would have to be here, or none
     return response
-
-
-def _json(body: dict[str, Any]) -> bytes:
-    return json.dumps(body).encode()
-
-
-def _error_body(code: str, sentence: str) -> bytes:
-    return _json({"code": code, "error": sentence})
-
-
-def _error_response(error: BridgeError) -> Response:
-    log_failure(error)
-    status = STATUS_OF_ERROR.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR)
-    return _response(status, JSON_TYPE, _error_body(error.code, str(error)))
-
-
-def _response(
-    status: HTTPStatus, content_type: str, body: bytes, *, cache_control: str = NO_STORE, **headers: str
-) -> Response:
-    fields = {
-        "Date": email.utils.formatdate(usegmt=True),
-        "Connection": "close",
-        "Content-Length": str(len(body)),
-        "Content-Type": content_type,
-        "Cache-Control": cache_control,
-        "X-Content-Type-Options": "nosniff",
-        **headers,
-    }
-    return Response(status.value, status.phrase, Headers(fields), body)

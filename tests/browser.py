@@ -37,6 +37,9 @@ CHROMIUM_ARGS = (
 WAIT_MS = 20_000.0
 """Deadline of every wait, in milliseconds: only a failing test waits that long."""
 
+POLICY = "Content Security Policy"
+"""What a browser's message about a breach of it contains."""
+
 COUNT_PICTURES = """
 ([count, press, waitMs]) => new Promise((resolve, reject) => {
   const canvas = document.getElementById("picture");
@@ -111,13 +114,15 @@ async def open_page(
         options: Options of ``Browser.new_context``, for example ``viewport``.
 
     Raises:
-        AssertionError: At the end of the block, if the page's script raised anything.
+        AssertionError: At the end of the block, if the page's script raised anything, or the browser kept it from what
+            its Content-Security-Policy forbids.
     """
     raised: list[str] = []
     async with await browser.new_context(**options) as context:
         context.set_default_timeout(WAIT_MS)
         page = await context.new_page()
         page.on("pageerror", lambda error: raised.append(str(error)))
+        page.on("console", lambda message: raised.extend([message.text] if POLICY in message.text else []))
         await page.add_init_script(init_script)
         await page.goto(url)
         await expect(page.locator("#link")).to_have_text("Connected", timeout=WAIT_MS)

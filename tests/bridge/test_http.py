@@ -10,7 +10,7 @@ import pytest
 
 from bridge.http import load_static_files
 from bridge.server import serve
-from tests.bridge.helpers import config_for, http
+from tests.bridge.helpers import config_for, exchange, http
 from tests.fake_triton import FakeTriton, fake_jpeg, fake_sound
 
 
@@ -261,3 +261,33 @@ def test_static_files(tmp_path):
         "/app.js": ("text/javascript; charset=utf-8", b"app.js"),
         "/img/logo.svg": ("image/svg+xml", b"img/logo.svg"),
     }
+
+
+async def test_a_name_that_leads_here(bridge):
+    """Under a name that a foreign site has lead here, nothing is answered: not the page, health or a WebSocket."""
+    request = "GET {} HTTP/1.1\r\nHost: evil.example\r\nX-Request-ID: mine\r\n\r\n"
+    for path in ("/", "/health", "/metrics", "/frames/echo/1.jpg", "/nowhere"):
+        status, headers, body = await exchange(bridge.port, request.format(path).encode())
+        assert (status, headers["x-request-id"]) == (421, "mine")
+        assert json.loads(body)["code"] == "wrong_host"
+
+
+async def test_a_foreign_page(bridge):
+    """What a foreign page asks for is refused, and no field lets it read the answer."""
+    status, headers, body = await http(bridge.port, "/models", origin="https://evil.example")
+    assert (status, json.loads(body)["code"]) == (403, "foreign_origin")
+    assert "access-control-allow-origin" not in headers
+    status, _, _ = await http(bridge.port, "/frames/echo/1.jpg", sec_fetch_site="cross-site")
+    assert status == 403
+
+
+async def test_a_page_of_a_listed_site(triton):
+    """A listed site's page may ask, and read what it is answered."""
+    site = "https://app.example"
+    async with serve(config_for(triton, allowed_origins=(site,))) as bridge:
+        status, headers, _ = await http(bridge.port, "/frames/echo/1.jpg", origin=site)
+        assert (status, headers["access-control-allow-origin"], headers["vary"]) == (200, site, "Origin")
+        status, headers, body = await http(bridge.port, "/models", "OPTIONS", origin=site)
+        assert (status, headers["access-control-allow-methods"], body) == (204, "GET, HEAD", b"")
+        assert (await http(bridge.port, "/models", "OPTIONS"))[0] == 405
+        assert (await http(bridge.port, "/models", origin="https://other.example"))[0] == 403

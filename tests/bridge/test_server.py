@@ -62,6 +62,18 @@ async def test_other_websocket_paths(bridge):
         await connect(f"ws://127.0.0.1:{bridge.port}/elsewhere")
 
 
+@pytest.mark.parametrize("path", ["/ws", "/speech"])
+async def test_a_foreign_pages_websocket(bridge, path):
+    """A handshake for a foreign page, or under a foreign name, is refused; one for our own page is taken."""
+    url = f"ws://127.0.0.1:{bridge.port}{path}"
+    with pytest.raises(InvalidStatus, match="403"):
+        await connect(url, origin="https://evil.example")
+    with pytest.raises(InvalidStatus, match="421"):
+        await connect(url.replace("127.0.0.1", "evil.example"), host="127.0.0.1")
+    async with connect(url, origin=f"http://127.0.0.1:{bridge.port}"):
+        pass
+
+
 async def test_port_in_use(bridge, triton):
     """A port that is in use is one sentence."""
     with pytest.raises(ListenError) as caught:
