@@ -17,7 +17,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
-from bridge import request_id
+from bridge import request_id, turns
 from bridge.access.origin import OriginRules
 from bridge.balancer import Balancer
 from bridge.connection import Connection
@@ -100,6 +100,7 @@ class Routes:
         path = _path(request.path)
         method = getattr(request, "method", "GET")
         request_id.current.set(request_id.of_http(request.path, request.headers))
+        turns.current.set(turns.Client(str(connection.remote_address[0])))
         try:
             self._origin_rules.check(request.headers)
             upgrade = "websocket" in _field(request.headers, "Upgrade").lower()
