@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from websockets.http11 import Response
 
-from bridge import request_id
+from bridge import request_id, turns
 from bridge.access.client import Client
 from bridge.access.origin import OriginRules
 from bridge.balancer import Balancer
@@ -101,6 +101,7 @@ class Routes:
             WrongHost: If it asks under a name that is not the bridge's.
             ForeignOrigin: If a page of another site asks.
         """
+        turns.current.set(turns.Client(client.address))
         self._origin_rules.check(head.headers)
         return client
 
@@ -169,7 +170,7 @@ class Routes:
 
     def _health(self) -> Response:
         upstreams = self._balancer.upstreams
-        healthy_count = self._balancer.ready_count
+        healthy_count = self._balancer.healthy_count
         body = {  # the keys are published since the predecessor: their "backends" are our upstreams
             "healthy": healthy_count > 0,
             "total_backends": len(upstreams),
@@ -177,9 +178,10 @@ class Routes:
             "backends": [
                 {
                     "address": upstream.address,
-                    "healthy": upstream.ready,
+                    "healthy": upstream.healthy,
                     "total_requests": upstream.total_requests,
                     "error_count": upstream.error_count,
+                    "failing_models": upstream.failing_models,
                 }
                 for upstream in upstreams
             ],

@@ -233,17 +233,23 @@ class Service:
             ) from exc
 
     async def _send(self, request: InferRequest) -> InferResponse:
-        return await self._balancer.call(lambda triton: triton.infer(request, self._timeout_s))
+        return await self._balancer.infer(request, self._timeout_s)
 
     async def _ask_for_metadata(self, model_name: str) -> Metadata:
         frames_name = f"{model_name}_frames"
         with _in_the_words_of(model_name):
             config = await self._model_config(frames_name)
-            response = await self._infer(frames_name, 0, ("bounds",))
+            request = frame_request(frames_name, 0, ("bounds",))
+            # not in turn: many wait for it, and live sessions begin with it
+            response = await self._balancer.call(
+                lambda triton: triton.infer(request, self._timeout_s), "bounds"
+            )
         return _read_metadata(model_name, config, int32_output(response, "bounds"))
 
     async def _ask_for_version(self, model_name: str) -> str:
-        return await self._balancer.call(lambda triton: triton.get_model_version(model_name, self._timeout_s))
+        return await self._balancer.call(
+            lambda triton: triton.get_model_version(model_name, self._timeout_s), "version"
+        )
 
     async def _ask_for_sound(self, model_name: str) -> Sound:
         """Ask one Triton for the sound of all frames, in batches one after another, and for its version of it."""
@@ -266,10 +272,12 @@ class Service:
             return Sound(wav, version, etag_of(wav))
 
         with _in_the_words_of(model_name):
-            return await self._balancer.call(ask)
+            return await self._balancer.call(ask, f"the sound of {model_name}")
 
     async def _model_config(self, model_name: str) -> ModelConfig:
-        return await self._balancer.call(lambda triton: triton.get_model_config(model_name, self._timeout_s))
+        return await self._balancer.call(
+            lambda triton: triton.get_model_config(model_name, self._timeout_s), "configuration"
+        )
 
 
 @contextlib.contextmanager

@@ -102,12 +102,12 @@ class TritonClient:
         """Close the channel; calls in flight are cancelled."""
         await self._channel.close()
 
-    async def is_server_ready(self, timeout_s: float) -> bool:
-        """Return whether Triton answers within ``timeout_s`` that it is ready; raises nothing."""
+    async def is_server_ready(self, timeout_s: float) -> bool | None:
+        """Return whether Triton says that it is ready, None if it says nothing within ``timeout_s``; raises nothing."""
         try:
             response = await self._stub.ServerReady(service_pb2.ServerReadyRequest(), timeout=timeout_s)
         except grpc.aio.AioRpcError:
-            return False
+            return None
         return bool(response.ready)
 
     async def infer(self, request: InferRequest, timeout_s: float) -> InferResponse:
@@ -172,6 +172,16 @@ class TritonClient:
             if isinstance(error, (UpstreamLost, Refused)) and LOADING_REFUSED not in (exc.details() or ""):
                 raise error from exc
             raise ImportFailed(model_name, f"Triton at {self.address}: {exc.details()}") from exc
+
+    async def unload_model(self, model_name: str, timeout_s: float) -> None:
+        """Unload a model; those that are made of it are not ready until it is loaded again."""
+        request = service_pb2.RepositoryModelUnloadRequest(model_name=model_name)
+        try:
+            await self._stub.RepositoryModelUnload(
+                request, timeout=timeout_s, metadata=self._control_metadata
+            )
+        except grpc.aio.AioRpcError as exc:
+            raise self._translated(exc, model_name, timeout_s) from exc
 
     def _translated(self, exc: grpc.aio.AioRpcError, model_name: str, timeout_s: float) -> BridgeError:
         code, detail = exc.code(), exc.details() or ""
