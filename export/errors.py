@@ -6,6 +6,7 @@ ExportError
 │   ├── BadModel        an ONNX file that cannot be served
 │   ├── BadMode         weights for other speech features
 │   └── BadSource       a video, picture, landmark, feature or package file
+├── DiskFull            no room for what is written
 ├── BadName             a name Triton or the wire cannot carry
 ├── VerificationFailed  an export that differs from PyTorch
 ├── EngineFailed        TensorRT refused the network
@@ -24,6 +25,7 @@ __all__ = [
     "BadModel",
     "BadName",
     "BadSource",
+    "DiskFull",
     "EngineFailed",
     "ExportError",
     "MissingExtra",
@@ -70,6 +72,22 @@ class BadMode(BadFile):
 
 class BadSource(BadFile):
     """Raised when a video, picture, landmark, feature or package file is missing, cut short or of another shape."""
+
+
+class DiskFull(ExportError):
+    """Raised when a disk, or what a user may have of it, is full.
+
+    Attributes:
+        path: The file or folder that was to be written, and is not there.
+        reason: The system's words.
+    """
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path, self.reason = path, reason
+
+    def __str__(self) -> str:
+        return f"{self.path}: expected room on the disk to write it, got: {self.reason}"
 
 
 class BadName(ExportError):

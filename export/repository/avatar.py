@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from export.contract import GEOMETRIES, RESIZINGS, UNET_328, Geometry
 from export.errors import BadName, BadSource
-from export.files import link_or_copy, replacing_file, replacing_folder
+from export.files import link_or_copy, new_array, replacing_file, replacing_folder
 from export.footage.clip import Footage, Remark
 from export.footage.crops import crop_remarks
 from export.network.kinds import Kind
@@ -186,8 +186,7 @@ def _write_frames(folder: Path, footage: Footage, avatar: Avatar) -> NDArray[np.
     """Write a clip's frames; return (N, 4) int32, the bounds of their crops."""
     count = footage.frame_count
     shape = (count, avatar.geometry.face_size, avatar.geometry.face_size, 3)
-    open_memmap = np.lib.format.open_memmap
-    faces = open_memmap(folder / "faces.npy", mode="w+", dtype=np.uint8, shape=shape)  # type: ignore[no-untyped-call]
+    faces = new_array(folder / "faces.npy", np.uint8, shape)
     bounds = np.empty((count, 4), np.int32)
     offsets = np.zeros(count + 1, np.int64)
     with (folder / "full_frames.bin").open("wb") as full_frames:
