@@ -20,6 +20,8 @@ from bridge.discovery import Discovery, Resolve, lookup
 from bridge.errors import BridgeError, InferTimeout, NoneReadyInTime, NoUpstreamReady, UpstreamLost
 from bridge.latency import Latencies
 from bridge.tries import Budget, Call, Tries
+from bridge.triton import InferRequest, InferResponse
+from bridge.turns import Turns
 from bridge.upstream import Lease, Upstream
 
 __all__ = ["Balancer"]
@@ -55,6 +57,7 @@ class Balancer:
         self._following: asyncio.Task[None] | None = None
         self._left_out: list[str] = []
         self._turn = 0
+        self._turns = Turns(self._pick)
         self._choose = self._round_robin if config.policy == "round_robin" else self._least_loaded
 
     async def __aenter__(self) -> Balancer:
@@ -84,6 +87,11 @@ class Balancer:
         return sum(upstream.healthy for upstream in self.upstreams)
 
     @property
+    def waiting_count(self) -> int:
+        """How many inferences wait for their turn now."""
+        return self._turns.waiting
+
+    @property
     def unresolved_count(self) -> int:
         """How many names had a failed lookup last; their known addresses stay."""
         return len(self._discovery.failing)
@@ -104,11 +112,30 @@ class Balancer:
             BridgeError: Whatever else ``call`` raises.
         """
         self._turn += 1  # per call, not per try: else every call might begin at one that has to hand it on
-        tries = Tries(self, kind, call)
-        first = self.lease_next(kind, ())
-        if first is not None and (answer := await tries.run(first)) is not None:
-            return answer
-        raise self._reason(tries)
+        lease = self.lease_next(kind, ())
+        if lease is None:
+            raise self._no_upstream_ready()
+        return await self._try(call, kind, lease)
+
+    async def infer(
+        self, request: InferRequest, timeout_s: float, *, is_urgent: bool = False
+    ) -> InferResponse:
+        """Run one inference as ``call`` does, once it is the turn of the client that asks.
+
+        Args:
+            request: What to run; Triton drops it when it has waited for ``timeout_s`` in a queue there.
+            timeout_s: The deadline, from its turn on.
+            is_urgent: Whether it comes before others, and rather waits than be refused: a live session's.
+
+        Raises:
+            Overloaded: If it was not its turn in time, or Triton's queues are full.
+            BridgeError: As ``call``.
+        """
+        kind = request.model_name
+        request.parameters["timeout"].int64_param = round(timeout_s * 1e6)
+        self._turn += 1
+        lease = await self._turns.enter(kind, self._patience_s(kind), timeout_s, is_urgent=is_urgent)
+        return await self._try(lambda triton: triton.infer(request, timeout_s), kind, lease)
 
     async def call_all(self, call: Call[Answer]) -> list[Answer]:
         """Run ``call`` on every ready upstream, and return the answers of those that were not lost or late meanwhile.
@@ -136,11 +163,19 @@ class Balancer:
             raise late[0] if late else self._no_upstream_ready()
         return answers
 
-    def lease_next(self, kind: str, asked: Sequence[Upstream]) -> Lease | None:
-        """Return a lease of the ready upstream whose turn it is, of those not asked; None if there is none."""
+    def lease_next(self, kind: str, asked: Sequence[Upstream], with_room: bool = False) -> Lease | None:
+        """Return a lease of the ready upstream whose turn it is, of those not asked; None if there is none.
+
+        Args:
+            kind: What it is to be asked; one that fails such calls is asked only where all others do.
+            asked: Whom not to take.
+            with_room: Whether only one whose limit is not reached will do.
+        """
         ready = [upstream for upstream in self.upstreams if upstream.ready and upstream not in asked]
-        working = [upstream for upstream in ready if not upstream.recovery.is_failing(kind)]
-        return self._choose(working or ready).take() if ready else None
+        working = [upstream for upstream in ready if not upstream.recovery.is_failing(kind)] or ready
+        if with_room:
+            working = [upstream for upstream in working if upstream.has_room]
+        return self._choose(working).take(is_limited=with_room) if working else None
 
     def adopt(self, task: asyncio.Task[Any]) -> None:
         """Own a try that goes on after its call was answered."""
@@ -151,8 +186,36 @@ class Balancer:
         """Note that an upstream failed, or left unanswered, a call that another one answered."""
         upstream.recovery.blame(kind, call)
 
+    async def _try(self, call: Call[Answer], kind: str, lease: Lease) -> Answer:
+        tries = Tries(self, kind, call)
+        answer = await tries.run(lease)
+        if answer is None:
+            raise self._reason(tries)
+        return answer
+
+    def _pick(self, kind: str) -> Lease | None:
+        """Return a lease for the next in turn, None while no upstream has room.
+
+        Raises:
+            NoUpstreamReady: If none is ready.
+        """
+        if not self.ready_count:
+            raise self._no_upstream_ready()
+        return self.lease_next(kind, (), with_room=True)
+
+    def _patience_s(self, kind: str) -> float:
+        """Return how long a call may wait for its turn: a slow model's, about as long as it takes."""
+        usual_s = max(upstream.limit.alone_s(kind) for upstream in self.upstreams) if self.upstreams else 0.0
+        return max(self._config.queue_wait_s, usual_s)
+
     def _make(self, address: str, is_newcomer: bool) -> Upstream:
-        return Upstream(address, self._secret, is_newcomer=is_newcomer, on_silence=self._move_calls)
+        return Upstream(
+            address,
+            self._secret,
+            is_newcomer=is_newcomer,
+            on_silence=self._move_calls,
+            on_change=self._turns.wake,
+        )
 
     def _move_calls(self, silent: Upstream) -> None:
         """Have the calls of an upstream that answers no probe made elsewhere, if there is one to make them."""

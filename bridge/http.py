@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from websockets.http11 import Response
 
-from bridge import request_id
+from bridge import request_id, turns
 from bridge.access.client import Client
 from bridge.access.origin import OriginRules
 from bridge.balancer import Balancer
@@ -101,6 +101,7 @@ class Routes:
             WrongHost: If it asks under a name that is not the bridge's.
             ForeignOrigin: If a page of another site asks.
         """
+        turns.current.set(turns.Client(client.address))
         self._origin_rules.check(head.headers)
         return client
 

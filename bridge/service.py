@@ -233,15 +233,17 @@ class Service:
             ) from exc
 
     async def _send(self, request: InferRequest) -> InferResponse:
-        return await self._balancer.call(
-            lambda triton: triton.infer(request, self._timeout_s), request.model_name
-        )
+        return await self._balancer.infer(request, self._timeout_s)
 
     async def _ask_for_metadata(self, model_name: str) -> Metadata:
         frames_name = f"{model_name}_frames"
         with _in_the_words_of(model_name):
             config = await self._model_config(frames_name)
-            response = await self._infer(frames_name, 0, ("bounds",))
+            request = frame_request(frames_name, 0, ("bounds",))
+            # not in turn: many wait for it, and live sessions begin with it
+            response = await self._balancer.call(
+                lambda triton: triton.infer(request, self._timeout_s), "bounds"
+            )
         return _read_metadata(model_name, config, int32_output(response, "bounds"))
 
     async def _ask_for_version(self, model_name: str) -> str:

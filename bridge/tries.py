@@ -59,8 +59,8 @@ class Pool(Protocol):
     latencies: Latencies
     budget: Budget
 
-    def lease_next(self, kind: str, asked: Sequence[Upstream]) -> Lease | None:
-        """Return a lease of a ready upstream that was not asked, None if there is none."""
+    def lease_next(self, kind: str, asked: Sequence[Upstream], with_room: bool = False) -> Lease | None:
+        """Return a lease of a ready upstream that was not asked, ``with_room`` where it must have that, else None."""
 
     def adopt(self, task: asyncio.Task[Any]) -> None:
         """Own a try that goes on after its call was answered."""
@@ -135,10 +135,10 @@ class Tries(Generic[Answer]):
         self._hedged = True
         for lease in self._running.values():
             lease.upstream.doubt()
-        self._begin_another(within_budget=True)
+        self._begin_another(within_budget=True, with_room=True)
 
-    def _begin_another(self, within_budget: bool) -> None:
-        lease = self._pool.lease_next(self._kind, self._asked)
+    def _begin_another(self, within_budget: bool, with_room: bool = False) -> None:
+        lease = self._pool.lease_next(self._kind, self._asked, with_room)
         if lease is None:
             return
         if within_budget and not self._pool.budget.spend():
@@ -148,7 +148,7 @@ class Tries(Generic[Answer]):
 
     def _won(self, task: asyncio.Task[Answer], lease: Lease) -> Answer:
         self._pool.latencies.add(self._kind, lease.duration_s)
-        lease.upstream.note_answer(self._kind, lease.duration_s / self._late_s)
+        lease.upstream.note_answer(self._kind, lease, self._late_s)
         for upstream in self._failed:
             self._pool.blame(upstream, self._kind, self._call)
         running, self._running = self._running, {}
@@ -178,9 +178,10 @@ class Tries(Generic[Answer]):
 
         def ended(task: asyncio.Task[Answer]) -> None:
             timer.cancel()
-            lease.upstream.note_pace(lease.duration_s / self._late_s)
-            if not task.cancelled() and task.exception() is None:
-                lease.upstream.recovery.note_answer(self._kind)
+            if task.cancelled() or task.exception() is not None:
+                lease.upstream.note_pace(lease.duration_s / self._late_s)
+            else:
+                lease.upstream.note_answer(self._kind, lease, self._late_s)
             hung = task.cancelled() and lease.duration_s >= limit_s
             if hung or (not task.cancelled() and isinstance(task.exception(), InternalError)):
                 self._pool.blame(lease.upstream, self._kind, self._call)

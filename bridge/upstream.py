@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from bridge.errors import InferTimeout, InternalError, Overloaded, Refused, UpstreamLost
+from bridge.limit import Limit
 from bridge.recovery import Recovery
 from bridge.triton import TritonClient
 
@@ -41,11 +42,12 @@ class Lease:
 
     Attributes:
         upstream: Whose it is.
-        duration_s: How long the call took, or takes already.
+        is_limited: Whether the call counts against the upstream's limit.
     """
 
-    def __init__(self, upstream: Upstream) -> None:
+    def __init__(self, upstream: Upstream, is_limited: bool) -> None:
         self.upstream = upstream
+        self.is_limited = is_limited
         self._start_s = time.perf_counter()
         self._end_s: float | None = None
 
@@ -70,7 +72,7 @@ class Lease:
         """Give the upstream back."""
         if self._end_s is None:
             self._end_s = time.perf_counter()
-            self.upstream.given_back()
+            self.upstream.given_back(self)
 
 
 class Upstream:
@@ -83,12 +85,14 @@ class Upstream:
         error_count: Calls it failed: lost, late, refused or with an internal error; a bad request is not its fault.
         is_newcomer: Whether others are at work already when it becomes ready, so that it may begin slowly.
         recovery: What it fails while others answer it.
+        limit: How many calls it may have at once.
 
     Args:
         address: ``host:port`` of Triton's gRPC service.
         secret: What Triton wants to be shown before it loads a model; empty: nothing is loaded anew.
         is_newcomer: See above.
         on_silence: Called with it whenever it has not answered a probe.
+        on_change: Called whenever it may take another call, or takes none any more.
     """
 
     def __init__(
@@ -98,17 +102,21 @@ class Upstream:
         *,
         is_newcomer: bool = False,
         on_silence: Callable[[Upstream], None] = lambda _: None,
+        on_change: Callable[[], None] = lambda: None,
     ) -> None:
         self.client = TritonClient(address, secret)
         self.recovery = Recovery(address, lambda: self.client, may_reload=bool(secret))
+        self.limit = Limit()
         self.address = address
         self.ready = False
         self.inflight = 0
+        self._limited: dict[Lease, None] = {}  # a set that keeps the order
         self.total_requests = 0
         self.error_count = 0
         self.is_newcomer = is_newcomer
         self._secret = secret
         self._on_silence = on_silence
+        self._on_change = on_change
         self._silent_since_s = math.inf
         self._probe_due = asyncio.Event()
         self._was_lost = False
@@ -118,10 +126,13 @@ class Upstream:
         self._pace = 0.0
         self._pace_at_s = 0.0
 
-    def take(self) -> Lease:
+    def take(self, is_limited: bool = False) -> Lease:
         """Give it one call; whoever takes a lease enters or releases it."""
         self.inflight += 1
-        return Lease(self)
+        lease = Lease(self, is_limited)
+        if is_limited:
+            self._limited[lease] = None
+        return lease
 
     @contextlib.contextmanager
     def lease(self) -> Iterator[TritonClient]:
@@ -149,10 +160,23 @@ class Upstream:
         """How slow its answers were lately, in units of what is late; beyond 1, others would be quicker."""
         return self._pace * math.exp((self._pace_at_s - time.monotonic()) / PACE_MEMORY_S)
 
-    def note_answer(self, kind: str, ratio: float) -> None:
-        """Note a call that was answered, and what it took, in units of what is late for its kind."""
+    @property
+    def has_room(self) -> bool:
+        """Whether it may be given one more call now, of those that count against its limit."""
+        if self.limit.has_room(len(self._limited)):
+            return True
+        oldest = next(iter(self._limited))
+        if oldest.duration_s < self.limit.stuck_s:
+            return False
+        del self._limited[oldest]
+        return True
+
+    def note_answer(self, kind: str, lease: Lease, late_s: float) -> None:
+        """Note a call that was answered, and what is late for its kind."""
         self.recovery.note_answer(kind)
-        self.note_pace(ratio)
+        if lease.is_limited:
+            self.limit.note(kind, lease.duration_s)
+        self.note_pace(lease.duration_s / late_s)
 
     def note_pace(self, ratio: float) -> None:
         """Note what a call took, or takes already, in units of what is late for its kind."""
@@ -184,11 +208,13 @@ class Upstream:
         elif isinstance(exc, InternalError):
             self.recovery.note_error(exc)
 
-    def given_back(self) -> None:
+    def given_back(self, lease: Lease) -> None:
         """One call has ended, however it did."""
         self.inflight -= 1
+        self._limited.pop(lease, None)
         if self._idle is not None and not self.inflight:
             self._idle.set()
+        self._on_change()
 
     async def probe_forever(self, interval_s: float, timeout_s: float) -> None:
         """Keep ``ready`` up to date: probe every ``interval_s``, and at once when a call was lost or is late.
@@ -246,13 +272,16 @@ class Upstream:
         self.ready = False
         self._was_lost = True
         self._probe_due.set()
+        self._on_change()
 
     def _set_ready(self, ready: bool) -> None:
         if ready != self.ready:
             logger.info("Triton at %s is %s", self.address, "ready" if ready else "not ready")
         if ready and not self.ready and self.is_newcomer:
             self._set_pace(max(self.pace, NEWCOMER_PACE))
-        self.ready = ready
+        changes, self.ready = ready != self.ready, ready
+        if changes:
+            self._on_change()
 
     async def _renew_in_time(self) -> None:
         now_s = time.monotonic()

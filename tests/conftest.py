@@ -73,6 +73,7 @@ SLOW = (
     "test_page_speech",
     "test_recovery",
     "test_rolling_restart",
+    "test_smaller_network",
     "test_wheel",
     "training",
     "triton_lipsync/test_main",

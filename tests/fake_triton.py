@@ -117,6 +117,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         calls: Inferences received so far, by model name.
         cancelled: Inferences cancelled by their caller so far, by model name.
         request_ids: The id of each inference received, in order.
+        timeouts_us: How long each inference may wait in a queue, in order; 0: for ever.
         requested_outputs: The output names of each inference received, in order.
         probes: Answers given to ServerReady so far.
         versions: Those of a model that are served, by its name; ["1"] where nothing is said.
@@ -145,6 +146,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         self.calls: Counter[str] = Counter()
         self.cancelled: Counter[str] = Counter()
         self.request_ids: list[str] = []
+        self.timeouts_us: list[int] = []
         self.requested_outputs: list[list[str]] = []
         self.probes = 0
         self.release = asyncio.Event()
@@ -305,6 +307,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         with self._counting_cancellation(name):
             self.calls[name] += 1
             self.request_ids.append(request.id)
+            self.timeouts_us.append(request.parameters["timeout"].int64_param)
             self.requested_outputs.append([output.name for output in request.outputs])
             await self._tell()
             await self.awake.wait()

@@ -31,9 +31,11 @@ class LiveModels:
     Args:
         balancer: Whom to ask.
         timeout_s: Deadline of one call, and how long a request may wait in Triton's queue.
+        is_live: Whether somebody speaks meanwhile: such calls come before those of clips.
     """
 
-    def __init__(self, balancer: Balancer, timeout_s: float) -> None:
+    def __init__(self, balancer: Balancer, timeout_s: float, *, is_live: bool = True) -> None:
+        self._is_live = is_live
         self._balancer = balancer
         self._timeout_s = timeout_s
 
@@ -78,20 +80,17 @@ class LiveModels:
 
     def _request(self, model_name: str, outputs: tuple[str, ...]) -> InferRequest:
         request = InferRequest()
-        request.CopyFrom(_template(model_name, outputs, round(self._timeout_s * 1e6)))
+        request.CopyFrom(_template(model_name, outputs))
         request.id = request_id.current.get()
         return request
 
     async def _infer(self, request: InferRequest) -> InferResponse:
-        return await self._balancer.call(
-            lambda triton: triton.infer(request, self._timeout_s), request.model_name
-        )
+        return await self._balancer.infer(request, self._timeout_s, is_urgent=self._is_live)
 
 
 @lru_cache(maxsize=256)  # bounded: names come from clients
-def _template(model_name: str, outputs: tuple[str, ...], timeout_us: int) -> InferRequest:
+def _template(model_name: str, outputs: tuple[str, ...]) -> InferRequest:
     template = InferRequest(model_name=model_name)
-    template.parameters["timeout"].int64_param = timeout_us
     for name in outputs:
         template.outputs.add(name=name)
     return template

@@ -65,6 +65,11 @@ class UpstreamSettings:
         "", optional_text, "file whose first line is the secret of Triton's restricted calls; empty: none"
     )
     infer_timeout_s: float = setting(5.0, seconds(0.001, 600), "deadline of one call to Triton")
+    queue_wait_s: float = setting(
+        0.05,
+        seconds(0.001, 600),
+        "how long a frame may wait for its turn while other clients' do, too; a slow model's, as long as one takes",
+    )
     probe_interval_s: float = setting(0.5, seconds(0.01, 60), "pause between two probes of an upstream")
     probe_timeout_s: float = setting(1.0, seconds(0.01, 60), "deadline of one probe")
     dns_interval_s: float = setting(2.0, seconds(0.01, 3600), "pause between two lookups of a dns:/// name")

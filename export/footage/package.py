@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -56,18 +56,25 @@ def open_package(
     rectangles = _read_rectangles(path / RECTANGLES, frame_count)
     features, sound = read_audio_features(path / FILE_NAMES[audio_mode], audio_mode), find_wav(path)
     check_lengths(path, frame_count, fps, len(features), sound.size, remedy=True)
-    frames = _frames(
-        read_pictures(face_video, frame_count), read_pictures(full_video, frame_count), rectangles
+    pictures = zip(
+        read_pictures(face_video, frame_count), read_pictures(full_video, frame_count), strict=True
     )
+    frames = _frames(path / RECTANGLES, pictures, rectangles)
     return Footage("package", path.name, fps, frame_count, features, sound, frames)
 
 
 def _frames(
-    faces: Iterator[NDArray[np.uint8]], pictures: Iterator[NDArray[np.uint8]], rectangles: NDArray[np.int32]
+    path: Path,
+    pictures: Iterable[tuple[NDArray[np.uint8], NDArray[np.uint8]]],
+    rectangles: NDArray[np.int32],
 ) -> Iterator[Frame]:
-    for face, picture, bounds in zip(faces, pictures, rectangles, strict=True):
+    """Yield the frames of faces and full pictures, their rectangles cut off at the picture's edge."""
+    for index, ((face, picture), rectangle) in enumerate(zip(pictures, rectangles, strict=True)):
         height, width = picture.shape[:2]
-        bounds = np.clip(bounds, 0, [width, height, width, height]).astype(np.int32)
+        bounds = np.clip(rectangle, 0, [width, height, width, height]).astype(np.int32)
+        if (bounds[:2] >= bounds[2:]).any():
+            got = f"{rectangle.tolist()} in frame {index}"
+            raise BadSource(path, f"crops that reach into the {width}x{height} picture", got)
         yield Frame(face, bounds, encode_full_frame(picture))
 
 

@@ -138,17 +138,29 @@ def read_showing(path: Path, track: Any, frame: Any, square_pixels: bool) -> Sho
     Raises:
         BadSource: If it says something that is not followed: a turn by anything but quarters, pixels out of shape.
     """
-    matrix = frame.side_data.get("DISPLAYMATRIX")
-    orientation = AS_STORED if matrix is None else _orientation(path, np.frombuffer(bytes(matrix), np.int32))
+    orientation = _orientation(path, *_display_matrix(frame))
     size = frame.width, frame.height
     square_size = _square_size(path, size, track.sample_aspect_ratio)
     transfer = HDR_TRANSFERS.get(int(track.codec_context.color_trc), "sdr")
     return Showing(orientation, size, square_size, square_pixels, transfer, frame.interlaced_frame)
 
 
-def _orientation(path: Path, matrix: NDArray[np.int32]) -> Orientation:
-    """Read a display matrix: x and y of the file become a·x + c·y and b·x + d·y."""
-    a, b, c, d = (matrix[[0, 1, 3, 4]] / 65536).tolist()
+def _display_matrix(frame: Any) -> tuple[float, float, float, float]:
+    """Return a, b, c and d: x and y of the file become a·x + c·y and b·x + d·y."""
+    try:
+        matrix = frame.side_data.get("DISPLAYMATRIX")
+    except (
+        ValueError
+    ):  # beside it lies something that FFmpeg knows and PyAV does not: the turn is all there is
+        turn = math.radians(frame.rotation)
+        return math.cos(turn), -math.sin(turn), math.sin(turn), math.cos(turn)
+    if matrix is None:
+        return 1, 0, 0, 1
+    a, b, _, c, d = (np.frombuffer(bytes(matrix), np.int32)[:5] / 65536).tolist()
+    return a, b, c, d
+
+
+def _orientation(path: Path, a: float, b: float, c: float, d: float) -> Orientation:
     along, across = math.hypot(a, d), math.hypot(b, c)
     if max(along, across) == 0:  # a header that was never filled in; players show the picture as it is
         return AS_STORED

@@ -21,11 +21,11 @@ from export.footage.container import (
     shown_track,
 )
 from speech.contract import SAMPLE_RATE_HZ
+from speech.wav import mix_channels
 
 __all__ = ["Track", "read_track"]
 
-CANCELLED = 0.1
-"""Of the louder channel's power: a mix below this has lost its speech; one silent channel leaves 0.25."""
+SIDES = "left", "right"
 
 GAP_S = 0.05
 """How far a piece of sound may begin from where the last one ended and still follow it; stamps are rounded."""
@@ -129,16 +129,12 @@ def _laid_out(video: Path, pieces: list[_Piece], start_s: float) -> tuple[NDArra
 
 def _mixed(sound: NDArray[np.int16]) -> tuple[NDArray[np.int16], tuple[Remark, ...]]:
     """Mix one or two channels, (channels, S), to one; where they cancel each other, take the louder one."""
-    channels = sound.astype(np.float32)
-    mix = channels.mean(axis=0)
-    powers = np.square(channels).sum(axis=1, dtype=np.float64)
-    if np.square(mix).sum(dtype=np.float64) >= CANCELLED * powers.max():
-        return np.rint(mix).astype(np.int16), ()
-    louder = int(powers.argmax())
-    side = ("left", "right")[louder]
-    return sound[louder], (
-        Remark(f"its channels cancel each other when mixed, so only the {side} one is heard"),
-    )
+    mix, louder = mix_channels(sound.T.astype(np.float32))
+    samples = np.rint(mix).astype(np.int16)
+    if louder is None:
+        return samples, ()
+    text = f"its channels cancel each other when mixed, so only the {SIDES[louder]} one is heard"
+    return samples, (Remark(text),)
 
 
 def _choice_remarks(tracks: Any, track: Any) -> Iterator[Remark]:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from bridge.http import load_static_files
+from bridge.limit import FIRST
 from bridge.server import serve
 from tests.bridge.helpers import config_for, exchange, http
 from tests.fake_triton import FakeTriton, fake_jpeg, fake_sound
@@ -66,7 +67,7 @@ async def test_models(triton, bridge):
     """Models are the avatars, with what a player needs to know."""
     triton.unload_model("slow")
     triton.unload_model("broken")
-    echo = {"name": "echo", "frame_count": 150, "fps": 25.0, "audio_mode": "ave"}
+    echo = {"name": "echo", "frame_count": 150, "fps": 25.0, "audio_mode": "ave", "face_size": 320}
     assert await get_json(bridge, "/models") == (200, {"models": [echo]})
 
 
@@ -179,6 +180,22 @@ async def test_unavailable_and_timeout():
         for path in ("/frames/echo/1.jpg", "/models"):
             status, error = await get_json(bridge, path)
             assert (status, error["code"]) == (503, "unavailable")
+
+
+async def test_overload(triton, bridge):
+    """A frame that does not get its turn is 503, and says when to come again; health goes on."""
+    running = [
+        asyncio.create_task(http(bridge.port, f"/frames/slow/{number}.jpg")) for number in range(FIRST)
+    ]
+    await triton.wait_for_calls("slow", FIRST)
+    waiting = [asyncio.create_task(http(bridge.port, f"/frames/slow/{number}.jpg")) for number in range(3)]
+    done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    status, headers, body = await done.pop()
+    assert (status, headers["retry-after"], json.loads(body)["code"]) == (503, "1", "overloaded")
+    assert (await http(bridge.port, "/health"))[0] == 200
+    triton.release.set()
+    assert {status for status, *_ in await asyncio.gather(*running)} == {200}
+    await asyncio.gather(*waiting)
 
 
 async def test_overloaded(caplog):

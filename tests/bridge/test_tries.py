@@ -26,7 +26,7 @@ class Waiting:
         for _ in range(8):
             self.latencies.add("echo", 0.001)
 
-    def lease_next(self, kind, asked):
+    def lease_next(self, kind, asked, with_room=False):
         left = [upstream for upstream in self.upstreams if upstream not in asked]
         return left[0].take() if left else None
 

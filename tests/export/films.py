@@ -21,6 +21,7 @@ def write_film(
     sounds: Sequence[np.ndarray] = (),
     default: int = 0,
     aspect: Fraction = Fraction(1),
+    language: str = "und",
 ) -> None:
     """Write a lossless ``.mov`` at 25 frames per second.
 
@@ -30,6 +31,7 @@ def write_film(
         sounds: A track each, (S,) or (2, S) int16 at 16 kHz.
         default: Which of them players take.
         aspect: Width of a pixel over its height.
+        language: What all sounds are in.
     """
     height, width = pictures[0].shape[:2]
     with av.open(str(path), "w") as container:
@@ -39,6 +41,7 @@ def write_film(
         tracks = [container.add_stream("pcm_s16le", rate=RATE_HZ, layout=_layout(sound)) for sound in sounds]
         for index, track in enumerate(tracks):
             track.disposition = 1 if index == default else 0
+            track.metadata["language"] = language
         for index, picture in enumerate(pictures):
             frame = av.VideoFrame.from_ndarray(picture, "bgr24").reformat(format="rgb24")
             frame.pts, frame.time_base = index, Fraction(1, 25)

@@ -216,3 +216,17 @@ def test_a_video_outside_of_the_package(package, file):
     """A package, which may come from anybody, cannot have a file outside of itself read."""
     edit_json(package.folder / INFO, "videos", "full_body_video", "video_file", value=file)
     assert refusal(package) == f"{INFO}: expected a file within the package, got {file}"
+
+
+def test_a_crop_past_the_picture(package):
+    """A crop that reaches past the picture's edge is cut off there; one that lies outside is refused."""
+    edit_json(package.folder / RECTANGLES, "1", "rect", value=[200, -20, 300, 80])
+    edit_json(package.folder / RECTANGLES, "3", "rect", value=[300, 20, 400, 120])
+    frames = open_package(package.folder, "ave").frames
+    assert [next(frames).bounds.tolist() for _ in range(3)][1] == [200, 0, 256, 80]
+    with pytest.raises(BadSource) as caught:
+        next(frames)
+    assert str(caught.value) == (
+        f"{package.folder / RECTANGLES}: expected crops that reach into the 256x224 picture, "
+        "got [300, 20, 400, 120] in frame 3"
+    )

@@ -65,6 +65,31 @@ def test_no_turn(tmp_path, matrix):
     assert remarks == []
 
 
+@pytest.mark.parametrize("matrix", [(1, 0, 0, 1), (0, 1, -1, 0), (-1, 0, 0, -1), (0, -1, 1, 0)])
+def test_a_turn_among_unknown_things(tmp_path, matrix, monkeypatch):
+    """Where a frame also carries something that PyAV has no name for, its turn is followed all the same."""
+    expected, remarks = shown(tmp_path, *matrix)
+    decode = video.decode
+
+    class Crowded:
+        """A frame whose side data PyAV cannot list."""
+
+        def __init__(self, frame):
+            self.frame = frame
+
+        def __getattr__(self, name):
+            return getattr(self.frame, name)
+
+        @property
+        def side_data(self):
+            raise ValueError("31 is not a valid Type")
+
+    monkeypatch.setattr(video, "decode", lambda *arguments: map(Crowded, decode(*arguments)))
+    found, found_remarks = shown(tmp_path, *matrix)
+    np.testing.assert_array_equal(found, expected)
+    assert found_remarks == remarks
+
+
 def test_another_turn(tmp_path):
     """A turn by anything but quarters is refused with its angle."""
     with pytest.raises(BadSource) as caught:

@@ -84,6 +84,14 @@ def test_the_default_track(film, default):
     assert remarks == [f"2 sound tracks, of which number {default + 1} was taken, the default one"]
 
 
+def test_the_language_of_a_track(tmp_path):
+    """Where the file names the language of the track that was taken, it is said."""
+    write_film(tmp_path / "talk.mov", PICTURES, [BEEPS, BEEPS], language="eng")
+    assert read(tmp_path / "talk.mov")[1] == [
+        "2 sound tracks, of which number 1 (eng) was taken, the default one"
+    ]
+
+
 def test_no_default_track(film):
     """Where none of several is marked, the first is taken."""
     path = film(BEEPS, tone(440))

@@ -145,6 +145,29 @@ def test_a_video_that_changes_its_size(clip, monkeypatch):
     assert str(caught.value) == f"{clip}: expected pictures of one size, 256x224, got 320x224 from 0.10 s on"
 
 
+def test_colours_that_cannot_be_converted(clip, monkeypatch):
+    """Pictures whose colours FFmpeg cannot convert are refused with what they are."""
+
+    class Foreign:
+        """A frame of colours that nobody knows."""
+
+        def __init__(self, frame):
+            self.frame, self.colorspace = frame, 14
+
+        def __getattr__(self, name):
+            return getattr(self.frame, name)
+
+        def to_ndarray(self, **arguments):
+            raise av.error.InvalidDataError(1, "unsupported")
+
+    decode = video.decode
+    monkeypatch.setattr(video, "decode", lambda *arguments: map(Foreign, decode(*arguments)))
+    with pytest.raises(BadSource) as caught:
+        next(read_pictures(clip, 1))
+    expected = "pictures whose colours FFmpeg can convert"
+    assert str(caught.value) == f"{clip}: expected {expected}, got bgra of colour space 14"
+
+
 @pytest.mark.parametrize("name", ["talk-12:30.mov", "http:talk.mov", "a%03d#b?.mov"])
 def test_a_name_that_looks_like_a_protocol(tmp_path, monkeypatch, name):
     """FFmpeg, which takes what stands before a colon for a protocol, sees a file."""
