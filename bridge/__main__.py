@@ -16,6 +16,7 @@ import uvloop
 
 from bridge.config import BridgeConfig, load_config
 from bridge.errors import START_ERRORS, ConfigError
+from bridge.front.descriptors import raise_limit
 from bridge.logs import set_up_logging
 from bridge.server import serve
 
@@ -30,6 +31,7 @@ def main(argv: Sequence[str] | None = None, prog: str = "python -m bridge") -> i
         print(f"bridge: {exc}", file=sys.stderr)
         return 2
     set_up_logging(config.log_level, config.log_format)
+    raise_limit()
     try:
         uvloop.run(_serve_until_signal(config))
     except START_ERRORS as exc:

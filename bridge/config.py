@@ -14,6 +14,7 @@ from typing import Any
 
 from bridge.settings.access import AccessSettings
 from bridge.settings.front import GRPC_OFF, LOG_LEVELS, FrontSettings
+from bridge.settings.limits import LimitSettings
 from bridge.settings.packages import IMPORT_OFF, PackageSettings
 from bridge.settings.speech import SpeechSettings
 from bridge.settings.upstream import MAX_UPSTREAMS, POLICIES, UpstreamSettings
@@ -35,7 +36,9 @@ FORMER_NAMES = {"upstreams": "backends"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class BridgeConfig(PackageSettings, SpeechSettings, AccessSettings, FrontSettings, UpstreamSettings):
+class BridgeConfig(
+    PackageSettings, SpeechSettings, LimitSettings, AccessSettings, FrontSettings, UpstreamSettings
+):
     """Settings of one bridge process: those of all groups, the last base's first."""
 
     def __post_init__(self) -> None:

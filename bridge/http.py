@@ -1,7 +1,6 @@
 """Plain HTTP on the WebSocket port: health, metrics, models, single frames, sound, and the page's files.
 
-One request per connection is answered, and none with a body, which is all these routes need. HEAD wants a WebSocket
-library that passes it on (websockets 16 and later); an older one answers 400.
+One request per connection is answered, and none with a body, which is all these routes need.
 """
 
 from __future__ import annotations
@@ -13,21 +12,21 @@ from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import unquote
 
-from websockets.asyncio.server import ServerConnection
-from websockets.datastructures import Headers
-from websockets.http11 import Request, Response
+from websockets.http11 import Response
 
-from bridge import request_id, turns
+from bridge import request_id
+from bridge.access.client import Client
 from bridge.access.origin import OriginRules
 from bridge.balancer import Balancer
-from bridge.connection import Connection
 from bridge.errors import (
     BadRequest,
     BridgeError,
     InternalError,
     shown,
 )
+from bridge.front.head import Head
 from bridge.metrics import CONTENT_TYPE, Metrics
+from bridge.protocol import check_model_name
 from bridge.representation import Conditions, Representation, etag_of, select
 from bridge.response import (
     JSON_TYPE,
@@ -45,6 +44,7 @@ __all__ = ["SPEECH_PATH", "STATIC_FOLDER", "Routes", "load_static_files"]
 STATIC_FOLDER = Path(__file__).parent / "static"
 SPEECH_PATH = "/speech"
 WEBSOCKET_PATHS = ("/", "/ws", SPEECH_PATH)
+ALWAYS_ANSWERED = ("/health", "/metrics")
 NO_CACHE = "no-cache"  # kept, but asked for again by its entity tag: what is new shows at once
 STATIC_TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -78,7 +78,7 @@ def load_static_files(folder: Path) -> dict[str, Representation]:
 
 
 class Routes:
-    """Answers whatever is not a WebSocket handshake; ``process_request`` is the library's hook."""
+    """Answers whatever is not a WebSocket handshake, and says what is one."""
 
     def __init__(
         self,
@@ -94,49 +94,52 @@ class Routes:
         self._static_files = static_files
         self._origin_rules = origin_rules
 
-    async def process_request(self, connection: ServerConnection, request: Request) -> Response | None:
-        """Return the response to ``request``, or None for a WebSocket handshake to go on."""
-        assert isinstance(connection, Connection)
-        path = _path(request.path)
-        method = getattr(request, "method", "GET")
-        request_id.current.set(request_id.of_http(request.path, request.headers))
-        turns.current.set(turns.Client(str(connection.remote_address[0])))
-        try:
-            self._origin_rules.check(request.headers)
-            upgrade = "websocket" in _field(request.headers, "Upgrade").lower()
-            if path in WEBSOCKET_PATHS and upgrade and not connection.has_body:
-                return None
-            response = await self._answer(method, path, request.headers, connection.has_body)
-        except BridgeError as exc:
-            response = error_response(exc)
+    def check(self, head: Head, client: Client) -> Client:
+        """Return who asks.
+
+        Raises:
+            WrongHost: If it asks under a name that is not the bridge's.
+            ForeignOrigin: If a page of another site asks.
+        """
+        self._origin_rules.check(head.headers)
+        return client
+
+    def is_handshake(self, head: Head) -> bool:
+        """Return whether a WebSocket is to be opened."""
+        return head.is_handshake and head.path in WEBSOCKET_PATHS
+
+    def is_always_answered(self, head: Head) -> bool:
+        """Return whether a request is answered however many connections there are."""
+        return head.path in ALWAYS_ANSWERED
+
+    async def answer(self, head: Head) -> Response:
+        """Return the answer to a plain request; raises nothing."""
+        response = await self._answer(head)
+        if self._origin_rules.is_listed(head.headers):
+            shared(response, head.headers["Origin"])
         response.headers[request_id.HEADER] = request_id.current.get()
-        logger.debug("%s %s: %d", method, shown(path), response.status_code)
-        if method == "HEAD":
+        logger.debug("%s %s: %d", head.method, shown(head.path), response.status_code)
+        if head.method == "HEAD":
             response.body = b""
         return response
 
-    async def _answer(self, method: str, path: str, headers: Headers, has_body: bool) -> Response:
-        """Answer whoever may ask, and tell the browser where the page of another site may read the answer."""
-        if not self._origin_rules.is_listed(headers):
-            return await self._respond(method, path, _conditions(method, headers), has_body)
-        if method == "OPTIONS":
-            return shared(preflight_response(), headers["Origin"])
-        response = await self._respond(method, path, _conditions(method, headers), has_body)
-        return shared(response, headers["Origin"])
-
-    async def _respond(self, method: str, path: str, conditions: Conditions, has_body: bool) -> Response:
-        if method not in ("GET", "HEAD"):
-            error = error_body("method_not_allowed", f"method: expected GET or HEAD, got {shown(method)}")
+    async def _answer(self, head: Head) -> Response:
+        if head.method == "OPTIONS" and self._origin_rules.is_listed(head.headers):
+            return preflight_response()
+        if head.method not in ("GET", "HEAD"):
+            error = error_body(
+                "method_not_allowed", f"method: expected GET or HEAD, got {shown(head.method)}"
+            )
             return response_of(HTTPStatus.METHOD_NOT_ALLOWED, JSON_TYPE, error, Allow="GET, HEAD")
         try:
-            if has_body:
+            if head.has_body:
                 raise BadRequest("body", "none", "one")
-            found = await self._find(path)
-            return await self._route(path) if found is None else _selected(found, conditions)
+            found = await self._find(head.path)
+            return await self._route(head.path) if found is None else _selected(found, _conditions(head))
         except BridgeError as exc:
             return error_response(exc)
         except Exception:
-            logger.exception("a bug: %s ended with a foreign exception", shown(path))
+            logger.exception("a bug: %s ended with a foreign exception", shown(head.path))
             return error_response(InternalError("foreign exception"))
 
     async def _find(self, path: str) -> Representation | None:
@@ -210,14 +213,6 @@ class Routes:
         return Representation("audio/wav", sound.wav, sound.etag)
 
 
-def _path(target: str) -> str:
-    """Return the path of a request's target, which is one, or a whole URL as proxies send it.
-
-    Not with ``urlsplit``: it takes ``//[`` for the beginning of a host, and raises.
-    """
-    return re.sub(r"^https?://[^/?]*", "", target.partition("?")[0]) or "/"
-
-
 def _parse_frame_path(path: str, folder: str = "frames") -> tuple[str, int]:
     match = re.fullmatch(rf"/{folder}/([^/]+)/([^/]*)\.jpg", path)
     if match is None:
@@ -230,21 +225,16 @@ def _parse_frame_path(path: str, folder: str = "frames") -> tuple[str, int]:
 
 def _parse_model_name(quoted: str) -> str:
     try:
-        return unquote(quoted, errors="strict")
+        return check_model_name(unquote(quoted, errors="strict"))
     except UnicodeDecodeError as exc:
         raise BadRequest("model name", "UTF-8", shown(quoted)) from exc
 
 
-def _field(headers: Headers, name: str) -> str:
-    """Return a header field's value; one that is there several times is a list in parts."""
-    return ", ".join(headers.get_all(name))
-
-
-def _conditions(method: str, headers: Headers) -> Conditions:
+def _conditions(head: Head) -> Conditions:
     return Conditions(
-        if_none_match=_field(headers, "If-None-Match"),
-        byte_range=_field(headers, "Range") if method == "GET" else "",
-        if_range=_field(headers, "If-Range"),
+        if_none_match=head.field("If-None-Match"),
+        byte_range=head.field("Range") if head.method == "GET" else "",
+        if_range=head.field("If-Range"),
     )
 
 

@@ -14,13 +14,15 @@ from prometheus_client.registry import Collector
 
 from bridge.live.metrics import LiveMetrics
 
-__all__ = ["CANCELLED", "CONTENT_TYPE", "OK", "FrameTimes", "Metrics", "Watched"]
+__all__ = ["CANCELLED", "CONTENT_TYPE", "MAX_MODELS", "OK", "FrameTimes", "Metrics", "Watched"]
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 OK = "ok"
 """The outcome code of an answered frame; the others are those of ``errors.py``, and CANCELLED."""
 
 CANCELLED = "cancelled"
+MAX_MODELS = 256
+"""How many models are told apart."""
 
 DURATION_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12)
 
@@ -142,10 +144,12 @@ class Metrics:
     def count_frame(self, model_name: str, code: str, duration_s: float) -> None:
         """Count one frame and its outcome.
 
-        Only a model that answered before becomes a label, else any client could make up labels without end.
+        Only a model that answered before becomes a label, else any client could make up labels without end; and only so
+        many of them, for models are loaded and unloaded.
         """
         if code == OK:
-            self._times.setdefault(model_name, FrameTimes()).add(duration_s)
+            if model_name in self._times or len(self._times) < MAX_MODELS:
+                self._times.setdefault(model_name, FrameTimes()).add(duration_s)
             self._duration.observe(duration_s)
         label = model_name if model_name in self._times else ""
         self._frames.labels(label, code).inc()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import binascii
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -35,6 +36,9 @@ __all__ = [
     "parse",
     "to_base64",
 ]
+
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+"""What no model's name has in it. Triton's own reading of a name ends at a NUL, so many names would be one model's."""
 
 MAX_FRAME_ID = 2**31 - 1
 """The models' frame ids are INT32; those of the binary request are unsigned."""
@@ -128,15 +132,15 @@ def check_model_name(name: object) -> str:
     """Return ``name`` if some model may have it.
 
     Raises:
-        BadRequest: If it is not a string of 1 to 255 bytes of UTF-8.
+        BadRequest: If it is not a string of 1 to 255 bytes of UTF-8, without control characters.
     """
     try:
         # JSON can spell half a surrogate pair, which no UTF-8 can carry on to Triton
-        if isinstance(name, str) and 1 <= len(name.encode()) <= 255:
+        if isinstance(name, str) and 1 <= len(name.encode()) <= 255 and not CONTROL.search(name):
             return name
     except UnicodeEncodeError:
         pass
-    raise BadRequest("model_name", "a string of 1 to 255 bytes", shown(name))
+    raise BadRequest("model_name", "a string of 1 to 255 bytes without control characters", shown(name))
 
 
 def check_video_type(video_type: object) -> str:
@@ -201,7 +205,7 @@ def _parse_binary(message: bytes) -> FrameRequest:
         raise BadRequest(
             "model_name", "UTF-8", f"byte 0x{message[1 + exc.start]:02x} at {exc.start}"
         ) from exc
-    return FrameRequest(model_name, int.from_bytes(message[end:], "little"))
+    return FrameRequest(check_model_name(model_name), int.from_bytes(message[end:], "little"))
 
 
 def _parse_text(message: str) -> Request:

@@ -22,6 +22,7 @@ from bridge.errors import (
     Refused,
     UnknownModel,
 )
+from bridge.front.errors import BridgeFull, HeadTooLarge, TooMany
 from bridge.logs import log_failure
 
 __all__ = [
@@ -47,6 +48,9 @@ STATUS_OF_ERROR = {
     Refused: HTTPStatus.BAD_GATEWAY,
     WrongHost: HTTPStatus.MISDIRECTED_REQUEST,
     ForeignOrigin: HTTPStatus.FORBIDDEN,
+    HeadTooLarge: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    TooMany: HTTPStatus.TOO_MANY_REQUESTS,
+    BridgeFull: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 CONTENT_SECURITY_POLICY = "; ".join(
     (

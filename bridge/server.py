@@ -7,21 +7,26 @@ import contextlib
 import logging
 import socket
 from collections.abc import AsyncIterator, Sequence
-from urllib.parse import urlsplit
+from typing import Any, cast
 
 from websockets.asyncio.server import Server, ServerConnection
 from websockets.asyncio.server import serve as serve_websockets
 from websockets.frames import CloseCode
 from websockets.http11 import Request, Response
+from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
-from bridge import request_id, turns
+from bridge import request_id
 from bridge.access.origin import OriginRules
 from bridge.answer import Answerer
 from bridge.balancer import Balancer
 from bridge.config import GRPC_OFF, BridgeConfig
-from bridge.connection import Connection
 from bridge.errors import ListenError
+from bridge.front.connection import MAX_MESSAGE_BYTES, Connection
+from bridge.front.descriptors import connections_within
+from bridge.front.front import Front
+from bridge.front.limits import Limit, Most
+from bridge.front.websocket import WebSocket
 from bridge.grpc_service.server import GrpcServer
 from bridge.http import SPEECH_PATH, STATIC_FOLDER, Routes, load_static_files
 from bridge.live.hub import Hub
@@ -30,14 +35,14 @@ from bridge.live.wire import SUBPROTOCOL
 from bridge.metrics import Metrics
 from bridge.service import Service
 from bridge.session import Session
+from bridge.turns import ask_as
 
 __all__ = ["Bridge", "serve"]
 
-MAX_WEBSOCKET_MESSAGE_BYTES = 1 << 20
-"""Beyond this a message is not even read, and its connection closed with 1009; below, it gets its answer."""
-
-HANDSHAKE_SLACK_S = 10.0
 CLOSE_TIMEOUT_S = 2.0
+FRAMES_SUBPROTOCOL = "lipsync.frames.v1"
+"""The name of what is spoken at ``/ws``; who offers no name speaks it all the same."""
+
 KEEP_ALIVE = (
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
     (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60),
@@ -86,7 +91,11 @@ class Bridge:
         if config.grpc_port != GRPC_OFF:
             self._grpc = GrpcServer(config, balancer, service, self._metrics)
         rules = OriginRules(config.allowed_hosts, config.allowed_origins)
-        self._routes = Routes(service, balancer, self._metrics, load_static_files(STATIC_FOLDER), rules)
+        self._routes = routes = Routes(
+            service, balancer, self._metrics, load_static_files(STATIC_FOLDER), rules
+        )
+        self._requests = Limit(Most("requests in flight", config.requests_per_client, config.requests_max))
+        self._front = Front(config, routes, self._requests, connections_within(config.max_connections))
         self._answerer = Answerer(service, config.max_message_bytes)
         self._hub = Hub(config, balancer, service, self._metrics.live)
         self._sessions: set[Session | SpeechSession] = set()
@@ -129,17 +138,14 @@ class Bridge:
                 self._handle,
                 config.host,
                 config.port,
-                create_connection=Connection,
-                process_request=self._routes.process_request,
+                create_connection=cast(Any, self._new_connection),
                 process_response=_name_connection,
                 select_subprotocol=_select_subprotocol,
                 server_header=None,
                 compression=None,  # a JPEG does not get any smaller
                 # a client under backpressure has its pong behind requests that are not read yet: TCP tells who is gone
                 ping_timeout=None,
-                max_size=MAX_WEBSOCKET_MESSAGE_BYTES,
-                # a plain HTTP request counts as a handshake, and may take two calls to Triton
-                open_timeout=2 * config.infer_timeout_s + HANDSHAKE_SLACK_S,
+                max_size=MAX_MESSAGE_BYTES,
                 close_timeout=CLOSE_TIMEOUT_S,
             )
         except OSError as exc:
@@ -152,18 +158,20 @@ class Bridge:
         self._server.close(close_connections=False)
         for session in self._sessions:
             session.drain()
-        ending = [self._end_websockets()]
+        ending = [self._front.close(self._config.shutdown_timeout_s), self._end_websockets()]
         if self._grpc is not None:
             ending.append(self._grpc.stop())
         await asyncio.gather(*ending)
         await self._hub.close()
         await self._service.close()
 
-    def _new_session(self, websocket: ServerConnection, connection_id: str) -> Session | SpeechSession:
-        assert websocket.request is not None
-        if urlsplit(websocket.request.path).path == SPEECH_PATH:
+    def _new_connection(self, protocol: ServerProtocol, server: Server, **options: Any) -> Connection:
+        return Connection(self._front, protocol, lambda: WebSocket(protocol, server, **options))
+
+    def _new_session(self, websocket: WebSocket, connection_id: str) -> Session | SpeechSession:
+        if websocket.path == SPEECH_PATH:
             return SpeechSession(websocket, self._hub, self._config, connection_id)
-        return Session(websocket, self._answerer, self._config, self._metrics, connection_id)
+        return Session(websocket, self._answerer, self._config, self._metrics, self._requests, connection_id)
 
     async def _end_websockets(self) -> None:
         try:
@@ -176,6 +184,7 @@ class Bridge:
                 await asyncio.wait_for(self._server.wait_closed(), ABORT_TIMEOUT_S)
 
     async def _handle(self, websocket: ServerConnection) -> None:
+        assert isinstance(websocket, WebSocket)
         if self._stopping:
             await websocket.close(CloseCode.GOING_AWAY)
             return
@@ -184,7 +193,7 @@ class Bridge:
         connection_id = websocket.response.headers[request_id.HEADER]
         request_id.current.set(connection_id)
         host, port, *_ = websocket.remote_address
-        turns.current.set(turns.Client(f"{host} {port}", has_window=True))
+        ask_as(f"{host} {port}", has_window=True)
         session = self._new_session(websocket, connection_id)
         self._sessions.add(session)
         logger.info("connection of %s opened", websocket.remote_address[0])
@@ -195,15 +204,15 @@ class Bridge:
             logger.info("connection closed after %d requests", session.requests)
 
 
-def _select_subprotocol(connection: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
-    """Speak the live protocol with those who offer it; the other one has no name."""
-    return Subprotocol(SUBPROTOCOL) if SUBPROTOCOL in offered else None
+def _select_subprotocol(connection: Any, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+    """Speak the protocol of the path with those who offer it by name."""
+    name = SUBPROTOCOL if connection.path == SPEECH_PATH else FRAMES_SUBPROTOCOL
+    return Subprotocol(name) if name in offered else None
 
 
 def _name_connection(connection: ServerConnection, request: Request, response: Response) -> Response:
     """Tell the client its connection's id, which its requests' ids begin with."""
-    if request_id.HEADER not in response.headers:  # plain HTTP comes by here, too
-        response.headers[request_id.HEADER] = request_id.of_http(request.path, request.headers)
+    response.headers[request_id.HEADER] = request_id.of_http(request.path, request.headers)
     return response
 
 

@@ -17,12 +17,12 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bridge.errors import Overloaded
 from bridge.upstream import Lease
 
-__all__ = ["Client", "Turns", "current"]
+__all__ = ["Client", "Turns", "ask_as", "be_patient", "current"]
 
 OWN_CALLS = 32
 
@@ -63,6 +63,16 @@ NOBODY = Client()
 
 current: ContextVar[Client] = ContextVar("client", default=NOBODY)
 """Whose request is being answered."""
+
+
+def ask_as(name: str, *, has_window: bool = False) -> None:
+    """Have what is asked from here on, in this task and those it starts, be asked by a client; see ``Client``."""
+    current.set(Client(name, has_window))
+
+
+def be_patient() -> None:
+    """Have what this client asks from here on wait rather than be refused."""
+    current.set(replace(current.get(), is_patient=True))
 
 
 @dataclass(eq=False)

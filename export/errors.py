@@ -5,6 +5,7 @@ ExportError
 │   ├── BadCheckpoint   weights that are not a U-Net 328's
 │   ├── BadModel        an ONNX file that cannot be served
 │   └── BadSource       a video, picture, landmark, feature or package file
+├── DiskFull            no room for what is written
 ├── BadName             a name Triton or the wire cannot carry
 ├── VerificationFailed  an export that differs from PyTorch
 ├── EngineFailed        TensorRT refused the network
@@ -22,6 +23,7 @@ __all__ = [
     "BadModel",
     "BadName",
     "BadSource",
+    "DiskFull",
     "EngineFailed",
     "ExportError",
     "MissingExtra",
@@ -64,6 +66,22 @@ class BadModel(BadFile):
 
 class BadSource(BadFile):
     """Raised when a video, picture, landmark, feature or package file is missing, cut short or of another shape."""
+
+
+class DiskFull(ExportError):
+    """Raised when a disk, or what a user may have of it, is full.
+
+    Attributes:
+        path: The file or folder that was to be written, and is not there.
+        reason: The system's words.
+    """
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path, self.reason = path, reason
+
+    def __str__(self) -> str:
+        return f"{self.path}: expected room on the disk to write it, got: {self.reason}"
 
 
 class BadName(ExportError):

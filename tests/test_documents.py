@@ -34,7 +34,8 @@ BESIDE_CODE = [ROOT / "demo" / "MODEL_CARD.md", ROOT / "clients" / "python" / "R
 OPERATIONS = ROOT / "docs" / "operations.md"
 NEVER_SENT = {error.code for error in (UpstreamLost, *START_ERRORS)}
 SOURCES = (
-    *("benchmarks", "bridge", "bridge/access", "bridge/grpc_service", "bridge/live", "bridge/settings"),
+    *("benchmarks", "bridge", "bridge/access", "bridge/front", "bridge/grpc_service", "bridge/live"),
+    "bridge/settings",
     *("demo", "docker", "embedded", "export"),
     *(
         "export/footage",

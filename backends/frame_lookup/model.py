@@ -29,7 +29,7 @@ class TritonPythonModel:
     """
 
     def initialize(self, args: dict[str, str]) -> None:
-        """Map the frames, and refuse data that is missing or not what the config says."""
+        """Open the frames, and refuse data that is missing or not what the config says."""
         config = json.loads(args["model_config"])
         self.name = args["model_name"]
         parameters = {key: value["string_value"] for key, value in config["parameters"].items()}
@@ -63,7 +63,7 @@ class TritonPythonModel:
         pb_utils.Logger.log_info(f"{self.name}: {self.store.count} frames")
 
     def execute(self, requests: list[Any]) -> list[Any]:
-        """Return one response per request; a bad id fails its own request only."""
+        """Return one response per request; a bad id, or data that are gone, fail their own request only."""
         return [self._respond(request) for request in requests]
 
     def _respond(self, request: Any) -> Any:
@@ -74,10 +74,11 @@ class TritonPythonModel:
             error = pb_utils.TritonError(text, pb_utils.TritonError.INVALID_ARG)
             return pb_utils.InferenceResponse(error=error)
         wanted = request.requested_output_names()
-        return pb_utils.InferenceResponse(
-            [
-                pb_utils.Tensor(name, gather(frame_ids))
-                for name, gather in self.gathers.items()
-                if name in wanted
-            ]
-        )
+        gathers = [(name, gather) for name, gather in self.gathers.items() if name in wanted]
+        try:
+            return pb_utils.InferenceResponse(
+                [pb_utils.Tensor(name, gather(frame_ids)) for name, gather in gathers]
+            )
+        except (OSError, ValueError) as exc:  # the file was cut short, or its disk fails
+            text = f"frame data of '{self.name}': {exc}; {DATA_FILES_HINT}"
+            return pb_utils.InferenceResponse(error=pb_utils.TritonError(text, pb_utils.TritonError.INTERNAL))

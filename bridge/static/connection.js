@@ -5,6 +5,7 @@ import { decodeAnswer } from "./protocol.js";
 const FIRST_RETRY_MS = 1000;
 const MAX_RETRY_MS = 8000;
 const WATCHDOG_MS = 1000;
+const IDLE = "idle"; // the bridge lets go of who asks for nothing for long
 const REQUEST_ID_KEY = "request_id"; // a browser cannot set headers of a WebSocket
 
 /** Raised for a request whose answer was lost with the connection. */
@@ -106,6 +107,10 @@ export class Connection extends EventTarget {
   #lost(reason) {
     this.#socket = null;
     for (const request of this.#waiting.splice(0)) request.reject(new ConnectionLost(this.#url.host));
+    if (reason === IDLE) {
+      this.connect();
+      return;
+    }
     const retryInMs = Math.min(FIRST_RETRY_MS * 2 ** this.#failures, MAX_RETRY_MS);
     this.#failures += 1;
     this.#retryTimer = setTimeout(() => this.connect(), retryInMs);

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from export.contract import FACE_SIZE, MASK_COLUMNS, MASK_ROWS
 from export.errors import BadName, BadSource
-from export.files import link_or_copy, replacing_file, replacing_folder
+from export.files import link_or_copy, new_array, replacing_file, replacing_folder
 from export.footage.clip import Footage
 from export.footage.sound import cut_into_frames
 from export.network.rewrite import rewrite_for_cpu
@@ -159,8 +159,7 @@ def _write_networks(folder: Path, model: ModelProto) -> None:
 def _write_frames(folder: Path, footage: Footage, name: str) -> None:
     count = footage.frame_count
     shape = (count, FACE_SIZE, FACE_SIZE, 3)
-    open_memmap = np.lib.format.open_memmap
-    faces = open_memmap(folder / "faces.npy", mode="w+", dtype=np.uint8, shape=shape)  # type: ignore[no-untyped-call]
+    faces = new_array(folder / "faces.npy", np.uint8, shape)
     bounds = np.empty((count, 4), np.int32)
     offsets = np.zeros(count + 1, np.int64)
     with (folder / "full_frames.bin").open("wb") as full_frames:

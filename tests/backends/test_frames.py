@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backends.frame_lookup.frames import FrameStore, window_indices
+from backends.frame_lookup.frames import FrameStore, Rows, window_indices
 from tests.backends.models import FRAME_COUNT, FrameData
 
 AUDIO_SHAPE = (32, 16, 16)
@@ -126,14 +127,64 @@ def test_files_that_do_not_fit(
     assert str(caught.value) == sentence
 
 
-@pytest.mark.parametrize("kept_bytes", [0, 50, 1000])
+@pytest.mark.parametrize("kept_bytes", [128, 1000, 6 * 307_200])
 def test_truncated_file(frame_data: FrameData, tmp_path: Path, kept_bytes: int) -> None:
-    """A truncated file is named."""
-    folder = shutil.copytree(frame_data.folder, tmp_path / "bad")
-    path = folder / "faces.npy"
-    path.write_bytes(path.read_bytes()[:kept_bytes])
-    with pytest.raises(ValueError, match=r"^expected faces\.npy to hold one whole array, got: "):
+    """A truncated file is named, with how much it should hold and how much it does."""
+    folder = cut(frame_data, tmp_path, "faces.npy", kept_bytes)
+    with pytest.raises(ValueError, match=r"^expected faces\.npy to hold ") as caught:
         FrameStore(folder, AUDIO_SHAPE, "zeros")
+    assert str(caught.value) == (
+        f"expected faces.npy to hold {128 + 6 * 307_200} bytes, as its beginning says, got {kept_bytes}"
+    )
+
+
+@pytest.mark.parametrize("kept_bytes", [0, 50])
+def test_truncated_header(frame_data: FrameData, tmp_path: Path, kept_bytes: int) -> None:
+    """A file of which not even the header is whole is named."""
+    folder = cut(frame_data, tmp_path, "faces.npy", kept_bytes)
+    with pytest.raises(ValueError, match=r"^expected faces\.npy to hold an array, got: "):
+        FrameStore(folder, AUDIO_SHAPE, "zeros")
+
+
+@pytest.mark.parametrize(
+    ("name", "gather", "sentence"),
+    [
+        ("faces.npy", "gather_faces", "expected faces.npy to hold 1843328 bytes, got 1000"),
+        ("sound.npy", "gather_sound", "expected sound.npy to hold 7808 bytes, got 1000"),
+        ("full_frames.bin", "gather_full_frames", "expected full_frames.bin to hold 135000 bytes, got 1000"),
+    ],
+)
+def test_truncated_while_it_is_read(
+    frame_data: FrameData, tmp_path: Path, name: str, gather: str, sentence: str
+) -> None:
+    """A file that is cut short later is an error where its end is wanted, and no SIGBUS; whole again, it is read."""
+    folder = shutil.copytree(frame_data.folder, tmp_path / "cut")
+    store, whole = FrameStore(folder, AUDIO_SHAPE, "zeros"), (folder / name).read_bytes()
+    last = np.array([5], np.int32)
+    expected = getattr(store, gather)(last)
+    os.truncate(folder / name, 1000)
+    with pytest.raises(ValueError, match=r"^expected") as caught:
+        getattr(store, gather)(last)
+    assert str(caught.value) == sentence
+    (folder / name).write_bytes(whole)
+    np.testing.assert_array_equal(getattr(store, gather)(last), expected)
+
+
+def test_arrays_as_numpy_writes_them(tmp_path: Path) -> None:
+    """A file with a longer header is read as well; columns first is not what is expected."""
+    array = np.arange(12, dtype=np.int32).reshape(3, 4)
+    with (tmp_path / "second.npy").open("wb") as file:
+        np.lib.format.write_array(file, array, version=(2, 0))
+    np.testing.assert_array_equal(Rows(tmp_path / "second.npy", np.int32, "N, 4").read_all(), array)
+    np.save(tmp_path / "columns.npy", np.asfortranarray(array))
+    with pytest.raises(ValueError, match=r"^expected columns\.npy to be int32 \(N, 4\), got"):
+        Rows(tmp_path / "columns.npy", np.int32, "N, 4")
+
+
+def cut(frame_data: FrameData, tmp_path: Path, name: str, kept_bytes: int) -> Path:
+    folder = shutil.copytree(frame_data.folder, tmp_path / "bad")
+    os.truncate(folder / name, kept_bytes)
+    return folder
 
 
 def test_missing_file(frame_data: FrameData, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from bridge.metrics import OK, FrameTimes, Metrics
+from bridge.metrics import MAX_MODELS, OK, FrameTimes, Metrics
 
 
 def samples(metrics):
@@ -39,6 +39,16 @@ def test_clients_cannot_make_up_labels():
         key: value for key, value in samples(metrics).items() if key[0] == "lipsync_bridge_frames_total"
     }
     assert counted == {("lipsync_bridge_frames_total", "unknown_model", ""): 1000}
+
+
+def test_labels_have_a_limit():
+    """Models that come and go make no labels without end: what is beyond the limit shares one."""
+    metrics = Metrics()
+    for number in range(MAX_MODELS + 50):
+        metrics.count_frame(f"model-{number}", OK, 0.001)
+    counted = [key for key in samples(metrics) if key[0] == "lipsync_bridge_frames_total"]
+    assert len(counted) == MAX_MODELS + 1
+    assert samples(metrics)["lipsync_bridge_frames_total", "ok", ""] == 50
 
 
 def test_upstreams_are_read_when_asked():

@@ -24,7 +24,7 @@ from bridge.protocol import (
     to_base64,
 )
 
-NAMES = st.text(min_size=1, max_size=60)
+NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=60)
 FRAME_IDS = st.integers(0, 2**32 - 1)
 
 
@@ -84,14 +84,17 @@ def test_any_text_is_a_request_or_a_bad_request(message):
             "{}",
             "type: expected one of inference, list_models, get_metadata, get_video_frame, got None",
         ),
-        ('{"type": "inference"}', "model_name: expected a string of 1 to 255 bytes, got None"),
+        (
+            '{"type": "inference"}',
+            "model_name: expected a string of 1 to 255 bytes without control characters, got None",
+        ),
         (
             '{"type": "get_metadata", "model_name": ""}',
-            "model_name: expected a string of 1 to 255 bytes, got ''",
+            "model_name: expected a string of 1 to 255 bytes without control characters, got ''",
         ),
         (
             '{"type": "get_metadata", "model_name": "\\ud800"}',
-            "model_name: expected a string of 1 to 255 bytes, got '\\ud800'",
+            "model_name: expected a string of 1 to 255 bytes without control characters, got '\\ud800'",
         ),
         (
             '{"type": "inference", "model_name": "demo", "frame_id": "1"}',
@@ -214,9 +217,9 @@ def test_own_request_ids():
             parse(f'{{"type": "list_models", "request_id": {bad}}}', 4096)
 
 
-@pytest.mark.parametrize("name", ["", "x" * 256, "é" * 128, None, "\ud800"])
+@pytest.mark.parametrize("name", ["", "x" * 256, "é" * 128, None, "\ud800", "demo\0x", "a\n", "\x7f"])
 def test_model_names(name):
-    """A model's name has 1 to 255 bytes of UTF-8, whichever way it comes."""
+    """A model's name has 1 to 255 bytes of UTF-8 without control characters, whichever way it comes."""
     assert check_model_name("é" * 127) == "é" * 127
     with pytest.raises(BadRequest, match=r"^model_name: expected a string of 1 to 255 bytes"):
         check_model_name(name)
@@ -227,3 +230,9 @@ def test_video_types():
     assert check_video_type("full_body_video") == check_video_type("full_body") == "full_body"
     with pytest.raises(BadRequest, match="video_type: expected one of full_body, rois_320, got 'x'"):
         check_video_type("x")
+
+
+def test_a_name_that_triton_would_cut():
+    """A name with a NUL, which Triton reads as the name before it, is none in a binary request either."""
+    with pytest.raises(BadRequest, match="without control characters"):
+        parse(encode_frame_request("demo\0x", 1), 4096)

@@ -35,7 +35,7 @@ async def test_generate_inference(pb, deployed):
         ("echo", 150, "in ensemble 'echo', frame_id 150 is outside [0, 149] of model 'echo_frames'"),
         ("echo", -1, "frame_id -1 is outside [0, 2147483647]"),
         ("nobody", 1, "expected the name of a loaded model, got 'nobody'"),
-        ("", 1, "model_name: expected a string of 1 to 255 bytes, got ''"),
+        ("", 1, "model_name: expected a string of 1 to 255 bytes without control characters, got ''"),
         (
             "broken",
             1,
