@@ -17,6 +17,7 @@ import uvloop
 from bridge.config import BridgeConfig, load_config
 from bridge.errors import START_ERRORS, ConfigError
 from bridge.front.descriptors import raise_limit
+from bridge.front.memory import give_memory_back
 from bridge.logs import set_up_logging
 from bridge.server import serve
 
@@ -32,6 +33,7 @@ def main(argv: Sequence[str] | None = None, prog: str = "python -m bridge") -> i
         return 2
     set_up_logging(config.log_level, config.log_format)
     raise_limit()
+    give_memory_back()
     try:
         uvloop.run(_serve_until_signal(config))
     except START_ERRORS as exc:

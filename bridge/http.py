@@ -101,6 +101,7 @@ class Routes:
             WrongHost: If it asks under a name that is not the bridge's.
             ForeignOrigin: If a page of another site asks.
         """
+        turns.current.set(turns.Client(client.address))
         self._origin_rules.check(head.headers)
         return client
 
@@ -192,7 +193,7 @@ class Routes:
         models = []
         for metadata in await self._service.all_metadata():
             fields = dataclasses.asdict(metadata)
-            keys = ("frame_count", "fps", "audio_mode")
+            keys = ("frame_count", "fps", "audio_mode", "face_size")
             models.append({"name": metadata.model_name, **{key: fields[key] for key in keys}})
         return response_of(HTTPStatus.OK, JSON_TYPE, json_body({"models": models}))
 

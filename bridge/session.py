@@ -113,6 +113,7 @@ class Session:
                 answering = self._answerer.answer(message, f"{self._connection_id}-{self.requests}")
                 self._answers.put_nowait(asyncio.create_task(answering))
                 self._metrics.requests_inflight.inc()
+                del message, answering  # a long one would be kept until the next one comes
         except ConnectionClosed:
             return
 

@@ -2,8 +2,9 @@
 
 ExportError
 ├── BadFile
-│   ├── BadCheckpoint   weights that are not a U-Net 328's
+│   ├── BadCheckpoint   weights that are not a network's of this family
 │   ├── BadModel        an ONNX file that cannot be served
+│   ├── BadMode         weights for other speech features
 │   └── BadSource       a video, picture, landmark, feature or package file
 ├── DiskFull            no room for what is written
 ├── BadName             a name Triton or the wire cannot carry
@@ -20,6 +21,7 @@ from pathlib import Path
 __all__ = [
     "BadCheckpoint",
     "BadFile",
+    "BadMode",
     "BadModel",
     "BadName",
     "BadSource",
@@ -57,11 +59,15 @@ class BadFile(ExportError):
 
 
 class BadCheckpoint(BadFile):
-    """Raised when weights are not those of a U-Net 328."""
+    """Raised when weights are not those of a network of this family, or hold anything but finite numbers."""
 
 
 class BadModel(BadFile):
     """Raised when an ONNX file has other inputs or outputs than the network's."""
+
+
+class BadMode(BadFile):
+    """Raised when weights are for other speech features than those that were named, or that came with the clip."""
 
 
 class BadSource(BadFile):

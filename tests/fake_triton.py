@@ -283,6 +283,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
             }
             for key, value in facts.items():
                 response.config.parameters[key].string_value = str(value)
+            response.config.output.add(name="face", dims=(320, 320, 3))
         return response
 
     async def RepositoryModelLoad(self, request: Any, context: Any) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from export.contract import FACE_SIZE
+from export.contract import UNET_328
 from export.files import new_array, replacing_file
 from training.takes import Take
 
@@ -42,7 +42,7 @@ def cached_faces(folder: Path, takes: Sequence[Take]) -> NDArray[np.uint8]:
 
 def _cut(path: Path, takes: Sequence[Take]) -> None:
     frames = [(take, frame) for take in takes for frame in take.frames]
-    shape = (len(frames), FACE_SIZE, FACE_SIZE, 3)
+    shape = (len(frames), UNET_328.face_size, UNET_328.face_size, 3)
     faces = new_array(path, np.uint8, shape)
     for index, (take, frame) in enumerate(tqdm(frames, "cutting faces", unit="frame", disable=None)):
         faces[index] = take.dataset.read_frame(frame).face

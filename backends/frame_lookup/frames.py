@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["AUDIO_WINDOW", "DataFile", "FrameStore", "Rows", "window_indices"]
+__all__ = ["DataFile", "FrameStore", "Rows", "window_indices"]
 
-AUDIO_WINDOW = 16
 CHUNK_BYTES = 1 << 22
 
 
@@ -101,10 +100,12 @@ class FrameStore:
     """The frames of one avatar on disk, and warm.
 
     Args:
-        folder: Holds ``faces.npy`` (N, 320, 320, 3) uint8 BGR, ``audio_features.npy`` (T, D) float32,
+        folder: Holds ``faces.npy`` (N, *face_shape) uint8 BGR, ``audio_features.npy`` (T, D) float32,
             ``sound.npy`` (N, S) int16, ``bounds.npy`` (N, 4) int32, ``full_frames.bin`` and
             ``full_frame_offsets.npy`` (N + 1,) int64.
-        audio_shape: The shape one window of 16 feature vectors is given to the network in.
+        face_shape: Height, width and channels of a face: 320x320x3, or 160x160x3.
+        audio_shape: The shape one window of feature vectors is given to the network in.
+        audio_window: How many vectors a window has: 16, or 8.
         edge_padding: ``zeros`` or ``repeat``; see ``window_indices``.
 
     Raises:
@@ -112,17 +113,24 @@ class FrameStore:
         ValueError: If the files do not fit one another.
     """
 
-    def __init__(self, folder: Path, audio_shape: tuple[int, ...], edge_padding: str) -> None:
-        self.faces = Rows(folder / "faces.npy", np.uint8, "N, 320, 320, 3")
+    def __init__(
+        self,
+        folder: Path,
+        face_shape: tuple[int, ...],
+        audio_shape: tuple[int, ...],
+        audio_window: int,
+        edge_padding: str,
+    ) -> None:
+        self.faces = Rows(folder / "faces.npy", np.uint8, ", ".join(map(str, ("N", *face_shape))))
         self.sound = Rows(folder / "sound.npy", np.int16, "N, S")
         self.bounds = Rows(folder / "bounds.npy", np.int32, "N, 4").read_all()
         self.full_frames = DataFile(folder / "full_frames.bin")
         self.offsets = Rows(folder / "full_frame_offsets.npy", np.int64, "N + 1").read_all()
         self.audio_shape = audio_shape
         features = Rows(folder / "audio_features.npy", np.float32, "T, D").read_all()
-        self._check_fit(features.shape[1])
+        self._check_fit(features.shape[1], audio_window)
         self.features = np.concatenate([features, np.zeros_like(features[:1])])
-        self.windows = window_indices(self.count, len(features), edge_padding)
+        self.windows = window_indices(self.count, len(features), edge_padding, audio_window)
         self.faces.warm()
 
     @property
@@ -131,7 +139,7 @@ class FrameStore:
         return len(self.faces)
 
     def gather_faces(self, frame_ids: NDArray[np.int32]) -> NDArray[np.uint8]:
-        """Return (B, 320, 320, 3) uint8 BGR for (B,) ids that are in range."""
+        """Return (B, *face_shape) uint8 BGR for (B,) ids that are in range."""
         return self.faces[frame_ids]
 
     def gather_audio(self, frame_ids: NDArray[np.int32]) -> NDArray[np.float32]:
@@ -157,15 +165,15 @@ class FrameStore:
         self.full_frames.read_into(memoryview(jpeg), start)
         return bytes(jpeg)
 
-    def _check_fit(self, vector_length: int) -> None:
+    def _check_fit(self, vector_length: int, audio_window: int) -> None:
         """Check that the files belong to one clip.
 
         Raises:
             ValueError: If they do not.
         """
-        if AUDIO_WINDOW * vector_length != np.prod(self.audio_shape):
+        if audio_window * vector_length != np.prod(self.audio_shape):
             raise ValueError(
-                f"expected windows of {AUDIO_WINDOW} vectors to fill {self.audio_shape}, got vectors of {vector_length}"
+                f"expected windows of {audio_window} vectors to fill {self.audio_shape}, got vectors of {vector_length}"
             )
         if not self.count == len(self.bounds) == len(self.sound) == len(self.offsets) - 1:
             counts = f"{self.count}, {len(self.bounds)}, {len(self.sound)} and {len(self.offsets) - 1}"
@@ -199,10 +207,11 @@ def _read_header(path: Path, dtype: type[np.generic], shape: str) -> tuple[tuple
     return found, begin
 
 
-def window_indices(frame_count: int, vector_count: int, edge_padding: str) -> NDArray[np.int64]:
-    """Return which feature vectors each frame's window holds: (frame_count, 16) indices.
+def window_indices(frame_count: int, vector_count: int, edge_padding: str, window: int) -> NDArray[np.int64]:
+    """Return which feature vectors each frame's window holds: (frame_count, window) indices.
 
-    Frame i's window is the vectors i-8 to i+7. Index ``vector_count`` stands for a vector of zeros. Past either end:
+    Frame i's window of 16 is the vectors i-8 to i+7, its window of 8 i-4 to i+3. Index ``vector_count`` stands for a
+    vector of zeros. Past either end:
 
     - ``zeros``: zeros, as in training;
     - ``repeat``: the first vector on the left; on the right the last one through the whole window, as one public
@@ -211,11 +220,11 @@ def window_indices(frame_count: int, vector_count: int, edge_padding: str) -> ND
     Raises:
         ValueError: If ``edge_padding`` is neither.
     """
-    starts = np.arange(frame_count)[:, None] - AUDIO_WINDOW // 2
-    indices = starts + np.arange(AUDIO_WINDOW)
+    starts = np.arange(frame_count)[:, None] - window // 2
+    indices = starts + np.arange(window)
     if edge_padding == "zeros":
         return np.where((indices < 0) | (indices >= vector_count), vector_count, indices)
     if edge_padding == "repeat":
-        overruns = starts + AUDIO_WINDOW > vector_count
+        overruns = starts + window > vector_count
         return np.where(overruns, vector_count - 1, indices.clip(0))
     raise ValueError(f"expected edge_padding zeros or repeat, got {edge_padding!r}")

@@ -1,7 +1,7 @@
 """Triton backend ``frame_lookup``: what the network needs for a frame id of an avatar's clip.
 
 Serves every model whose config says ``backend: "frame_lookup"``. The data lies in the model's version folder; the
-parameters ``frame_count`` and ``edge_padding`` come from its config.
+parameters ``frame_count``, ``edge_padding`` and ``audio_window`` (16 where it is not named) come from its config.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import triton_python_backend_utils as pb_utils
 sys.path.insert(0, str(Path(__file__).parent))
 from frames import FrameStore
 
+USUAL_WINDOW = 16
 DATA_FILES_HINT = "import the avatar again: python -m export avatar --help"
 
 
@@ -23,7 +24,7 @@ class TritonPythonModel:
     """Answers frame ids in one gather per request.
 
     Inputs: ``frame_id`` (B, 1) int32.
-    Outputs, each only when requested: ``face`` (B, 320, 320, 3) uint8 BGR; ``audio`` (B, C, H, W) float32;
+    Outputs, each only when requested: ``face`` (B, S, S, 3) uint8 BGR, S of 320 or 160; ``audio`` (B, C, H, W) float32;
     ``bounds`` (B, 4) int32 x1, y1, x2, y2; ``full_frame`` (B, 1) JPEG bytes; ``sound`` (B, S) int16 at
     16 kHz, what sounds while the frame is shown.
     """
@@ -33,9 +34,7 @@ class TritonPythonModel:
         config = json.loads(args["model_config"])
         self.name = args["model_name"]
         parameters = {key: value["string_value"] for key, value in config["parameters"].items()}
-        audio_shape = next(
-            tuple(map(int, output["dims"])) for output in config["output"] if output["name"] == "audio"
-        )
+        shapes = {output["name"]: tuple(map(int, output["dims"])) for output in config["output"]}
         for key in ("frame_count", "edge_padding"):
             if key not in parameters:
                 raise pb_utils.TritonModelException(
@@ -43,7 +42,10 @@ class TritonPythonModel:
                 )
         folder = Path(args["model_repository"]) / args["model_version"]
         try:
-            self.store = FrameStore(folder, audio_shape, parameters["edge_padding"])
+            window = int(parameters.get("audio_window", USUAL_WINDOW))
+            self.store = FrameStore(
+                folder, shapes["face"], shapes["audio"], window, parameters["edge_padding"]
+            )
         except (OSError, ValueError) as exc:
             raise pb_utils.TritonModelException(
                 f"frame data of '{self.name}': {exc}; {DATA_FILES_HINT}"

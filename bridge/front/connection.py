@@ -170,7 +170,10 @@ class Connection(asyncio.BufferedProtocol, Taker):
         self._give_room_back()
         self._front.remove(self)
         if self._websocket is not None:
-            self._websocket.connection_lost(exc)
+            # let go of each other: what it holds is freed at once, not when circles are looked for
+            websocket, self._websocket = self._websocket, None
+            websocket.on_read = _nothing
+            websocket.connection_lost(exc)
         if self._answering is not None:
             self._answering.cancel()
 
@@ -275,7 +278,7 @@ class Connection(asyncio.BufferedProtocol, Taker):
             cost += frames + len(data) / BYTES_OF_COST
             few = frames <= MANY_FRAMES
             self._slice_bytes = min(2 * self._slice_bytes, LARGE_SLICE_BYTES) if few else SMALL_SLICE_BYTES
-        if websocket.begun_bytes < FREE_BYTES:
+        if websocket.begun_bytes + websocket.held_bytes < FREE_BYTES:
             self._give_room_back()
         return cost
 
@@ -298,7 +301,7 @@ class Connection(asyncio.BufferedProtocol, Taker):
 
     def _be_late(self) -> None:
         """Drop who has taken room for a long message and does not send it."""
-        if self._pending:
+        if self._websocket is not None and (self._pending or self._websocket.held_bytes):
             self._set_timer(self._front.send_timeout_s, self._be_late)  # it is the bridge that is slow
         else:
             self.abort()
@@ -319,3 +322,7 @@ class Connection(asyncio.BufferedProtocol, Taker):
         self._timer = None
         if delay_s is not None and then is not None:
             self._timer = asyncio.get_running_loop().call_later(delay_s, then)
+
+
+def _nothing() -> None:
+    """Do nothing."""

@@ -40,6 +40,7 @@ class WebSocket(ServerConnection):
         self._unframed_bytes = 0
         self._framed_bytes = 0
         self._events = 0
+        self._last_long: Any = None
 
     def feed(self, data: bytes) -> int:
         """Give the library some input, and return how many frames were completed."""
@@ -55,6 +56,8 @@ class WebSocket(ServerConnection):
         self._unframed_bytes = 0
         if getattr(event, "opcode", None) in DATA_OPCODES:
             self._framed_bytes += len(event.data) + FRAME_BYTES
+            if len(event.data) > FRAME_BYTES:
+                self._last_long = event
             if event.fin:
                 self._sizes.append(self._framed_bytes)
                 self.held_bytes += self._framed_bytes
@@ -65,6 +68,10 @@ class WebSocket(ServerConnection):
         """Return the next message, as the library does."""
         message = await super().recv(decode)
         self.held_bytes -= self._sizes.popleft()
+        if not self._sizes and not self._framed_bytes and self._last_long is not None:
+            # the library's parser keeps the last frame until the next one comes, which may be never
+            self._last_long.data = b""
+            self._last_long = None
         self.on_read()
         return message
 

@@ -176,6 +176,7 @@ class SpeechSession:
                 self._feed(message)
             else:
                 self._control(message)
+            del message  # a long one would be kept until the next one comes
             self._painter.wake.set()
             if self.requests % MESSAGES_IN_A_ROW == 0:
                 await asyncio.sleep(0)

@@ -67,7 +67,7 @@ async def test_models(triton, bridge):
     """Models are the avatars, with what a player needs to know."""
     triton.unload_model("slow")
     triton.unload_model("broken")
-    echo = {"name": "echo", "frame_count": 150, "fps": 25.0, "audio_mode": "ave"}
+    echo = {"name": "echo", "frame_count": 150, "fps": 25.0, "audio_mode": "ave", "face_size": 320}
     assert await get_json(bridge, "/models") == (200, {"models": [echo]})
 
 

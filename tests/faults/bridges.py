@@ -25,15 +25,18 @@ async def watched(
     viewers: int = 8,
     frames_per_s: float = 25.0,
     limit_s: float = 0.2,
+    descriptors: int | None = None,
 ) -> AsyncIterator[tuple[Observation, BridgeProcess]]:
     """Run a bridge before both Tritons, and have viewers play from it in a steady state, no frame over ``limit_s``.
 
     Args:
         options: Further arguments of the bridge.
         addresses: What leads to the Tritons, where that is not their own addresses.
+        viewers: How many there are; each plays ``frames_per_s``.
+        descriptors: How many files and connections the bridge may have.
     """
     async with (
-        tritons.bridge(*options, addresses=addresses) as bridge,
+        tritons.bridge(*options, addresses=addresses, descriptors=descriptors) as bridge,
         playing(bridge.port, AVATAR, CLIP_FRAMES, viewers, frames_per_s) as players,
     ):
         observation = Observation(players)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import resource
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -79,8 +78,7 @@ async def test_attacks(
     await tritons.ready()
     grpc_port = free_port()
     options = (f"--grpc-port={grpc_port}",)
-    async with watched(tritons, *options, viewers=1) as (observation, bridge):
-        resource.prlimit(bridge.pid, resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
+    async with watched(tritons, *options, viewers=1, descriptors=DESCRIPTORS) as (observation, bridge):
         bystander = Bystander()
 
         async def attack() -> None:

@@ -45,11 +45,13 @@ class Tritons:
         return [server.grpc_url for server in self.servers]
 
     def bridge(
-        self, *options: str, addresses: Sequence[str] = ()
+        self, *options: str, addresses: Sequence[str] = (), descriptors: int | None = None
     ) -> AbstractAsyncContextManager[BridgeProcess]:
         """Return a bridge of default settings before both, or before other addresses that lead to them."""
         secret = ("--triton-secret-file", str(self.secret_file))
-        return running_bridge(",".join(addresses or self.addresses), *secret, *options)
+        return running_bridge(
+            ",".join(addresses or self.addresses), *secret, *options, descriptors=descriptors
+        )
 
     def family(self, index: int = VICTIM) -> Family:
         """The processes of one of them, as they are now."""

@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import gc
 import json
 import socket
+import tracemalloc
 
 import pytest
 from websockets.exceptions import ConnectionClosedOK, InvalidStatus
@@ -197,6 +199,21 @@ async def test_a_long_message_that_does_not_come(triton):
             assert await asyncio.wait_for(reader.read(), WAIT_S) == b""
         writer.close()
         assert bridge._front.budget._left_bytes == LONG_MESSAGES_BYTES
+
+
+async def test_long_messages_leave_nothing_behind(bridge):
+    """A long message that was read is not kept until the next one comes."""
+    async with contextlib.AsyncExitStack() as stack:
+        opened = [await stack.enter_async_context(connected(bridge)) for _ in range(5)]
+        tracemalloc.start()
+        try:
+            for websocket in opened:
+                await websocket.send(bytes(1_000_000))
+                assert (await receive(websocket))["code"] == "message_too_large"
+            gc.collect()
+            assert tracemalloc.get_traced_memory()[0] < 2_000_000
+        finally:
+            tracemalloc.stop()
 
 
 async def test_a_message_in_pieces(bridge):
