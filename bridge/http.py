@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from websockets.http11 import Response
 
-from bridge import request_id, turns
+from bridge import request_id
 from bridge.access.client import Client
 from bridge.access.origin import OriginRules
 from bridge.balancer import Balancer
