@@ -17,7 +17,7 @@ from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
 from bridge import request_id
-from bridge.access.origin import OriginRules
+from bridge.access.door import Door
 from bridge.answer import Answerer
 from bridge.balancer import Balancer
 from bridge.config import GRPC_OFF, BridgeConfig
@@ -86,14 +86,14 @@ class Bridge:
         self._metrics = Metrics()
         self._metrics.watch(balancer)
         self._service = service = Service(config, balancer, self._metrics)
-        self._grpc: GrpcServer | None = None
-        if config.grpc_port != GRPC_OFF:
-            self._grpc = GrpcServer(config, balancer, service, self._metrics)
-        rules = OriginRules(config.allowed_hosts, config.allowed_origins)
+        self._door = Door(config)
         self._routes = routes = Routes(
-            service, balancer, self._metrics, load_static_files(STATIC_FOLDER), rules
+            service, balancer, self._metrics, load_static_files(STATIC_FOLDER), self._door
         )
         self._requests = Limit(Most("requests in flight", config.requests_per_client, config.requests_max))
+        self._grpc: GrpcServer | None = None
+        if config.grpc_port != GRPC_OFF:
+            self._grpc = GrpcServer(config, balancer, service, self._metrics, self._door, self._requests)
         self._front = Front(config, routes, self._requests, connections_within(config.max_connections))
         self._answerer = Answerer(service, config.max_message_bytes)
         self._hub = Hub(config, balancer, service, self._metrics.live)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from dataclasses import dataclass
 
 from bridge.errors import ConfigError
-from bridge.settings.values import setting
+from bridge.settings.values import optional_text, setting
 
 __all__ = ["AccessSettings"]
 
@@ -32,6 +33,18 @@ def _origins(key: str, given: str) -> tuple[str, ...]:
     return origins
 
 
+def _networks(key: str, given: str) -> tuple[str, ...]:
+    networks = tuple(part.strip() for part in given.split(",") if part.strip())
+    for network in networks:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError as exc:
+            raise ConfigError(
+                key, "addresses or networks such as 10.0.0.0/8, separated by commas", network
+            ) from exc
+    return networks
+
+
 @dataclass(frozen=True, kw_only=True)
 class AccessSettings:
     """Settings of access; each field's meaning stands beside it, units are in the names."""
@@ -46,4 +59,15 @@ class AccessSettings:
         (),
         _origins,
         "sites whose pages may ask the bridge, beside its own page: https://example.org, separated by commas",
+    )
+    tokens_file: str = setting(
+        "",
+        optional_text,
+        "file with NAME SECRET in each line: who shows none of them, or a token signed with one, is refused; empty: "
+        "nobody is",
+    )
+    trusted_proxies: tuple[str, ...] = setting(
+        (),
+        _networks,
+        "addresses or networks, separated by commas, whose `X-Forwarded-For` says who a client is",
     )
