@@ -2,6 +2,7 @@
 #   make demo    the speaking face in the browser: environment, demo avatar, Triton, bridge
 #   make test    all tests, with the real Triton in them
 #   make test-fast  those that start no server of their own, three quarters of all: for daily work, under 3 minutes
+#   make test-faults  kill, stop and flood real processes under viewers, and print what it costs them; 4 minutes
 #   make test-compose  the containers: build, serve, crash, recover; needs docker, or root to start an engine
 #   make check   formatting, lint, strict types, those of the page's JavaScript too; needs npm
 #   make bench   measure this machine; ARGS=--quick to see that it runs
@@ -14,7 +15,7 @@ TSC := build/javascript/node_modules/.bin/tsc
 # All are modules of the name "model", so that each needs a run of mypy to itself.
 MODELS := $(wildcard backends/*/model.py embedded/backends/*/model.py)
 
-.PHONY: demo test test-fast test-compose check bench clean
+.PHONY: demo test test-fast test-faults test-compose check bench clean
 .DELETE_ON_ERROR:
 
 demo: avatars/demo/avatar.json
@@ -24,7 +25,10 @@ test: $(VENV)/.test avatars/demo/avatar.json build/perf_analyzer/perf_analyzer
 	$(BIN)/pytest --cov $(ARGS)
 
 test-fast: $(VENV)/.test
-	$(BIN)/pytest -m 'not compose and not slow' $(ARGS)
+	$(BIN)/pytest -m 'not compose and not faults and not slow' $(ARGS)
+
+test-faults: $(VENV)/.test
+	$(BIN)/pytest -m faults --show-capture=no tests/faults $(ARGS)
 
 test-compose: $(VENV)/.test
 	$(BIN)/pytest -m compose tests/compose $(ARGS)

@@ -18,7 +18,7 @@ from demo.weights import AUDIO_ENCODER_PATH, UNET_PATH
 from export.footage.dataset import open_dataset
 from export.network.encoder_weights import load_speech_model, open_encoder
 from export.network.onnx_model import export_network
-from export.network.unet import UNet328
+from export.network.unet import UNet
 from export.repository.avatar import (
     CPU_WEIGHTS_FILE,
     FRAME_FILES,
@@ -54,10 +54,10 @@ class Site:
     model_repository: Path
 
 
-def random_network(width: float = 1.0) -> UNet328:
+def random_network(width: float = 1.0) -> UNet:
     """Return a network with seeded random weights and batch-norm statistics, in evaluation mode."""
     generator = torch.Generator().manual_seed(SEED)
-    network = UNet328("ave", width).eval()
+    network = UNet("ave", width).eval()
     with torch.no_grad():
         for key, value in network.state_dict().items():
             if key.endswith("running_var"):

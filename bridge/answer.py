@@ -96,6 +96,7 @@ class Answerer:
             "frame_count": metadata.frame_count,
             "fps": metadata.fps,
             "audio_mode": metadata.audio_mode,
+            "face_size": metadata.face_size,
             "available_videos": sorted(set(VIDEO_TYPES.values())),
             "bounds": metadata.bounds,
         }

@@ -217,14 +217,23 @@ class InferTimeout(BridgeError):
 
 
 class Overloaded(BridgeError):
-    """Raised when Triton's queue for a model is full, or a request has waited in it longer than it may."""
+    """Raised when Triton's queue for a model is full, or a request waited too long: in it, or for its turn.
+
+    ``waited_s``: how long it waited for its turn in the bridge; None where Triton refused it.
+    """
 
     code = "overloaded"
 
-    def __init__(self, model_name: str) -> None:
+    def __init__(self, model_name: str, waited_s: float | None = None) -> None:
         self.model_name = model_name
+        self.waited_s = waited_s
 
     def __str__(self) -> str:
+        if self.waited_s is not None:
+            return (
+                f"expected a turn for model {shown(self.model_name)} within {self.waited_s:.2g} s, got none; "
+                "try again later"
+            )
         return (
             f"expected room in Triton's queue for model {shown(self.model_name)}, got none; try again later"
         )

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from websockets.http11 import Response
 
-from bridge import request_id
+from bridge import request_id, turns
 from bridge.access.client import Client
 from bridge.access.door import Door
 from bridge.balancer import Balancer
@@ -104,7 +104,10 @@ class Routes:
         """
         # the page brings its token along once it is loaded, and a preflight request cannot have any
         is_page = head.path in self._static_files and not head.is_handshake
-        return self._door.check(head, client, is_page or head.path == "/health" or head.method == "OPTIONS")
+        is_open = is_page or head.path == "/health" or head.method == "OPTIONS"
+        found = self._door.check(head, client, is_open)
+        turns.current.set(turns.Client(found.token or found.address))
+        return found
 
     def is_handshake(self, head: Head) -> bool:
         """Return whether a WebSocket is to be opened."""
@@ -171,7 +174,7 @@ class Routes:
 
     def _health(self) -> Response:
         upstreams = self._balancer.upstreams
-        healthy_count = self._balancer.ready_count
+        healthy_count = self._balancer.healthy_count
         body = {  # the keys are published since the predecessor: their "backends" are our upstreams
             "healthy": healthy_count > 0,
             "total_backends": len(upstreams),
@@ -179,9 +182,10 @@ class Routes:
             "backends": [
                 {
                     "address": upstream.address,
-                    "healthy": upstream.ready,
+                    "healthy": upstream.healthy,
                     "total_requests": upstream.total_requests,
                     "error_count": upstream.error_count,
+                    "failing_models": upstream.failing_models,
                 }
                 for upstream in upstreams
             ],
@@ -193,7 +197,7 @@ class Routes:
         models = []
         for metadata in await self._service.all_metadata():
             fields = dataclasses.asdict(metadata)
-            keys = ("frame_count", "fps", "audio_mode")
+            keys = ("frame_count", "fps", "audio_mode", "face_size")
             models.append({"name": metadata.model_name, **{key: fields[key] for key in keys}})
         return response_of(HTTPStatus.OK, JSON_TYPE, json_body({"models": models}))
 

@@ -69,5 +69,9 @@ def log_failure(error: BridgeError) -> None:
     """Log what an operator should know of a request that failed; a client's own mistakes are not among it."""
     if isinstance(error, (InternalError, Refused)):
         logger.error("%s", error.detail)
+    elif isinstance(error, Overloaded) and error.waited_s is not None:
+        logger.debug(
+            "%s", error
+        )  # there are thousands of them, and whoever refuses them tells of them together
     elif isinstance(error, (InferTimeout, Overloaded)):
         logger.warning("%s", error)

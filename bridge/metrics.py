@@ -27,6 +27,14 @@ MAX_MODELS = 256
 DURATION_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12)
 
 
+class Limited(Protocol):
+    """What the metrics tell about an upstream's limit."""
+
+    @property
+    def calls(self) -> int:
+        """How many calls it may have at once."""
+
+
 class UpstreamState(Protocol):
     """What the metrics tell about an upstream."""
 
@@ -36,6 +44,14 @@ class UpstreamState(Protocol):
     total_requests: int
     error_count: int
 
+    @property
+    def limit(self) -> Limited:
+        """What knows how many calls it may have at once."""
+
+    @property
+    def failing_models(self) -> Sequence[str]:
+        """The models that it fails."""
+
 
 class Watched(Protocol):
     """What has the upstreams, and follows their names in DNS."""
@@ -43,6 +59,10 @@ class Watched(Protocol):
     @property
     def upstreams(self) -> Sequence[UpstreamState]:
         """Its upstreams now."""
+
+    @property
+    def waiting_count(self) -> int:
+        """How many inferences wait for their turn now."""
 
     @property
     def unresolved_count(self) -> int:
@@ -156,7 +176,22 @@ class _UpstreamCollector(Collector):
         errors = CounterMetricFamily(
             "lipsync_bridge_upstream_errors", "Calls a Triton lost, left late or failed", labels=["upstream"]
         )
+        limit = GaugeMetricFamily(
+            "lipsync_bridge_upstream_limit", "Calls a Triton may have at once", labels=["upstream"]
+        )
+        waiting = GaugeMetricFamily(
+            "lipsync_bridge_waiting",
+            "Frames that wait for their turn: every Triton has as many as it may",
+            value=self._balancer.waiting_count,
+        )
+        failing = GaugeMetricFamily(
+            "lipsync_bridge_upstream_failing_models",
+            "Models that a Triton fails although it is ready",
+            labels=["upstream"],
+        )
         for upstream in self._balancer.upstreams:
+            limit.add_metric([upstream.address], upstream.limit.calls)
+            failing.add_metric([upstream.address], len(upstream.failing_models))
             up.add_metric([upstream.address], float(upstream.ready))
             inflight.add_metric([upstream.address], upstream.inflight)
             requests.add_metric([upstream.address], upstream.total_requests)
@@ -166,4 +201,4 @@ class _UpstreamCollector(Collector):
             "dns:/// names whose last lookup failed",
             value=self._balancer.unresolved_count,
         )
-        return up, inflight, requests, errors, unresolved
+        return up, inflight, limit, requests, errors, failing, waiting, unresolved

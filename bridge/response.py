@@ -81,7 +81,9 @@ PREFLIGHT_FIELDS = {
     "Access-Control-Allow-Headers": "Authorization, If-None-Match, If-Range, Range, X-Request-ID",
     "Access-Control-Max-Age": "600",
 }
-EXPOSED = "Accept-Ranges, Content-Range, ETag, X-Request-ID"
+EXPOSED = "Accept-Ranges, Content-Range, ETag, Retry-After, X-Request-ID"
+RETRY_LATER = {"Retry-After": "1"}
+"""Seconds: an overload or a restart may be over by then, and a client that waits longer loses a second of frames."""
 
 
 def json_body(body: dict[str, Any]) -> bytes:
@@ -99,6 +101,8 @@ def error_response(error: BridgeError) -> Response:
     log_failure(error)
     status = STATUS_OF_ERROR.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR)
     fields = {"WWW-Authenticate": "Bearer"} if status is HTTPStatus.UNAUTHORIZED else {}
+    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+        fields = RETRY_LATER
     return response_of(status, JSON_TYPE, error_body(error.code, str(error)), **fields)
 
 

@@ -16,7 +16,7 @@ from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
-from bridge import request_id
+from bridge import request_id, turns
 from bridge.access.door import Door
 from bridge.answer import Answerer
 from bridge.balancer import Balancer
@@ -191,6 +191,8 @@ class Bridge:
         assert websocket.response is not None
         connection_id = websocket.response.headers[request_id.HEADER]
         request_id.current.set(connection_id)
+        host, port, *_ = websocket.remote_address
+        turns.current.set(turns.Client(f"{host} {port}", has_window=True))
         session = self._new_session(websocket, connection_id)
         self._sessions.add(session)
         logger.info("connection of %s opened", websocket.remote_address[0])

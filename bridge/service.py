@@ -10,6 +10,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from bridge.balancer import Balancer
 from bridge.config import BridgeConfig
 from bridge.errors import (
@@ -39,6 +41,7 @@ from bridge.triton import (
     int32_output,
     raw_output,
 )
+from speech.clip_sound import join_frames
 from speech.wav import encode_wav
 
 __all__ = ["Metadata", "Picture", "Placement", "Service", "Sound"]
@@ -55,12 +58,22 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Metadata:
-    """What an avatar says about itself; ``bounds`` are x1, y1, x2, y2 of frame 0's crop in the full frame."""
+    """What an avatar says about itself.
+
+    Attributes:
+        model_name: Its ensemble's.
+        frame_count: Frame ids are 0 to ``frame_count - 1``.
+        fps: Frames per second of its clip.
+        audio_mode: The speech features its network hears.
+        face_size: Width and height, in pixels, of what its network paints.
+        bounds: x1, y1, x2, y2 of frame 0's crop in the full frame.
+    """
 
     model_name: str
     frame_count: int
     fps: float
     audio_mode: str
+    face_size: int
     bounds: list[int]
 
 
@@ -220,17 +233,23 @@ class Service:
             ) from exc
 
     async def _send(self, request: InferRequest) -> InferResponse:
-        return await self._balancer.call(lambda triton: triton.infer(request, self._timeout_s))
+        return await self._balancer.infer(request, self._timeout_s)
 
     async def _ask_for_metadata(self, model_name: str) -> Metadata:
         frames_name = f"{model_name}_frames"
         with _in_the_words_of(model_name):
             config = await self._model_config(frames_name)
-            response = await self._infer(frames_name, 0, ("bounds",))
+            request = frame_request(frames_name, 0, ("bounds",))
+            # not in turn: many wait for it, and live sessions begin with it
+            response = await self._balancer.call(
+                lambda triton: triton.infer(request, self._timeout_s), "bounds"
+            )
         return _read_metadata(model_name, config, int32_output(response, "bounds"))
 
     async def _ask_for_version(self, model_name: str) -> str:
-        return await self._balancer.call(lambda triton: triton.get_model_version(model_name, self._timeout_s))
+        return await self._balancer.call(
+            lambda triton: triton.get_model_version(model_name, self._timeout_s), "version"
+        )
 
     async def _ask_for_sound(self, model_name: str) -> Sound:
         """Ask one Triton for the sound of all frames, in batches one after another, and for its version of it."""
@@ -239,23 +258,26 @@ class Service:
         async def ask(triton: TritonClient) -> Sound:
             version = await triton.get_model_version(model_name, self._timeout_s)
             config = await triton.get_model_config(frames_name, self._timeout_s)
-            frame_ids = range(_read_metadata(model_name, config, []).frame_count)
+            metadata = _read_metadata(model_name, config, [])
+            frame_ids = range(metadata.frame_count)
             parts = []
             for start in frame_ids[::MAX_BATCH_SIZE]:
                 batch = frame_ids[start : start + MAX_BATCH_SIZE]
                 request = batch_request(frames_name, batch, ("sound",))
                 parts.append(raw_output(await triton.infer(request, self._timeout_s), "sound"))
-            samples = b"".join(parts)
-            wav = encode_wav(samples) if samples.strip(b"\0") else b""
+            rows = np.frombuffer(b"".join(parts), "<i2").reshape(metadata.frame_count, -1)
+            wav = encode_wav(join_frames(rows, metadata.fps).tobytes()) if rows.any() else b""
             if await triton.get_model_version(model_name, self._timeout_s) != version:
                 version = ""  # half of it may be the old clip's
             return Sound(wav, version, etag_of(wav))
 
         with _in_the_words_of(model_name):
-            return await self._balancer.call(ask)
+            return await self._balancer.call(ask, f"the sound of {model_name}")
 
     async def _model_config(self, model_name: str) -> ModelConfig:
-        return await self._balancer.call(lambda triton: triton.get_model_config(model_name, self._timeout_s))
+        return await self._balancer.call(
+            lambda triton: triton.get_model_config(model_name, self._timeout_s), "configuration"
+        )
 
 
 @contextlib.contextmanager
@@ -275,11 +297,14 @@ def _read_metadata(model_name: str, config: ModelConfig, bounds: list[int]) -> M
             frame_count=int(parameters["frame_count"]),
             fps=float(parameters["fps"]),
             audio_mode=parameters["audio_mode"],
+            face_size=next(output.dims[0] for output in config.output if output.name == "face"),
             bounds=bounds,
         )
-    except (KeyError, ValueError) as exc:
+    except (KeyError, ValueError, StopIteration, IndexError) as exc:
+        outputs = [output.name for output in config.output]
         raise InternalError(
-            f"model '{model_name}_frames': expected frame_count, fps and audio_mode, got {parameters}"
+            f"model '{model_name}_frames': expected frame_count, fps and audio_mode, and the output face, "
+            f"got {parameters} and {outputs}"
         ) from exc
 
 

@@ -6,6 +6,7 @@ tensors of the avatars' models are written and read here, too.
 
 from __future__ import annotations
 
+import math
 import re
 import struct
 from collections.abc import Sequence
@@ -31,7 +32,6 @@ from bridge.errors import (
 )
 
 __all__ = [
-    "FACE_SHAPE",
     "MAX_BATCH_SIZE",
     "InferRequest",
     "InferResponse",
@@ -49,12 +49,10 @@ InferRequest: TypeAlias = service_pb2.ModelInferRequest
 InferResponse: TypeAlias = service_pb2.ModelInferResponse
 ModelConfig: TypeAlias = model_config_pb2.ModelConfig
 
-FACE_SHAPE = (1, 320, 320, 3)
-"""A batch of one uint8 BGR face, as ``<avatar>_frames`` gives and ``jpeg_encode`` takes it."""
-
 MAX_BATCH_SIZE = 16
 """How many frames one request may ask an avatar's models for."""
 
+CHANNELS = 3
 MAX_GRPC_MESSAGE_BYTES = 64 << 20
 CHANNEL_OPTIONS = (
     ("grpc.max_send_message_length", MAX_GRPC_MESSAGE_BYTES),
@@ -104,12 +102,12 @@ class TritonClient:
         """Close the channel; calls in flight are cancelled."""
         await self._channel.close()
 
-    async def is_server_ready(self, timeout_s: float) -> bool:
-        """Return whether Triton answers within ``timeout_s`` that it is ready; raises nothing."""
+    async def is_server_ready(self, timeout_s: float) -> bool | None:
+        """Return whether Triton says that it is ready, None if it says nothing within ``timeout_s``; raises nothing."""
         try:
             response = await self._stub.ServerReady(service_pb2.ServerReadyRequest(), timeout=timeout_s)
         except grpc.aio.AioRpcError:
-            return False
+            return None
         return bool(response.ready)
 
     async def infer(self, request: InferRequest, timeout_s: float) -> InferResponse:
@@ -175,6 +173,16 @@ class TritonClient:
                 raise error from exc
             raise ImportFailed(model_name, f"Triton at {self.address}: {exc.details()}") from exc
 
+    async def unload_model(self, model_name: str, timeout_s: float) -> None:
+        """Unload a model; those that are made of it are not ready until it is loaded again."""
+        request = service_pb2.RepositoryModelUnloadRequest(model_name=model_name)
+        try:
+            await self._stub.RepositoryModelUnload(
+                request, timeout=timeout_s, metadata=self._control_metadata
+            )
+        except grpc.aio.AioRpcError as exc:
+            raise self._translated(exc, model_name, timeout_s) from exc
+
     def _translated(self, exc: grpc.aio.AioRpcError, model_name: str, timeout_s: float) -> BridgeError:
         code, detail = exc.code(), exc.details() or ""
         # before the codes: Triton has answered an unloaded model with UNAVAILABLE as well
@@ -221,9 +229,10 @@ def batch_request(model_name: str, frame_ids: Sequence[int], outputs: tuple[str,
 
 
 def encode_request(image: bytes) -> InferRequest:
-    """Return the request that has ``jpeg_encode`` make a JPEG of one face, of ``FACE_SHAPE``."""
+    """Return the request that has ``jpeg_encode`` make a JPEG of one face: SxSx3 uint8 BGR, of any size S."""
+    size = math.isqrt(len(image) // CHANNELS)
     request = service_pb2.ModelInferRequest(model_name="jpeg_encode", id=request_id.current.get())
-    request.inputs.add(name="image", datatype="UINT8", shape=FACE_SHAPE)
+    request.inputs.add(name="image", datatype="UINT8", shape=(1, size, size, CHANNELS))
     request.outputs.add(name="jpeg")
     request.raw_input_contents.append(image)
     return request

@@ -1,5 +1,5 @@
 # Two thin layers on NVIDIA's containers, of one release, since a plan belongs to the TensorRT that built it:
-#   triton-gpu  the official server with our two Python-based backends, its model control guarded by a secret
+#   triton-gpu  the official server with our two Python-based backends, kept by embedded: its secret, its Python processes
 #   engines     TensorRT with the export tools: builds the plans on the GPU they will run on
 
 ARG TRITON_RELEASE
@@ -11,10 +11,10 @@ RUN python3 /app/docker/requirements.py triton-gpu > /tmp/requirements.txt \
     && python3 -m pip install --quiet --no-cache-dir --break-system-packages --requirement /tmp/requirements.txt
 COPY LICENSE /app/
 COPY backends /opt/tritonserver/backends
-COPY embedded/control.py /app/
-ENV HOME=/tmp PYTHONDONTWRITEBYTECODE=1
+COPY embedded /app/embedded
+ENV HOME=/tmp PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER 10001:10001
-CMD ["python3", "/app/control.py", "tritonserver", "--help"]
+CMD ["python3", "-m", "embedded", "--host", "0.0.0.0", "--model-repository", "/models/model_repository_gpu"]
 
 FROM nvcr.io/nvidia/tensorrt:${TRITON_RELEASE}-py3 AS engines
 WORKDIR /app

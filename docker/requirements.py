@@ -18,7 +18,7 @@ SOUND = {"soxr"}
 IMAGES = {
     "triton": {*WIRE, *SOUND, "soundfile", "onnx", "onnxruntime", "opencv-python-headless", "tqdm"},
     "bridge": WIRE | WEB | SOUND,
-    "triton-gpu": {"opencv-python-headless"},  # numpy is the container's own
+    "triton-gpu": (WIRE - {"numpy"}) | {"opencv-python-headless"},  # numpy is the container's own
     "engines": {*WIRE, *SOUND, "soundfile", "onnx", "onnxruntime", "opencv-python-headless", "tqdm"},
 }
 """What each image imports, by distribution name."""

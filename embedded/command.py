@@ -1,20 +1,16 @@
-"""The ``tritonserver`` command line of one process, and the ports it listens on."""
+"""The ``tritonserver`` command line of one process, and where it answers."""
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from embedded.config import EmbeddedConfig
 from embedded.control import GRPC_METADATA, HTTP_HEADER, restrictions
-from embedded.errors import BadSetting, PortInUse
 from embedded.guard import SECRET_PLACE
 from embedded.installation import Installation
 
-__all__ = ["Server", "assign_ports", "build_command"]
+__all__ = ["Server", "build_command"]
 
 GPU_CONTROL_DEVICE = Path("/dev/nvidiactl")
 
@@ -63,49 +59,18 @@ class Server:
         return {GRPC_METADATA: self.secret}
 
 
-def assign_ports(config: EmbeddedConfig) -> list[Server]:
-    """Return the address of every process.
-
-    Raises:
-        BadSetting: If this machine cannot listen on the host or a port.
-        PortInUse: If something listens on one of the ports already.
-    """
-    servers = [Server(config.host, *ports) for ports in config.ports()]
-    if not servers:
-        return _free_servers(config)
-    for server in servers:
-        for port in (server.http_port, server.grpc_port, server.metrics_port):
-            with socket.socket() as sock:
-                _bind(sock, server.host, port)
-    return servers
-
-
-def _free_servers(config: EmbeddedConfig) -> list[Server]:
-    """Ask the system for free ports; all are held until the last is known, so none is handed out twice."""
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(3 * config.processes)]
-        for sock in sockets:
-            _bind(sock, config.host, 0)
-        ports = [sock.getsockname()[1] for sock in sockets]
-    return [Server(config.host, *ports[index : index + 3]) for index in range(0, len(ports), 3)]
-
-
-def _bind(sock: socket.socket, host: str, port: int) -> None:
-    if port:  # one left in TIME_WAIT is free; a port picked by the system must be nobody else's
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        sock.bind((host, port))
-    except OSError as exc:
-        if exc.errno == errno.EADDRINUSE:
-            raise PortInUse(host, port) from exc
-        got = f"{host}:{port} ({(exc.strerror or str(exc)).lower()})"
-        raise BadSetting("host", "an address this machine can listen on", got) from exc
-
-
 def build_command(
-    config: EmbeddedConfig, server: Server, installation: Installation, backends: Path, shm_prefix: str
+    config: EmbeddedConfig,
+    server: Server,
+    installation: Installation,
+    backends: Path,
+    shm_prefix: str,
+    forgiving: bool = False,
 ) -> list[str]:
-    """Return the arguments, the binary first, for one process; the guard puts the secret where its place is."""
+    """Return the arguments, the binary first, for one process; the guard puts the secret where its place is.
+
+    A ``forgiving`` process serves without the models that cannot be loaded, which otherwise end it.
+    """
     options = {
         "model-repository": config.model_repository.resolve(),
         "backend-directory": backends,
@@ -119,6 +84,7 @@ def build_command(
         "load-model": "*",
         # else one avatar that loads, or fails to, makes the whole server look away from all others
         "strict-readiness": "false",
+        "exit-on-error": str(not forgiving).lower(),
         "exit-timeout-secs": int(config.stop_timeout_s),
         "backend-config": f"python,shm-region-prefix-name={shm_prefix}",
         "allow-gpu-metrics": str(GPU_CONTROL_DEVICE.exists()).lower(),

@@ -2,8 +2,6 @@
 
 Loading a model runs its code, and Triton takes a model in the body of a load from anybody who reaches its ports, a web
 page in a browser of this machine included. Inference, health, metadata and statistics stay open to everybody.
-
-Imports nothing of this package: NVIDIA's container runs it alone, as ``python3 control.py tritonserver …``.
 """
 
 from __future__ import annotations
@@ -12,7 +10,6 @@ import contextlib
 import os
 import re
 import secrets
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,7 +29,6 @@ GRPC_METADATA = f"triton-grpc-protocol-{HTTP_HEADER}"
 VARIABLE = "TRITON_CONTROL_SECRET_FILE"
 RESTRICTED = "model-repository,shared-memory,trace,logging"
 SECRET = re.compile(r"[\w-]{16,}", re.ASCII)
-DEFAULT_HTTP_PORT = 8000
 
 
 def make_secret() -> str:
@@ -87,16 +83,3 @@ def _write(secret: str, path: Path) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW  # never into what somebody else prepared
     with os.fdopen(os.open(path, flags, 0o600), "w", encoding="ascii") as file:
         file.write(f"{secret}\n")
-
-
-def main() -> None:
-    """Become the command of the arguments, restricted: by the file of ``VARIABLE``, else by a secret of its own."""
-    given = os.environ.get(VARIABLE)
-    secret = read_secret(Path(given)) if given else make_secret()
-    if not given:
-        _write(secret, default_path(DEFAULT_HTTP_PORT))
-    os.execvp(sys.argv[1], [*sys.argv[1:], *restrictions(secret)])
-
-
-if __name__ == "__main__":
-    main()

@@ -3,7 +3,7 @@
 EmbeddedError
 ├── BadSetting       a value of EmbeddedConfig that cannot work
 ├── NotInstalled     the server binary, or the Python library its backend needs, is missing
-├── PortInUse        something else listens on one of the ports
+├── PortInUse        something else has one of the ports
 ├── SecretNotWritten the file of the secret cannot be written
 └── StartFailed      Triton itself gave up, or was not ready in time
     └── StartCrashed a signal ended it
@@ -51,14 +51,19 @@ class NotInstalled(EmbeddedError):
 
 
 class PortInUse(EmbeddedError):
-    """Raised when a port is taken before Triton starts."""
+    """Raised when a port is taken before Triton starts.
 
-    def __init__(self, host: str, port: int) -> None:
-        super().__init__(host, port)
-        self.host, self.port = host, port
+    Attributes:
+        holder: Who has it, where the system tells: the name and number of its process.
+    """
+
+    def __init__(self, host: str, port: int, holder: str | None = None) -> None:
+        super().__init__(host, port, holder)
+        self.host, self.port, self.holder = host, port, holder
 
     def __str__(self) -> str:
-        return f"expected {self.host}:{self.port} to be free for Triton, but something listens there already"
+        holder = self.holder or "something"
+        return f"expected {self.host}:{self.port} to be free for Triton, but {holder} has it already"
 
 
 class SecretNotWritten(EmbeddedError):

@@ -14,6 +14,8 @@ from embedded.errors import NotInstalled
 
 __all__ = ["Installation", "find_installation", "lay_out_backends"]
 
+CONTAINER = Path("/opt/tritonserver")
+"""Where NVIDIA's container has its Triton, with all backends laid out."""
 DISTRIBUTION = "nvidia-pytriton"
 REQUIREMENT = "nvidia-pytriton==0.7.0"
 """As in ``requirements/triton.txt``, which an installed wheel has not at hand."""
@@ -31,15 +33,17 @@ HUGE_PAGES = "glibc.malloc.hugetlb=1"  # the network's maps pass through far few
 
 @dataclass(frozen=True)
 class Installation:
-    """Where the wheel's Triton lies.
+    """Where Triton lies.
 
     Attributes:
-        home: The wheel's ``tritonserver`` folder.
+        home: The wheel's ``tritonserver`` folder, or the container's.
         libraries: Folders for LD_LIBRARY_PATH: the wheel's own libraries, and Python's.
+        is_container: Whether it is NVIDIA's container, which lacks nothing.
     """
 
     home: Path
     libraries: tuple[Path, ...]
+    is_container: bool = False
 
     @property
     def server(self) -> Path:
@@ -56,8 +60,10 @@ class Installation:
 
         The stub's interpreter finds its packages through the first ``python3`` on PATH, as after activation. Memory
         is asked for in huge pages, where the system grants them to who asks; GLIBC_TUNABLES of the user's come last,
-        so they win.
+        so they win. The container's stays as it is.
         """
+        if self.is_container:
+            return dict(os.environ)
         inherited = os.environ.get("LD_LIBRARY_PATH", "")
         libraries = [*map(str, self.libraries), *filter(None, [inherited])]
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
@@ -71,11 +77,13 @@ class Installation:
 
 
 def find_installation() -> Installation:
-    """Locate the server binary of the PyPI wheel.
+    """Locate the server binary: NVIDIA's container's, else that of the PyPI wheel.
 
     Raises:
         NotInstalled: If the wheel, its stub for this Python, or Python's shared library is missing.
     """
+    if (CONTAINER / "bin" / "tritonserver").is_file():
+        return Installation(CONTAINER, (), is_container=True)
     try:
         site = Path(str(importlib.metadata.distribution(DISTRIBUTION).locate_file("")))
     except importlib.metadata.PackageNotFoundError as exc:
@@ -108,11 +116,13 @@ def _python_library() -> Path:
     raise NotInstalled(f"Python's shared library {name}", f"on Debian and Ubuntu, apt-get install {package}")
 
 
-def lay_out_backends(installation: Installation, folder: Path) -> None:
-    """Fill ``folder`` as a backend directory: Triton's Python backend, our backends and the stand-ins.
+def lay_out_backends(installation: Installation, folder: Path) -> Path:
+    """Return a backend directory: Triton's Python backend, our backends and the stand-ins, copied into ``folder``.
 
-    Files are copied: Triton refuses a link that leads out of its backend directory.
+    Triton refuses a link that leads out of its backend directory. The container has its own, with ours among them.
     """
+    if installation.is_container:
+        return installation.home / "backends"
     python = folder / "python"
     shutil.copytree(installation.home / "backends" / "python", python)
     stub = python / STUB
@@ -122,3 +132,4 @@ def lay_out_backends(installation: Installation, folder: Path) -> None:
         for backend in backends.iterdir():
             if (backend / "model.py").is_file():
                 shutil.copytree(backend, folder / backend.name, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder

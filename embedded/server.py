@@ -7,23 +7,25 @@ import contextlib
 import dataclasses
 import logging
 import os
+import shutil
 import signal
 import sys
-import tempfile
-import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import grpc
 
-from embedded.command import Server, assign_ports, build_command
+from embedded.command import Server, build_command
 from embedded.config import EmbeddedConfig
 from embedded.control import default_path
 from embedded.errors import StartCrashed, StartFailed
-from embedded.guard import READY, SECRET_VARIABLE, STOP, kill_leftovers, remove_shared_memory
+from embedded.guard import KILL, READY, SECRET_VARIABLE, STOP, kill_leftovers, remove_shared_memory
 from embedded.installation import Installation, find_installation, lay_out_backends
+from embedded.leftovers import held_folder, held_prefix, remove_leftovers
 from embedded.log import LogTail
+from embedded.ports import claimed_servers
 from embedded.readiness import answers
+from embedded.watch import GivenUp, watch
 
 __all__ = ["Server", "serve"]
 
@@ -52,19 +54,23 @@ async def serve(config: EmbeddedConfig) -> AsyncIterator[list[Server]]:
     """
     installation = find_installation()
     secret = config.control_secret()
-    servers = [dataclasses.replace(server, secret=secret) for server in assign_ports(config)]
-    with tempfile.TemporaryDirectory(prefix="triton-") as folder:
-        backends = Path(folder) / "backends"
-        lay_out_backends(installation, backends)
-        keepers = [_Keeper(config, server, installation, backends) for server in servers]
-        tasks = [asyncio.create_task(keeper.keep()) for keeper in keepers]
-        try:
-            await _all_ready(keepers, tasks)
-            yield servers
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+    async with claimed_servers(config) as claimed:
+        remove_leftovers()
+        servers = [dataclasses.replace(server, secret=secret) for server in claimed]
+        with held_folder() as folder:
+            try:
+                backends = lay_out_backends(installation, folder / "backends")
+            except OSError as exc:  # a full disk
+                raise _as_failure(exc) from exc
+            keepers = [_Keeper(config, server, installation, backends, folder) for server in servers]
+            tasks = [asyncio.create_task(keeper.keep()) for keeper in keepers]
+            try:
+                await _all_ready(keepers, tasks)
+                yield servers
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _all_ready(keepers: list[_Keeper], tasks: list[asyncio.Task[None]]) -> None:
@@ -84,9 +90,15 @@ class _Keeper:
     """Starts one Triton process, and starts it again when it dies."""
 
     def __init__(
-        self, config: EmbeddedConfig, server: Server, installation: Installation, backends: Path
+        self,
+        config: EmbeddedConfig,
+        server: Server,
+        installation: Installation,
+        backends: Path,
+        folder: Path,
     ) -> None:
-        self.config, self.server, self.installation, self.backends = config, server, installation, backends
+        self.config, self.server, self.installation = config, server, installation
+        self.backends, self.folder = backends, folder
         self.ready = asyncio.Event()
 
     async def wait_ready(self) -> None:
@@ -108,23 +120,46 @@ class _Keeper:
             except (StartFailed, OSError) as exc:  # OSError: this machine is out of processes or file handles
                 crashes_left -= isinstance(exc, StartCrashed)
                 if not self.ready.is_set() and (not isinstance(exc, StartCrashed) or crashes_left < 0):
-                    raise
+                    raise _as_failure(exc) from exc
                 logger.error("%s", exc)
             logger.error("Triton on port %d is started again in %g s", self.server.grpc_port, delay_s)
             await asyncio.sleep(delay_s)
             delay_s = min(2 * delay_s, MAX_RESTART_DELAY_S)
 
     async def _run_once(self) -> None:
-        prefix = f"triton_{uuid.uuid4().hex[:12]}_"
-        command = build_command(self.config, self.server, self.installation, self.backends, prefix)
-        environment = {**self.installation.environment(), SECRET_VARIABLE: self.server.secret}
         secret_file = default_path(self.server.http_port)
-        async with _run(command, prefix, secret_file, environment, self.config.stop_timeout_s) as process:
-            await _wait_ready(process, self.server, self.config)
-            process.ready = True
-            process.order(READY)
-            self.ready.set()
-            logger.error("Triton %s", _describe_exit(await process.wait(), process.tail))
+        with held_prefix(secret_file) as (prefix, lock):
+            # what broke since then, such as an avatar that is half written over, is not to keep the others out
+            forgiving = self.ready.is_set()
+            arguments = (self.config, self.server, self.installation, self.backends, prefix, forgiving)
+            left = (str(secret_file), str(self.folder))
+            environment = {**self.installation.environment(), SECRET_VARIABLE: self.server.secret}
+            command = [prefix, *left, "--", *build_command(*arguments)]
+            async with _run(command, prefix, lock, environment, self.config.stop_timeout_s) as process:
+                await _wait_ready(process, self.server, self.config)
+                process.ready = True
+                process.order(READY)
+                self.ready.set()
+                logger.error("Triton %s", await self._watch(process, prefix))
+
+    async def _watch(self, process: _Process, prefix: str) -> str:
+        """Return when the process has ended, or is to end as it does not answer; return what happened."""
+        watching = asyncio.create_task(watch(self.server, prefix, self.config.start_timeout_s))
+        ended = asyncio.create_task(process.wait())
+        try:
+            await asyncio.wait({watching, ended}, return_when=asyncio.FIRST_COMPLETED)
+            if ended.done():
+                return _describe_exit(ended.result(), process.tail)
+            await watching
+            raise AssertionError("a watch ends by an exception only")
+        except GivenUp as exc:
+            process.order(KILL)
+            await process.wait()
+            return str(exc)
+        finally:
+            for task in (watching, ended):
+                task.cancel()
+            await asyncio.gather(watching, ended, return_exceptions=True)
 
 
 class _Process:
@@ -171,7 +206,7 @@ class _Process:
 async def _run(
     command: list[str],
     shm_prefix: str,
-    secret_file: Path,
+    lock: int,
     environment: dict[str, str],
     stop_timeout_s: float,
 ) -> AsyncIterator[_Process]:
@@ -179,13 +214,12 @@ async def _run(
     try:
         guard = await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", "-S", str(GUARD), str(lifeline), str(stop_timeout_s)),
-            *(shm_prefix, str(secret_file), "--"),
             *command,
             env=environment,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
-            pass_fds=(lifeline,),
+            pass_fds=(lifeline, lock),
             start_new_session=True,
         )
     except BaseException:
@@ -201,11 +235,15 @@ async def _run(
 
 
 async def _stop(process: _Process, stop_timeout_s: float) -> None:
-    """Ask for a good end if requests may be in flight; closing the lifeline makes the guard kill the rest."""
+    """Ask for a good end if requests may be in flight, and have the guard kill the rest.
+
+    To close the lifeline alone would tell it that we are gone, with what all our Tritons use.
+    """
     if process.ready:
         process.order(STOP)
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(process.wait(), stop_timeout_s + KILL_MARGIN_S)
+    process.order(KILL)
     os.close(process.lifeline)
     await process.wait()
 
@@ -232,6 +270,16 @@ async def _wait_ready(process: _Process, server: Server, config: EmbeddedConfig)
         for task in (ready, ended):
             task.cancel()
         await asyncio.gather(ready, ended, return_exceptions=True)
+
+
+def _as_failure(exc: StartFailed | OSError) -> StartFailed:
+    """Return what the system refused us, as a sentence about Triton."""
+    if isinstance(exc, StartFailed):
+        return exc
+    if isinstance(exc, shutil.Error):  # of a folder's files, each with its own
+        return StartFailed(f"could not be started: {exc.args[0][0][-1]}")
+    where = f" ({exc.filename})" if exc.filename else ""
+    return StartFailed(f"could not be started: {(exc.strerror or str(exc)).lower()}{where}")
 
 
 def _is_signalled(code: int) -> bool:

@@ -2,9 +2,11 @@
 
 ExportError
 ├── BadFile
-│   ├── BadCheckpoint   weights that are not a U-Net 328's
+│   ├── BadCheckpoint   weights that are not a network's of this family
 │   ├── BadModel        an ONNX file that cannot be served
+│   ├── BadMode         weights for other speech features
 │   └── BadSource       a video, picture, landmark, feature or package file
+├── DiskFull            no room for what is written
 ├── BadName             a name Triton or the wire cannot carry
 ├── VerificationFailed  an export that differs from PyTorch
 ├── EngineFailed        TensorRT refused the network
@@ -19,9 +21,11 @@ from pathlib import Path
 __all__ = [
     "BadCheckpoint",
     "BadFile",
+    "BadMode",
     "BadModel",
     "BadName",
     "BadSource",
+    "DiskFull",
     "EngineFailed",
     "ExportError",
     "MissingExtra",
@@ -55,15 +59,35 @@ class BadFile(ExportError):
 
 
 class BadCheckpoint(BadFile):
-    """Raised when weights are not those of a U-Net 328."""
+    """Raised when weights are not those of a network of this family, or hold anything but finite numbers."""
 
 
 class BadModel(BadFile):
     """Raised when an ONNX file has other inputs or outputs than the network's."""
 
 
+class BadMode(BadFile):
+    """Raised when weights are for other speech features than those that were named, or that came with the clip."""
+
+
 class BadSource(BadFile):
     """Raised when a video, picture, landmark, feature or package file is missing, cut short or of another shape."""
+
+
+class DiskFull(ExportError):
+    """Raised when a disk, or what a user may have of it, is full.
+
+    Attributes:
+        path: The file or folder that was to be written, and is not there.
+        reason: The system's words.
+    """
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path, self.reason = path, reason
+
+    def __str__(self) -> str:
+        return f"{self.path}: expected room on the disk to write it, got: {self.reason}"
 
 
 class BadName(ExportError):

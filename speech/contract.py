@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 __all__ = [
     "AUDIO_SHAPES",
     "AUDIO_WINDOW",
@@ -10,6 +12,9 @@ __all__ = [
     "FPS",
     "SAMPLES_PER_FRAME",
     "SAMPLE_RATE_HZ",
+    "VECTOR_SHAPES",
+    "vector_size",
+    "window_shape",
 ]
 
 SAMPLE_RATE_HZ = 16_000
@@ -25,8 +30,23 @@ FEATURE_SIZE = 512
 AUDIO_WINDOW = 16
 """Feature vectors around a frame: 8 before it, 8 from it on."""
 
-AUDIO_SHAPES = {"ave": (32, 16, 16), "hubert": (32, 32, 32), "wenet": (256, 16, 32)}
-"""Channels, height, width of one window, per kind of speech features."""
+VECTOR_SHAPES = {"ave": (2, 16, 16), "hubert": (2, 32, 32), "wenet": (16, 16, 32)}
+"""Channels, height, width that one vector of a kind of speech features fills of its window."""
+
+
+def window_shape(audio_mode: str, window: int) -> tuple[int, int, int]:
+    """Return channels, height and width of a window of so many vectors, of a kind of speech features."""
+    channels, height, width = VECTOR_SHAPES[audio_mode]
+    return window * channels, height, width
+
+
+def vector_size(audio_mode: str) -> int:
+    """Return how many numbers one vector of a kind of speech features has: 512, 2048 or 8192."""
+    return math.prod(VECTOR_SHAPES[audio_mode])
+
+
+AUDIO_SHAPES = {mode: window_shape(mode, AUDIO_WINDOW) for mode in VECTOR_SHAPES}
+"""Channels, height, width of one window of 16 vectors, per kind of speech features."""
 
 EDGE_PADDINGS = ("zeros", "repeat")
 """What stands in for features past either end of the clip: see ``speech.windows``."""

@@ -23,6 +23,7 @@ __all__ = [
     "SILENCE_PEAK",
     "check_speech",
     "encode_wav",
+    "mix_channels",
     "read_speech",
     "read_wav",
     "to_int16",
@@ -34,6 +35,9 @@ SILENCE_PEAK = 1e-3
 
 FULL_SCALE = 32768
 """What 1.0 is in 16-bit samples."""
+
+CANCELLED = 0.1
+"""Of the louder channel's power: a mix below this has lost its speech; one silent channel leaves 0.25."""
 
 EXPECTED = "a PCM WAV file of 8, 16, 24 or 32 bits"
 WAV_FORMATS = ("WAV", "WAVEX", "RF64")  # WAVEX: with a header that tells channels and 24 bits apart
@@ -64,7 +68,7 @@ def check_speech(samples: NDArray[np.float32], source: Path) -> NDArray[np.float
 
 
 def read_wav(path: Path) -> NDArray[np.float32]:
-    """Read a PCM WAV file as 16 kHz mono: channels are averaged, other rates resampled.
+    """Read a PCM WAV file as 16 kHz mono: channels are mixed, other rates resampled.
 
     Returns:
         (S,) float32, -1.0 to 1.0.
@@ -75,7 +79,25 @@ def read_wav(path: Path) -> NDArray[np.float32]:
     samples, rate_hz = _decode(path)
     if not len(samples):
         raise BadSound(path, "a sound", "a WAV file of 0 samples")
-    return resample(samples.mean(axis=1), rate_hz)
+    return resample(mix_channels(samples)[0], rate_hz)
+
+
+def mix_channels(samples: NDArray[np.floating[Any]]) -> tuple[NDArray[np.floating[Any]], int | None]:
+    """Average the channels of a sound, unless two cancel each other, as those of a miswired microphone do.
+
+    Args:
+        samples: (S, channels).
+
+    Returns:
+        (S,), and which channel it is if only the louder one was taken.
+    """
+    mix = samples.mean(axis=1)
+    if samples.shape[1] == 2:
+        powers = np.square(samples).sum(axis=0, dtype=np.float64)
+        if np.square(mix).sum(dtype=np.float64) < CANCELLED * powers.max():
+            louder = int(powers.argmax())
+            return samples[:, louder], louder
+    return mix, None
 
 
 def to_int16(samples: NDArray[np.floating[Any]]) -> NDArray[np.int16]:

@@ -117,6 +117,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         calls: Inferences received so far, by model name.
         cancelled: Inferences cancelled by their caller so far, by model name.
         request_ids: The id of each inference received, in order.
+        timeouts_us: How long each inference may wait in a queue, in order; 0: for ever.
         requested_outputs: The output names of each inference received, in order.
         probes: Answers given to ServerReady so far.
         versions: Those of a model that are served, by its name; ["1"] where nothing is said.
@@ -124,6 +125,9 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         unloadable: Models that cannot be loaded, with status and text of the refusal.
         live_jpeg: Makes the picture of an avatar that is spoken to, from its name, frame id and window.
         release: Event that lets ``slow`` and ``stuck`` answer.
+        failing: Models that fail with INTERNAL, as one does whose process has died; unloading and loading mends them.
+        control: What was loaded and unloaded, in order: "load echo".
+        awake: Event without which nothing is answered: clear it, and Triton hangs as it does after SIGSTOP.
     """
 
     def __init__(
@@ -142,9 +146,14 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         self.calls: Counter[str] = Counter()
         self.cancelled: Counter[str] = Counter()
         self.request_ids: list[str] = []
+        self.timeouts_us: list[int] = []
         self.requested_outputs: list[list[str]] = []
         self.probes = 0
         self.release = asyncio.Event()
+        self.failing: set[str] = set()
+        self.control: list[str] = []
+        self.awake = asyncio.Event()
+        self.awake.set()
         self.live_jpeg: Callable[[str, int, np.ndarray], bytes] = fake_live_jpeg
         self.secret = ""
         self.versions: dict[str, list[str]] = {}
@@ -220,6 +229,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
     async def ServerReady(self, request: Any, context: Any) -> Any:
         self.probes += 1
         await self._tell()
+        await self.awake.wait()
         return service_pb2.ServerReadyResponse(ready=self._ready)
 
     async def ServerLive(self, request: Any, context: Any) -> Any:
@@ -273,23 +283,37 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
             }
             for key, value in facts.items():
                 response.config.parameters[key].string_value = str(value)
+            response.config.output.add(name="face", dims=(320, 320, 3))
         return response
 
     async def RepositoryModelLoad(self, request: Any, context: Any) -> Any:
         await self._check_secret(context)
         if request.model_name in self.unloadable:
             await context.abort(*self.unloadable[request.model_name])
+        self.control.append(f"load {request.model_name}")
         self.add_model(request.model_name)
+        await self._tell()
         return service_pb2.RepositoryModelLoadResponse()
+
+    async def RepositoryModelUnload(self, request: Any, context: Any) -> Any:
+        await self._check_secret(context)
+        self.control.append(f"unload {request.model_name}")
+        self.failing.discard(request.model_name)
+        self.unload_model(request.model_name)
+        return service_pb2.RepositoryModelUnloadResponse()
 
     async def ModelInfer(self, request: Any, context: Any) -> Any:
         name = request.model_name
         with self._counting_cancellation(name):
             self.calls[name] += 1
             self.request_ids.append(request.id)
+            self.timeouts_us.append(request.parameters["timeout"].int64_param)
             self.requested_outputs.append([output.name for output in request.outputs])
             await self._tell()
+            await self.awake.wait()
             await self._check_loaded(name, context)
+            if name in self.failing:
+                await context.abort(grpc.StatusCode.INTERNAL, f"Stub process '{name}_0_0' is not healthy.")
             if name == "slow":
                 await self.release.wait()
             if name in ("broken", "broken_speech"):

@@ -23,7 +23,7 @@ from bridge.config import BridgeConfig, env_name, flag_name
 from bridge.errors import START_ERRORS, BridgeError, UpstreamLost
 from bridge.live.errors import close_code
 from bridge.metrics import OK, Metrics
-from export.network.unet import UNet328
+from export.network.unet import UNet
 from tests.conftest import Clip, Workspace
 
 ROOT = Path(__file__).parent.parent
@@ -174,7 +174,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, workspace: Workspace, clip: C
     shutil.copytree(clip.folder, folder / "SyncTalk_2D" / "dataset" / "anna")
     checkpoints = folder / "SyncTalk_2D" / "checkpoint" / "anna"
     checkpoints.mkdir(parents=True)
-    torch.save(UNet328("ave", 0.5).state_dict(), checkpoints / "195.pth")
+    torch.save(UNet("ave", 0.5).state_dict(), checkpoints / "195.pth")
     return Site(folder, {"8000": 28000, "8001": 28001, "8011": 28011, "8086": 28086})
 
 

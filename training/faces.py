@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from export.contract import FACE_SIZE
-from export.files import replacing_file
+from export.contract import UNET_328
+from export.files import new_array, replacing_file
 from training.takes import Take
 
 __all__ = ["cached_faces"]
@@ -42,9 +42,8 @@ def cached_faces(folder: Path, takes: Sequence[Take]) -> NDArray[np.uint8]:
 
 def _cut(path: Path, takes: Sequence[Take]) -> None:
     frames = [(take, frame) for take in takes for frame in take.frames]
-    shape = (len(frames), FACE_SIZE, FACE_SIZE, 3)
-    open_memmap = np.lib.format.open_memmap
-    faces = open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)  # type: ignore[no-untyped-call]
+    shape = (len(frames), UNET_328.face_size, UNET_328.face_size, 3)
+    faces = new_array(path, np.uint8, shape)
     for index, (take, frame) in enumerate(tqdm(frames, "cutting faces", unit="frame", disable=None)):
         faces[index] = take.dataset.read_frame(frame).face
     faces.flush()

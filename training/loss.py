@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from export.contract import FACE_SIZE
+from export.contract import UNET_328
 from training.network import FACE, Box
 
 __all__ = ["MOUTH", "draw_box", "mix_reference", "mouth_weights", "picture_loss"]
@@ -74,8 +74,8 @@ def mix_reference(targets: Tensor, others: Tensor) -> Tensor:
     target's whole face the mouth would be copied and the sound ignored.
     """
     start, stop = SEAM_ROWS
-    share = ((torch.arange(FACE_SIZE) - start) / (stop - start)).clamp(0, 1)[:, None]
-    return torch.lerp(targets, others, share.expand(FACE_SIZE, FACE_SIZE))
+    share = ((torch.arange(UNET_328.face_size) - start) / (stop - start)).clamp(0, 1)[:, None]
+    return torch.lerp(targets, others, share.expand(UNET_328.face_size, UNET_328.face_size))
 
 
 def _mean(error: Tensor, weight: Tensor) -> Tensor:
@@ -84,6 +84,6 @@ def _mean(error: Tensor, weight: Tensor) -> Tensor:
 
 def _bump(start: int, stop: int) -> Tensor:
     """Return 1 from ``start`` to ``stop``, falling linearly to 0 within 32 pixels outside: (320,)."""
-    places = torch.arange(FACE_SIZE)
+    places = torch.arange(UNET_328.face_size)
     outside = torch.maximum(start - places, places - (stop - 1)).clamp(min=0)
     return (1 - outside / 32).clamp(min=0)

@@ -8,9 +8,9 @@ from typing import NamedTuple, TypeVar
 import torch
 from torch import Tensor, nn
 
-from export.contract import FACE_SIZE, MASK_COLUMNS, MASK_ROWS
+from export.contract import UNET_328
 from export.network.audio_encoder import AveEncoder
-from export.network.unet import UNet328
+from export.network.unet import UNet
 from speech.contract import AUDIO_SHAPES
 from training.corpus import Speech
 
@@ -35,7 +35,7 @@ class Box(NamedTuple):
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
 
-FACE = Box(0, 0, FACE_SIZE, FACE_SIZE)
+FACE = Box(0, 0, UNET_328.face_size, UNET_328.face_size)
 
 
 class Speaker(nn.Module):
@@ -48,7 +48,7 @@ class Speaker(nn.Module):
     def __init__(self, width: float) -> None:
         super().__init__()
         self.encoder = AveEncoder()
-        self.unet = UNet328(AUDIO_MODE, width)
+        self.unet = UNet(AUDIO_MODE, width)
 
     def hear(self, speech: Speech) -> Tensor:
         """Return each frame's window of 16 feature vectors: (B, 32, 16, 16) float32."""
@@ -94,11 +94,11 @@ def with_masked(references: Tensor, targets: Tensor) -> Tensor:
 def masked(faces: Tensor) -> Tensor:
     """Return faces (B, 3, 320, 320) with the mouth rectangle blacked out."""
     out = faces.clone()
-    out[..., slice(*MASK_ROWS), slice(*MASK_COLUMNS)] = 0
+    out[..., slice(*UNET_328.mask_rows), slice(*UNET_328.mask_columns)] = 0
     return out
 
 
-def render(unet: UNet328, faces: Tensor, audio: Tensor, box: Box = FACE) -> Tensor:
+def render(unet: UNet, faces: Tensor, audio: Tensor, box: Box = FACE) -> Tensor:
     """Run the U-Net and paint only a box of its picture.
 
     More than half of a training step goes into the last level, at 320 x 320. All before it is run whole; the last
@@ -122,7 +122,7 @@ def render(unet: UNet328, faces: Tensor, audio: Tensor, box: Box = FACE) -> Tens
     return torch.sigmoid(unet.outc(unet.up5.conv(x)))
 
 
-def _climb(unet: UNet328, x2: Tensor, audio: Tensor) -> Tensor:
+def _climb(unet: UNet, x2: Tensor, audio: Tensor) -> Tensor:
     """Go down from 160 x 160 to the waist, join the sound, and go up to 80 x 80: (B, 32, 80, 80)."""
     x3 = unet.down2(x2)
     x4 = unet.down3(x3)

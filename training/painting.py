@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate
 
-from export.contract import FACE_SIZE
+from export.contract import UNET_328
 from training.augment import augment
 from training.corpus import Corpus, Speech
 from training.features import FeatureBank
@@ -82,7 +82,7 @@ class Sketch(Stage[nn.Conv2d, Sketched]):
         """Return the weighted L1 distance of the small pictures."""
         waist = learner.speaker.sketch(with_masked(shard.references, shard.targets), shard.audio)
         drawn: Tensor = learner.extra(waist) + self.mean
-        error = drawn - avg_pool2d(shard.targets, FACE_SIZE // SKETCH_SIZE)
+        error = drawn - avg_pool2d(shard.targets, UNET_328.face_size // SKETCH_SIZE)
         return (error.abs() * self.weights).mean()
 
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.errors import BadSource
+from export.footage.agreement import VECTOR_TOLERANCE
 from export.footage.dataset import Dataset
-from export.footage.feature_files import COUNT_TOLERANCE
 from speech.contract import FPS
 from speech.mel import MEL_BANDS, MEL_FRAMES_PER_S, WINDOW_FRAMES, mel_spectrogram, window_count
 from speech.wav import read_speech
@@ -99,10 +99,10 @@ def _check_lengths(take: Take, count: int) -> None:
             f"at least {SHORTEST_FRAMES} frames",
             f"{count} frames and {seconds:.1f} s of sound",
         )
-    if abs(take.vector_count - count) > COUNT_TOLERANCE:
+    if abs(take.vector_count - count) > VECTOR_TOLERANCE:
         raise BadSource(
             take.dataset.sound,
-            f"sound for {count} frames ({count / FPS:.1f} s, give or take {COUNT_TOLERANCE} frames)",
+            f"sound for {count} frames ({count / FPS:.1f} s, give or take {VECTOR_TOLERANCE} frames)",
             f"sound for {take.vector_count} frames",
         )
 

@@ -1,7 +1,7 @@
 """Triton backend ``frame_lookup``: what the network needs for a frame id of an avatar's clip.
 
 Serves every model whose config says ``backend: "frame_lookup"``. The data lies in the model's version folder; the
-parameters ``frame_count`` and ``edge_padding`` come from its config.
+parameters ``frame_count``, ``edge_padding`` and ``audio_window`` (16 where it is not named) come from its config.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import triton_python_backend_utils as pb_utils
 sys.path.insert(0, str(Path(__file__).parent))
 from frames import FrameStore
 
+USUAL_WINDOW = 16
 DATA_FILES_HINT = "import the avatar again: python -m export avatar --help"
 
 
@@ -23,19 +24,17 @@ class TritonPythonModel:
     """Answers frame ids in one gather per request.
 
     Inputs: ``frame_id`` (B, 1) int32.
-    Outputs, each only when requested: ``face`` (B, 320, 320, 3) uint8 BGR; ``audio`` (B, C, H, W) float32;
+    Outputs, each only when requested: ``face`` (B, S, S, 3) uint8 BGR, S of 320 or 160; ``audio`` (B, C, H, W) float32;
     ``bounds`` (B, 4) int32 x1, y1, x2, y2; ``full_frame`` (B, 1) JPEG bytes; ``sound`` (B, S) int16 at
     16 kHz, what sounds while the frame is shown.
     """
 
     def initialize(self, args: dict[str, str]) -> None:
-        """Map the frames, and refuse data that is missing or not what the config says."""
+        """Open the frames, and refuse data that is missing or not what the config says."""
         config = json.loads(args["model_config"])
         self.name = args["model_name"]
         parameters = {key: value["string_value"] for key, value in config["parameters"].items()}
-        audio_shape = next(
-            tuple(map(int, output["dims"])) for output in config["output"] if output["name"] == "audio"
-        )
+        shapes = {output["name"]: tuple(map(int, output["dims"])) for output in config["output"]}
         for key in ("frame_count", "edge_padding"):
             if key not in parameters:
                 raise pb_utils.TritonModelException(
@@ -43,7 +42,10 @@ class TritonPythonModel:
                 )
         folder = Path(args["model_repository"]) / args["model_version"]
         try:
-            self.store = FrameStore(folder, audio_shape, parameters["edge_padding"])
+            window = int(parameters.get("audio_window", USUAL_WINDOW))
+            self.store = FrameStore(
+                folder, shapes["face"], shapes["audio"], window, parameters["edge_padding"]
+            )
         except (OSError, ValueError) as exc:
             raise pb_utils.TritonModelException(
                 f"frame data of '{self.name}': {exc}; {DATA_FILES_HINT}"
@@ -63,7 +65,7 @@ class TritonPythonModel:
         pb_utils.Logger.log_info(f"{self.name}: {self.store.count} frames")
 
     def execute(self, requests: list[Any]) -> list[Any]:
-        """Return one response per request; a bad id fails its own request only."""
+        """Return one response per request; a bad id, or data that are gone, fail their own request only."""
         return [self._respond(request) for request in requests]
 
     def _respond(self, request: Any) -> Any:
@@ -74,10 +76,11 @@ class TritonPythonModel:
             error = pb_utils.TritonError(text, pb_utils.TritonError.INVALID_ARG)
             return pb_utils.InferenceResponse(error=error)
         wanted = request.requested_output_names()
-        return pb_utils.InferenceResponse(
-            [
-                pb_utils.Tensor(name, gather(frame_ids))
-                for name, gather in self.gathers.items()
-                if name in wanted
-            ]
-        )
+        gathers = [(name, gather) for name, gather in self.gathers.items() if name in wanted]
+        try:
+            return pb_utils.InferenceResponse(
+                [pb_utils.Tensor(name, gather(frame_ids)) for name, gather in gathers]
+            )
+        except (OSError, ValueError) as exc:  # the file was cut short, or its disk fails
+            text = f"frame data of '{self.name}': {exc}; {DATA_FILES_HINT}"
+            return pb_utils.InferenceResponse(error=pb_utils.TritonError(text, pb_utils.TritonError.INTERNAL))

@@ -11,7 +11,8 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from backends.frame_lookup.frames import FrameStore
-from speech.contract import AUDIO_SHAPES
+from export.contract import UNET_328
+from speech.contract import AUDIO_SHAPES, AUDIO_WINDOW
 
 __all__ = ["FrameInputs", "bare_loop", "frame_inputs", "open_session"]
 
@@ -20,7 +21,9 @@ FrameInputs = Callable[[int], dict[str, NDArray[np.generic]]]
 
 def frame_inputs(avatar_folder: Path) -> tuple[FrameInputs, int]:
     """Return a function from a frame id to the network's inputs, and how many frames there are."""
-    store = FrameStore(avatar_folder, AUDIO_SHAPES["ave"], "zeros")
+    store = FrameStore(
+        avatar_folder, (UNET_328.face_size, UNET_328.face_size, 3), AUDIO_SHAPES["ave"], AUDIO_WINDOW, "zeros"
+    )
 
     def inputs(frame_id: int) -> dict[str, NDArray[np.generic]]:
         ids = np.array([frame_id], np.int32)

@@ -20,6 +20,7 @@ import torch
 from benchmarks.baselines.bare import frame_inputs
 from benchmarks.baselines.process import READY
 from benchmarks.site import random_network
+from export.contract import UNET_328
 from export.network.borders import mouth_mask
 
 __all__ = ["METHOD", "EagerServer"]
@@ -44,7 +45,7 @@ class EagerServer:
         with self._one_at_a_time:
             inputs = self._inputs(frame_id)
             face = inputs["face"].astype(np.float32).transpose(0, 3, 1, 2) / 255
-            stacked = np.concatenate([face, face * mouth_mask()], axis=1)
+            stacked = np.concatenate([face, face * mouth_mask(UNET_328)], axis=1)
             with torch.no_grad():
                 output = self._network(torch.from_numpy(stacked), torch.from_numpy(inputs["audio"])).numpy()
             image = (output[0] * 255).astype(np.uint8).transpose(1, 2, 0)

@@ -48,6 +48,7 @@ async def model_config(request: Any, context: object) -> service_pb2.ModelConfig
     response.config.name = request.name
     for key, value in PARAMETERS.items():
         response.config.parameters[key].string_value = value
+    response.config.output.add(name="face", dims=(320, 320, 3))
     return response
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from benchmarks.errors import NotAvailable
 from benchmarks.statistics import Latencies, timed_round
 from benchmarks.table import Row
-from export.contract import FACE_SIZE
+from export.contract import UNET_328
 from speech.contract import AUDIO_SHAPES
 
 __all__ = ["measure_engine", "open_device"]
@@ -55,7 +55,7 @@ def measure_engine(plan: Path, device: Any, duration_s: float) -> list[Row]:
 def _row(engine: Any, batch_size: int, duration_s: float) -> Row:
     rng = np.random.default_rng(batch_size)
     feed = {
-        "face": rng.integers(0, 256, (batch_size, FACE_SIZE, FACE_SIZE, 3), dtype=np.uint8),
+        "face": rng.integers(0, 256, (batch_size, UNET_328.face_size, UNET_328.face_size, 3), dtype=np.uint8),
         "audio": rng.normal(size=(batch_size, *AUDIO_SHAPES["ave"])).astype(np.float32),
     }
     timed_round(lambda: engine.run(feed), WARM_UP_BATCHES)

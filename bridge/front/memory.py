@@ -1,7 +1,8 @@
 """Have what large messages took given back to the system, not kept for the next ones.
 
 glibc raises the size from which it asks the system for a block of its own with every such block that is freed, up to
-32 MiB. After a flood of long messages their place is then full of holes, and the process stays as large as it was.
+32 MiB. After a flood of long messages their place is then full of holes, and the process stays as large as it was
+at worst.
 """
 
 from __future__ import annotations

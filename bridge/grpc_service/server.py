@@ -19,7 +19,7 @@ from google.protobuf.message import DecodeError, Message
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from bridge import request_id
+from bridge import request_id, turns
 from bridge.access.client import Client
 from bridge.access.door import Door
 from bridge.balancer import Balancer
@@ -118,7 +118,13 @@ class GrpcServer:
         self._idle.set()
         packages = PackageLoader(config, balancer)
         self._services = (
-            DeployedCalls(config, service, metrics, packages, LiveModels(balancer, config.infer_timeout_s)),
+            DeployedCalls(
+                config,
+                service,
+                metrics,
+                packages,
+                LiveModels(balancer, config.infer_timeout_s, is_live=False),
+            ),
             ShortCalls(config, service, metrics),
         )
 
@@ -182,7 +188,7 @@ class GrpcServer:
 
     async def _set_health(self) -> None:
         serving = health_pb2.HealthCheckResponse.SERVING
-        status = serving if self._balancer.ready_count else health_pb2.HealthCheckResponse.NOT_SERVING
+        status = serving if self._balancer.healthy_count else health_pb2.HealthCheckResponse.NOT_SERVING
         for name in HEALTH_NAMES:
             await self._health.set(name, status)
 
@@ -263,6 +269,7 @@ class GrpcServer:
         offered = [value for key, value in context.invocation_metadata() if key == request_id.METADATA_KEY]
         taken = request_id.taken_or_new(offered[0] if len(offered) == 1 else None)
         request_id.current.set(taken)
+        turns.current.set(turns.Client(context.peer(), has_window=True))
         await context.send_initial_metadata(((request_id.METADATA_KEY, taken),))
         return taken
 

@@ -31,9 +31,11 @@ class LiveModels:
     Args:
         balancer: Whom to ask.
         timeout_s: Deadline of one call, and how long a request may wait in Triton's queue.
+        is_live: Whether somebody speaks meanwhile: such calls come before those of clips.
     """
 
-    def __init__(self, balancer: Balancer, timeout_s: float) -> None:
+    def __init__(self, balancer: Balancer, timeout_s: float, *, is_live: bool = True) -> None:
+        self._is_live = is_live
         self._balancer = balancer
         self._timeout_s = timeout_s
 
@@ -72,22 +74,23 @@ class LiveModels:
         return Picture(bytes(bytes_output(response, "jpeg")), (x1, y1, x2, y2)), response.model_version
 
     async def _check_loaded(self, model_name: str) -> None:
-        await self._balancer.call(lambda triton: triton.get_model_config(model_name, self._timeout_s))
+        await self._balancer.call(
+            lambda triton: triton.get_model_config(model_name, self._timeout_s), "configuration"
+        )
 
     def _request(self, model_name: str, outputs: tuple[str, ...]) -> InferRequest:
         request = InferRequest()
-        request.CopyFrom(_template(model_name, outputs, round(self._timeout_s * 1e6)))
+        request.CopyFrom(_template(model_name, outputs))
         request.id = request_id.current.get()
         return request
 
     async def _infer(self, request: InferRequest) -> InferResponse:
-        return await self._balancer.call(lambda triton: triton.infer(request, self._timeout_s))
+        return await self._balancer.infer(request, self._timeout_s, is_urgent=self._is_live)
 
 
 @lru_cache(maxsize=256)  # bounded: names come from clients
-def _template(model_name: str, outputs: tuple[str, ...], timeout_us: int) -> InferRequest:
+def _template(model_name: str, outputs: tuple[str, ...]) -> InferRequest:
     template = InferRequest(model_name=model_name)
-    template.parameters["timeout"].int64_param = timeout_us
     for name in outputs:
         template.outputs.add(name=name)
     return template

@@ -11,7 +11,7 @@ from bridge.settings.values import choice, integer, optional_text, seconds, sett
 
 __all__ = ["MAX_UPSTREAMS", "POLICIES", "UpstreamSettings"]
 
-POLICIES = ("round_robin", "least_inflight")
+POLICIES = ("least_inflight", "round_robin")
 MAX_UPSTREAMS = 20
 DEFAULT_UPSTREAMS = ("localhost:8001",)
 DEFAULT_START_PORT = 8001
@@ -57,12 +57,19 @@ class UpstreamSettings:
         "step from the port of one Triton to that of the next; `embedded` starts them 10 apart",
     )
     policy: str = setting(
-        "round_robin", choice(POLICIES), "which ready upstream is next: round_robin or least_inflight"
+        "least_inflight",
+        choice(POLICIES),
+        "which ready upstream is next: least_inflight, where a slow one's calls weigh more, or round_robin",
     )
     triton_secret_file: str = setting(
         "", optional_text, "file whose first line is the secret of Triton's restricted calls; empty: none"
     )
     infer_timeout_s: float = setting(5.0, seconds(0.001, 600), "deadline of one call to Triton")
+    queue_wait_s: float = setting(
+        0.05,
+        seconds(0.001, 600),
+        "how long a frame may wait for its turn while other clients' do, too; a slow model's, as long as one takes",
+    )
     probe_interval_s: float = setting(0.5, seconds(0.01, 60), "pause between two probes of an upstream")
     probe_timeout_s: float = setting(1.0, seconds(0.01, 60), "deadline of one probe")
     dns_interval_s: float = setting(2.0, seconds(0.01, 3600), "pause between two lookups of a dns:/// name")

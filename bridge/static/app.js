@@ -84,7 +84,7 @@ async function fetchPicture(modelName, frameId) {
   return Picture.decode(decoderName, {
     jpeg: decodeBase64(crop.prediction_data),
     fullFrameJpeg: decodeBase64(source.frame_data),
-    bounds: crop.bounds,
+    place: { bounds: crop.bounds, faceSize: wantedModel()?.face_size ?? 1 },
   });
 }
 
@@ -170,8 +170,8 @@ function useWantedModel() {
   for (const field of [element("slider"), element("frame")]) field.max = String(last);
   element("last-frame").textContent = `/ ${last}`;
   for (const id of PLAYBACK) element(id).disabled = !model;
-  if (model && !isRateChosen) setRate(model.fps);
   player.setModel(model);
+  if (model) setRate(isRateChosen ? element("rate").valueAsNumber : model.fps);
 }
 
 /** @param {string} name */
@@ -274,18 +274,18 @@ function togglePlay() {
   shownAtMs = [];
 }
 
-/** @param {number} fps */
+/** @param {number} fps The model's own, or a whole number that was chosen. */
 function setRate(fps) {
-  const rate = element("rate");
-  rate.value = String(Math.round(fps)); // the element keeps it within its range
-  player.setFps(rate.valueAsNumber);
+  element("rate").value = String(Math.round(fps));
+  const ownFps = wantedModel()?.fps ?? fps;
+  player.setFps(Math.round(fps) === Math.round(ownFps) ? ownFps : fps); // the slider has whole numbers only
   showSound();
 }
 
 function showSound() {
   showSpeaker(element("sound"), sound);
   const silence = sound.exists && !player.isOwnRate ? ", without sound" : "";
-  element("rate-text").textContent = `${player.fps} fps${silence}`;
+  element("rate-text").textContent = `${Number(player.fps.toFixed(2))} fps${silence}`;
 }
 
 function seekToField() {

@@ -1,7 +1,6 @@
 /** Where and how a crop lies in its full frame. */
 
-const CROP_PIXELS = 328;
-const CROP_BORDER_PIXELS = 4; // the network sees the crop without this border, and so answers
+const BORDER_PIXELS = 4; // of a crop of the network's size: it sees the crop without this border, and so answers
 
 const EDGE = 1 / 64; // of the crop's side: there a convolution sees past the picture's end, and paints a line
 const FADE = 1 / 12; // from there on the crop is ever more opaque, so that no seam shows
@@ -12,20 +11,20 @@ const FADE = 1 / 12; // from there on the crop is ever more opaque, so that no s
  * @param {CanvasRenderingContext2D} context
  * @param {import("./picture.js").Decoded} crop
  * @param {number} side Width and height of the crop, in its own pixels.
- * @param {import("./picture.js").Bounds} bounds Of the crop in the full frame.
+ * @param {import("./picture.js").Place} place Of the crop in the full frame.
  */
-export function paste(context, crop, side, bounds) {
-  context.drawImage(withSoftEdges(crop, side), ...withoutBorder(bounds));
+export function paste(context, crop, side, place) {
+  context.drawImage(withSoftEdges(crop, side), ...withoutBorder(place));
 }
 
 /**
  * Return x, y, width and height of the part of the crop that the network answers.
  *
- * @param {import("./picture.js").Bounds} bounds
+ * @param {import("./picture.js").Place} place
  * @returns {[x: number, y: number, width: number, height: number]}
  */
-function withoutBorder([x1, y1, x2, y2]) {
-  const border = CROP_BORDER_PIXELS / CROP_PIXELS;
+function withoutBorder({ bounds: [x1, y1, x2, y2], faceSize }) {
+  const border = BORDER_PIXELS / (faceSize + 2 * BORDER_PIXELS);
   const [width, height] = [x2 - x1, y2 - y1];
   return [x1 + width * border, y1 + height * border, width * (1 - 2 * border), height * (1 - 2 * border)];
 }

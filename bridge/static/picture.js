@@ -6,7 +6,11 @@ import { paste } from "./paste.js";
  * @typedef {Uint8Array<ArrayBuffer>} Bytes
  * @typedef {VideoFrame|ImageBitmap} Decoded
  * @typedef {[x1: number, y1: number, x2: number, y2: number]} Bounds In pixels of the full frame.
+ * @typedef {{bounds: Bounds, faceSize: number}} Place Of a crop; `faceSize` is that of what the network paints, in pixels.
  */
+
+/** @type {Place} */
+const NOWHERE = { bounds: [0, 0, 0, 0], faceSize: 1 };
 
 /**
  * Name the decoder that this browser gives the page.
@@ -48,7 +52,7 @@ async function decodeJpeg(jpeg, decoderName) {
 export class Picture {
   #crop;
   #fullFrame;
-  #bounds;
+  #place;
 
   /**
    * Use `Picture.decode`.
@@ -57,30 +61,30 @@ export class Picture {
    * @param {number} byteCount
    * @param {Decoded} crop
    * @param {Decoded|null} fullFrame
-   * @param {Bounds} bounds
+   * @param {Place} place
    */
-  constructor(jpeg, byteCount, crop, fullFrame, bounds) {
+  constructor(jpeg, byteCount, crop, fullFrame, place) {
     this.jpeg = jpeg;
     this.byteCount = byteCount; // of all its parts, as JPEG
     this.#crop = crop;
     this.#fullFrame = fullFrame;
-    this.#bounds = bounds;
+    this.#place = place;
   }
 
   /**
    * Decode a frame's parts.
    *
    * @param {string} decoderName As `chooseDecoder` names it.
-   * @param {{jpeg: Bytes, fullFrameJpeg?: Bytes, bounds?: Bounds}} parts
-   *     `bounds` are those of the crop, and belong to a full frame.
+   * @param {{jpeg: Bytes, fullFrameJpeg?: Bytes, place?: Place}} parts
+   *     `place` is that of the crop, and belongs to a full frame.
    * @throws {Error} If a part is no picture.
    */
-  static async decode(decoderName, { jpeg, fullFrameJpeg, bounds = [0, 0, 0, 0] }) {
+  static async decode(decoderName, { jpeg, fullFrameJpeg, place = NOWHERE }) {
     const crop = await decodeJpeg(jpeg, decoderName);
-    if (!fullFrameJpeg) return new Picture(jpeg, jpeg.length, crop, null, bounds);
+    if (!fullFrameJpeg) return new Picture(jpeg, jpeg.length, crop, null, place);
     try {
       const fullFrame = await decodeJpeg(fullFrameJpeg, decoderName);
-      return new Picture(jpeg, jpeg.length + fullFrameJpeg.length, crop, fullFrame, bounds);
+      return new Picture(jpeg, jpeg.length + fullFrameJpeg.length, crop, fullFrame, place);
     } catch (error) {
       crop.close();
       throw error;
@@ -106,7 +110,7 @@ export class Picture {
     const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
     context.imageSmoothingQuality = "high";
     context.drawImage(this.#fullFrame ?? this.#crop, 0, 0);
-    if (this.#fullFrame) paste(context, this.#crop, widthOf(this.#crop), this.#bounds);
+    if (this.#fullFrame) paste(context, this.#crop, widthOf(this.#crop), this.#place);
   }
 
   close() {

@@ -14,7 +14,7 @@ const QUIET_MS = 1000; // at least so long it is silent then: no stutter
 /**
  * An avatar, as `/models` lists it.
  *
- * @typedef {{name: string, fps: number, frame_count: number}} Model
+ * @typedef {{name: string, fps: number, frame_count: number, face_size: number}} Model
  */
 
 /**
@@ -96,9 +96,9 @@ export class Player {
     return this.#fps;
   }
 
-  /** Whether the rate is the model's own, in whole frames per second: sound is heard at no other. */
+  /** Whether the rate is the model's own: sound is heard at no other. */
   get isOwnRate() {
-    return this.#fps === Math.round(this.#model?.fps ?? this.#fps);
+    return this.#fps === (this.#model?.fps ?? this.#fps);
   }
 
   /**
@@ -119,6 +119,7 @@ export class Player {
 
   /** @param {number} fps */
   setFps(fps) {
+    if (fps === this.#fps) return;
     this.#fps = fps;
     if (this.#run) this.#begin();
   }

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from export.contract import UNET_328, Geometry
 from export.footage.landmarks import crop_bounds, cut_face, read_landmarks
 
 __all__ = ["Footage", "Frame", "Remark", "cut_frame", "encode_full_frame"]
@@ -22,7 +23,7 @@ class Frame:
     """One frame of an avatar's clip.
 
     Attributes:
-        face: 320x320x3 uint8 BGR.
+        face: SxSx3 uint8 BGR; S of the network's geometry, 320 or 160.
         bounds: (4,) int32, x1, y1, x2, y2 of the crop in the full picture.
         full_jpeg: The full picture as JPEG.
     """
@@ -50,14 +51,13 @@ class Footage:
     """A clip to make an avatar of.
 
     Attributes:
-        kind: ``dataset``, ``package`` or ``video``.
+        kind: ``dataset``, ``package``, ``video`` or ``LiveTalking``.
         name: The folder's or file's own name.
         fps: Frames per second.
         frame_count: How many frames ``frames`` yields.
-        audio_features: (T, D) float32, one vector per frame.
+        audio_features: (T, D) float32, one vector per frame, give or take a few.
         sound: (S,) int16 at 16 kHz, from the first frame on; empty if the clip has none.
         frames: Can be walked once; raises BadSource at the first bad frame.
-        checkpoint: Weights that came with the clip, if any.
         remarks: What is to be said about it.
     """
 
@@ -68,11 +68,12 @@ class Footage:
     audio_features: NDArray[np.float32]
     sound: NDArray[np.int16]
     frames: Iterator[Frame]
-    checkpoint: Path | None = None
     remarks: tuple[Remark, ...] = ()
 
 
-def cut_frame(picture: NDArray[np.uint8], landmarks: Path, full_jpeg: bytes) -> Frame:
+def cut_frame(
+    picture: NDArray[np.uint8], landmarks: Path, full_jpeg: bytes, geometry: Geometry = UNET_328
+) -> Frame:
     """Cut the face out of a full picture, HxWx3 uint8 BGR, by its landmark file.
 
     Raises:
@@ -80,7 +81,7 @@ def cut_frame(picture: NDArray[np.uint8], landmarks: Path, full_jpeg: bytes) -> 
     """
     height, width = picture.shape[:2]
     bounds = crop_bounds(landmarks, read_landmarks(landmarks), width, height)
-    return Frame(cut_face(picture, bounds), bounds, full_jpeg)
+    return Frame(cut_face(picture, bounds, geometry), bounds, full_jpeg)
 
 
 def encode_full_frame(picture: NDArray[np.uint8]) -> bytes:

@@ -14,11 +14,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from export.contract import UNET_328, Geometry
 from export.errors import BadSource
+from export.footage.agreement import USUAL_RATES, check_lengths, check_rate
 from export.footage.clip import Footage, Frame, cut_frame
-from export.footage.feature_files import FILE_NAMES, check_counts, read_audio_features
+from export.footage.feature_files import FILE_NAMES, read_audio_features
 from export.footage.sound import WAV_FILE, find_wav
-from speech.contract import FPS
 
 __all__ = [
     "LANDMARKS",
@@ -75,31 +76,41 @@ class Dataset:
         pictures = find_numbers(self.folder / PICTURES, PICTURE_SUFFIX)
         return set(pictures), set(find_numbers(self.folder / LANDMARKS, LANDMARK_SUFFIX))
 
-    def read_frame(self, frame: int) -> Frame:
-        """Read a frame's picture and landmarks, and cut its face out.
+    def read_frame(self, frame: int, geometry: Geometry = UNET_328) -> Frame:
+        """Read a frame's picture and landmarks, and cut its face out for a network.
 
         Raises:
             BadSource: If one of them is missing, cut short or of something else.
         """
         picture, data = read_picture(self.picture(frame))
-        return cut_frame(picture, self.landmarks(frame), data)
+        return cut_frame(picture, self.landmarks(frame), data, geometry)
 
 
-def open_dataset(path: Path, audio_mode: str) -> Footage:
+def open_dataset(
+    path: Path, audio_mode: str, geometry: Geometry = UNET_328, fps: float | None = None
+) -> Footage:
     """Open a dataset folder as a clip; it needs every frame and the mode's features, and may have no sound.
 
+    Args:
+        path: The folder.
+        audio_mode: ``ave``, ``hubert`` or ``wenet``.
+        geometry: What faces are cut for.
+        fps: Pictures a second; None: what the mode's training prescribes, 20 for wenet, else 25.
+
     Raises:
-        BadSource: If a part is missing or the counts do not fit.
+        BadSource: If a part is missing, or pictures, features and sound are not of one length.
     """
+    rate = fps or USUAL_RATES[audio_mode]
+    check_rate(path, rate)
     dataset = Dataset(path)
     pictures = numbered_files(path / PICTURES, PICTURE_SUFFIX)
     landmarks = numbered_files(path / LANDMARKS, LANDMARK_SUFFIX)
     if len(pictures) != len(landmarks):
         raise BadSource(path, "as many pictures as landmark files", f"{len(pictures)} and {len(landmarks)}")
-    features = read_audio_features(dataset.features(audio_mode), audio_mode)
-    check_counts(dataset.features(audio_mode), len(features), len(pictures))
-    frames = map(dataset.read_frame, range(len(pictures)))
-    return Footage("dataset", path.name, FPS, len(pictures), features, find_wav(path), frames)
+    features, sound = read_audio_features(dataset.features(audio_mode), audio_mode), find_wav(path)
+    check_lengths(path, len(pictures), rate, len(features), sound.size, remedy=True)
+    frames = (dataset.read_frame(frame, geometry) for frame in range(len(pictures)))
+    return Footage("dataset", path.name, rate, len(pictures), features, sound, frames)
 
 
 def numbered_files(folder: Path, suffix: str) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Find a face in a picture, and the three numbers of it that the crop needs.
+"""Find the faces in a picture, and the three numbers of each that the crop needs.
 
 MediaPipe's two networks do it: BlazeFace finds the face, Face Mesh lays 468 points on it. Their files come inside
 MediaPipe's wheel and OpenCV runs them, so that neither MediaPipe's own code nor its dependencies are needed.
@@ -10,8 +10,8 @@ face passes the ears, and 6, the bridge of the nose between the eyes.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -44,14 +44,22 @@ MESH_MARGIN = (
 )
 MESH_PASSES = 2  # the second one is cut by the first one's points, which tremble less than the box
 
-NEIGHBOURHOOD = 3.0  # side of the square searched around the last face, in sides of its box
+NEIGHBOURHOOD = 3.0  # side of the square searched around a face that is known, in sides of its box
+MOST_KNOWN = 6  # faces that are looked for where they were: of a crowd, the first and largest
+LONGEST_ABSENCE = 6  # pictures in a row for which a face that is hidden is looked for
+SEARCH_EVERY = 25  # pictures: who comes in is seen within a second
 
 
 class FaceFinder(Protocol):
-    """Finds the face in the pictures of a clip, asked in their order."""
+    """Finds the faces in the pictures of a clip, asked in their order."""
 
-    def find(self, picture: NDArray[np.uint8]) -> Array | None:
-        """Return left x, right x and top y of the face's crop, (3,) float64 pixels, or None where no face is."""
+    def find(self, picture: NDArray[np.uint8], *, anew: bool = False) -> Array:
+        """Return left x, right x and top y of each face's crop, (K, 3) float64 pixels; K is 0 where no face is.
+
+        Args:
+            picture: HxWx3 uint8 BGR.
+            anew: Whether the picture begins a shot: faces are not where they were.
+        """
         ...
 
 
@@ -70,8 +78,23 @@ class _Box:
     angle: float
 
 
+@dataclass(frozen=True)
+class _Face:
+    """A face that was seen.
+
+    Attributes:
+        box: Where it was seen last.
+        marks: (3,) float64: left x, right x, top y of its crop.
+        absent_for: Pictures in a row since.
+    """
+
+    box: _Box
+    marks: Array
+    absent_for: int = 0
+
+
 class MediaPipeFaceFinder:
-    """Finds the largest face of the first picture that shows one, and follows it from there.
+    """Finds faces where those of the picture before were; now and then, and when one is missing, in the whole picture.
 
     Raises:
         MissingFaceModels: If MediaPipe's wheel is not installed, or is one without model files.
@@ -82,34 +105,62 @@ class MediaPipeFaceFinder:
         self._detector = cv2.dnn.readNetFromTFLite(str(models / DETECTOR_FILE))
         self._mesh = cv2.dnn.readNetFromTFLite(str(models / MESH_FILE))
         self._anchors = _anchors()
-        self._last: _Box | None = None
+        self._known: list[_Face] = []
+        self._since_search = 0  # pictures since the last search
 
-    def find(self, picture: NDArray[np.uint8]) -> Array | None:
-        """Find the face in the next picture, HxWx3 uint8 BGR.
+    def find(self, picture: NDArray[np.uint8], *, anew: bool = False) -> Array:
+        """Find the faces in the next picture, HxWx3 uint8 BGR; ``anew``: it begins a shot.
 
         Returns:
-            (3,) float64: left x, right x and top y of its crop, in pixels; None where no face is seen.
+            (K, 3) float64: left x, right x and top y of their crops, in pixels.
         """
-        height, width = picture.shape[:2]
-        if self._last is not None:
-            around = _Box(self._last.centre, self._last.side * NEIGHBOURHOOD, 0.0)
-            if (marks := self._mark(picture, self._detect(picture, around, nearest=True))) is not None:
-                return marks
-        for window in _windows(width, height):
-            if (marks := self._mark(picture, self._detect(picture, window))) is not None:
-                return marks
-        return None
+        known = [] if anew else self._known
+        found = [self._follow(picture, face, known) for face in known]
+        seen = [face for face in found if face is not None]
+        self._since_search += 1
+        if len(seen) < max(1, len(known)) or self._since_search >= SEARCH_EVERY:
+            seen += self._search(picture, seen)
+            self._since_search = 0
+        absent = [face for face, now in zip(known, found, strict=True) if now is None]
+        still = [
+            replace(face, absent_for=face.absent_for + 1) for face in absent if not _is_among(face.box, seen)
+        ]
+        still = [face for face in still if face.absent_for <= LONGEST_ABSENCE]
+        self._known = [*seen[:MOST_KNOWN], *still[:MOST_KNOWN]]
+        return np.array([face.marks for face in seen], np.float64).reshape(-1, 3)
 
-    def _mark(self, picture: NDArray[np.uint8], box: _Box | None) -> Array | None:
-        """Return the marks of the face in a box, and remember where it is."""
-        points = None if box is None else self._lay_mesh(picture, box)
+    def _follow(self, picture: NDArray[np.uint8], face: _Face, known: Sequence[_Face]) -> _Face | None:
+        """Return a known face where it is now, unless what is there is one of the others."""
+        around = _Box(face.box.centre, face.box.side * NEIGHBOURHOOD, 0.0)
+        boxes = self._detect(picture, around)
+        if not boxes:
+            return None
+        now = self._mark(picture, min(boxes, key=lambda box: _distance(box, face.box)))
+        if now is None or min(known, key=lambda other: _distance(now.box, other.box)) is not face:
+            return None
+        return now if _distance(now.box, face.box) < face.box.side else None
+
+    def _search(self, picture: NDArray[np.uint8], seen: Sequence[_Face]) -> list[_Face]:
+        """Return the faces of a picture that are not seen yet, the largest first."""
+        height, width = picture.shape[:2]
+        new: list[_Face] = []
+        for box in (box for window in _windows(width, height) for box in self._detect(picture, window)):
+            if not _is_among(box, [*seen, *new]):
+                face = self._mark(picture, box)
+                if face is not None and not _is_among(face.box, [*seen, *new]):
+                    new.append(face)
+        return sorted(new, key=lambda face: -face.box.side)
+
+    def _mark(self, picture: NDArray[np.uint8], box: _Box) -> _Face | None:
+        """Return the face in a box, or None if it is none."""
+        points = self._lay_mesh(picture, box)
         if points is None:
             return None
-        self._last = _box_of_mesh(points)
-        return np.array([points[MESH_LEFT, 0], points[MESH_RIGHT, 0], points[MESH_TOP, 1]])
+        marks = np.array([points[MESH_LEFT, 0], points[MESH_RIGHT, 0], points[MESH_TOP, 1]])
+        return _Face(_box_of_mesh(points), marks)
 
-    def _detect(self, picture: NDArray[np.uint8], window: _Box, *, nearest: bool = False) -> _Box | None:
-        """Return the largest face in a window, or the one nearest to its middle."""
+    def _detect(self, picture: NDArray[np.uint8], window: _Box) -> list[_Box]:
+        """Return the boxes of the faces in a window."""
         square, to_picture = _cut(picture, window, DETECTOR_SIZE)
         values = cv2.dnn.blobFromImage(square, 1 / 127.5, mean=(127.5, 127.5, 127.5), swapRB=True)
         self._detector.setInput(values)  # -1 to 1, RGB
@@ -117,12 +168,12 @@ class MediaPipeFaceFinder:
         scores = _sigmoid(logits.reshape(-1))  # (896,)
         points = np.asarray(places, np.float64).reshape(-1, 8, 2)  # (896, 8, 2): pixels from the anchor
         points[:, 0] += self._anchors
-        best = _choose(scores, points[:, 0], points[:, 1].max(axis=1), nearest)
-        if best is None:
-            return None
-        centre = to_picture[:, :2] @ points[best, 0] + to_picture[:, 2]
-        side = float(points[best, 1].max()) * window.side / DETECTOR_SIZE
-        return _Box(centre, side, _angle(points[best, LEFT_EYE], points[best, RIGHT_EYE]))
+        boxes = []
+        for best in _choose(scores, points[:, 0], points[:, 1].max(axis=1)):
+            centre = to_picture[:, :2] @ points[best, 0] + to_picture[:, 2]
+            side = float(points[best, 1].max()) * window.side / DETECTOR_SIZE
+            boxes.append(_Box(centre, side, _angle(points[best, LEFT_EYE], points[best, RIGHT_EYE])))
+        return boxes
 
     def _lay_mesh(self, picture: NDArray[np.uint8], box: _Box) -> Array | None:
         """Return the mesh of a face, (468, 2) float64 pixels of the picture, or None where it sees no face."""
@@ -152,15 +203,14 @@ def find_models() -> Path:
     raise MissingFaceModels
 
 
-def _choose(scores: Array, centres: Array, sides: Array, nearest: bool) -> int | None:
-    """Return which of the detector's boxes to take: the surest of the largest, or of the nearest, face's."""
-    sure = scores >= SMALLEST_SCORE
-    if not sure.any():
-        return None
-    merit = -np.linalg.norm(centres - DETECTOR_SIZE / 2, axis=1) if nearest else sides
-    first = int(np.argmax(np.where(sure, merit, -np.inf)))
-    is_of_face = np.linalg.norm(centres - centres[first], axis=1) < sides[first] / 2
-    return int(np.argmax(np.where(is_of_face, scores, 0)))
+def _choose(scores: Array, centres: Array, sides: Array) -> Iterator[int]:
+    """Yield which of the detector's boxes to take: the surest of each face's, the largest face first."""
+    left = scores >= SMALLEST_SCORE
+    while left.any():
+        first = int(np.argmax(np.where(left, sides, -np.inf)))
+        is_of_face = left & (np.linalg.norm(centres - centres[first], axis=1) < sides[first] / 2)
+        yield int(np.argmax(np.where(is_of_face, scores, 0)))
+        left &= ~is_of_face
 
 
 def _windows(width: int, height: int) -> Iterator[_Box]:
@@ -174,6 +224,15 @@ def _windows(width: int, height: int) -> Iterator[_Box]:
         for y in np.linspace(side / 2, height - side / 2, rows):
             for x in np.linspace(side / 2, width - side / 2, columns):
                 yield _Box(np.array([x, y]), side, 0.0)
+
+
+def _is_among(box: _Box, faces: Sequence[_Face]) -> bool:
+    """Return whether a box is of a face that is seen already."""
+    return any(_distance(box, face.box) < max(box.side, face.box.side) / 2 for face in faces)
+
+
+def _distance(box: _Box, other: _Box) -> float:
+    return float(np.linalg.norm(box.centre - other.centre))
 
 
 def _cut(picture: NDArray[np.uint8], window: _Box, size: int) -> tuple[NDArray[np.uint8], Array]:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from export.errors import BadSource
-from speech.contract import AUDIO_SHAPES, AUDIO_WINDOW
+from speech.contract import VECTOR_SHAPES, vector_size
 
-__all__ = ["FILE_NAMES", "check_counts", "read_audio_features"]
+__all__ = ["FILE_NAMES", "find_modes", "modes_of", "read_audio_features"]
 
 FILE_NAMES = {"ave": "aud_ave.npy", "hubert": "aud_hu.npy", "wenet": "aud_wenet.npy"}
 """What training repositories call the features of each mode."""
-
-COUNT_TOLERANCE = 5
-"""Feature vectors that may be missing or left over at the end of a clip; published clips differ by 1 or 2."""
 
 
 def read_audio_features(path: Path, audio_mode: str) -> NDArray[np.float32]:
@@ -25,7 +21,7 @@ def read_audio_features(path: Path, audio_mode: str) -> NDArray[np.float32]:
 
     Args:
         path: A ``.npy`` file, T x ... of any float type.
-        audio_mode: A key of ``AUDIO_SHAPES``; a window of 16 vectors fills its shape.
+        audio_mode: ``ave``, ``hubert`` or ``wenet``.
 
     Returns:
         (T, D) float32; D is 512 for ave, 2048 for hubert, 8192 for wenet.
@@ -33,7 +29,7 @@ def read_audio_features(path: Path, audio_mode: str) -> NDArray[np.float32]:
     Raises:
         BadSource: If the file is missing, cut short, of another shape, or holds anything but finite numbers.
     """
-    length = math.prod(AUDIO_SHAPES[audio_mode]) // AUDIO_WINDOW
+    length = vector_size(audio_mode)
     expected = f"T vectors of {length} float values ({audio_mode})"
     try:
         with path.open("rb") as file:
@@ -45,22 +41,23 @@ def read_audio_features(path: Path, audio_mode: str) -> NDArray[np.float32]:
         raise BadSource(path, expected, f"no whole .npy file ({reason})") from exc
     if features.dtype.kind != "f":
         raise BadSource(path, expected, f"{features.dtype}")
-    if features.ndim < 2 or len(features) == 0 or math.prod(features.shape[1:]) != length:
+    if features.ndim < 2 or len(features) == 0 or features[0].size != length:
         raise BadSource(path, expected, f"an array of shape {features.shape}")
     if not np.isfinite(features).all():
         raise BadSource(path, expected, "values that are not finite")
     return np.asarray(features, np.float32).reshape(len(features), length)
 
 
-def check_counts(path: Path, vector_count: int, frame_count: int) -> None:
-    """Check that features and frames are of one clip.
+def find_modes(folder: Path) -> list[str]:
+    """Return the audio modes whose features a clip's folder holds."""
+    return [mode for mode, name in FILE_NAMES.items() if (folder / name).is_file()]
 
-    Raises:
-        BadSource: If their counts differ by more than 5.
-    """
-    if abs(vector_count - frame_count) > COUNT_TOLERANCE:
-        raise BadSource(
-            path,
-            f"{frame_count} feature vectors (one a frame, give or take {COUNT_TOLERANCE})",
-            f"{vector_count}",
-        )
+
+def modes_of(path: Path) -> list[str]:
+    """Return the audio modes whose vectors a file may hold, by their length; none where it holds no vectors."""
+    try:
+        features = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError):  # which reading it will say better
+        return []
+    length = features[:1].size if features.ndim else 0
+    return [mode for mode in VECTOR_SHAPES if vector_size(mode) == length]

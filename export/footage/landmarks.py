@@ -8,14 +8,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from export.contract import BORDER, CROP_SIZE, FACE_SIZE
+from export.contract import BORDER, UNET_328, Geometry
 from export.errors import BadSource
 
-__all__ = ["LEFT", "POINT_COUNT", "RIGHT", "TOP", "crop_bounds", "cut_face", "read_landmarks"]
+__all__ = ["LEFT", "POINT_COUNT", "RIGHT", "TOP", "crop_bounds", "cut_face", "inner_face", "read_landmarks"]
 
 POINT_COUNT = 110
 LEFT, RIGHT, TOP = 1, 31, 52
 SMALLEST_CROP = 32
+INTERPOLATIONS = {"cubic": cv2.INTER_CUBIC, "area": cv2.INTER_AREA, "linear": cv2.INTER_LINEAR}
 
 
 def read_landmarks(path: Path) -> NDArray[np.int32]:
@@ -74,16 +75,26 @@ def crop_bounds(path: Path, points: NDArray[np.int32], width: int, height: int) 
     return bounds
 
 
-def cut_face(picture: NDArray[np.uint8], bounds: NDArray[np.int32]) -> NDArray[np.uint8]:
-    """Cut the network's face out of a picture: the crop at 328x328 (bicubic), less its 4-pixel border.
+def cut_face(
+    picture: NDArray[np.uint8], bounds: NDArray[np.int32], geometry: Geometry = UNET_328
+) -> NDArray[np.uint8]:
+    """Cut the network's face out of a picture: the crop, brought to the network's size, less its 4-pixel border.
 
     Args:
         picture: HxWx3 uint8 BGR.
         bounds: (4,) int32, inside the picture.
+        geometry: The network's: 328x328 by bicubic interpolation, or 168x168 by area.
 
     Returns:
-        320x320x3 uint8 BGR.
+        SxSx3 uint8 BGR, S of 320 or 160.
     """
     x1, y1, x2, y2 = bounds.tolist()
-    crop = cv2.resize(picture[y1:y2, x1:x2], (CROP_SIZE, CROP_SIZE), interpolation=cv2.INTER_CUBIC)
-    return crop[BORDER : BORDER + FACE_SIZE, BORDER : BORDER + FACE_SIZE]  # type: ignore[return-value]
+    size = (geometry.crop_size, geometry.crop_size)
+    crop = cv2.resize(picture[y1:y2, x1:x2], size, interpolation=INTERPOLATIONS[geometry.resizing])
+    return inner_face(crop, geometry)  # type: ignore[arg-type]
+
+
+def inner_face(crop: NDArray[np.uint8], geometry: Geometry) -> NDArray[np.uint8]:
+    """Return a crop of the network's size without the border that the network does not see."""
+    inside = slice(BORDER, BORDER + geometry.face_size)
+    return crop[inside, inside]

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from export.errors import BadSource, MissingExtra
+from export.errors import BadSource
+from export.footage.track import Track, read_track
 from speech.contract import FPS, SAMPLE_RATE_HZ
 from speech.errors import BadSound
 from speech.wav import FULL_SCALE, SILENCE_PEAK, read_wav, to_int16
 
 __all__ = [
-    "cut_into_frames",
     "find_track",
     "find_wav",
     "fit_length",
     "read_sound",
-    "samples_per_frame",
 ]
 
 WAV_FILE = "aud.wav"
@@ -31,38 +27,38 @@ LENGTH_TOLERANCE_S = 1.0
 """How much longer or shorter than the pictures the sound may be; recorders stop the two up to some tenths apart."""
 
 
-def read_sound(video: Path) -> NDArray[np.int16]:
-    """Decode a video's first sound track; FFmpeg's libraries come with PyAV, so no FFmpeg program is needed.
+def read_sound(video: Path, start_s: float) -> Track:
+    """Decode a video's sound track, in which somebody must speak; see ``read_track``.
 
-    Returns:
-        (S,) int16 at 16 kHz, its channels mixed; sample 0 sounds when the first picture is shown.
+    Args:
+        video: The file.
+        start_s: When its first picture is shown, in seconds of its clock.
 
     Raises:
         MissingExtra: If PyAV is not installed.
         BadSource: If the file cannot be decoded, has no sound, or is silent throughout.
     """
-    sound = _read_track(video)
-    if sound is None:
+    track = read_track(video, start_s)
+    if track is None:
         raise BadSource(video, "a video with sound", "one without a sound track")
-    if not sound.size or np.abs(sound.astype(np.float64)).max() < SILENCE_PEAK * FULL_SCALE:
+    if not track.samples.size:
+        raise BadSource(video, "a video with sound", "a sound track of which nothing can be decoded")
+    if np.abs(track.samples.astype(np.float64)).max() < SILENCE_PEAK * FULL_SCALE:
         raise BadSource(video, "a video with speech", "a sound track that is silent throughout")
-    return sound
+    return track
 
 
-def find_track(video: Path) -> NDArray[np.int16]:
-    """Decode the sound that a video may have; see ``read_sound``.
+def find_track(video: Path, start_s: float) -> Track:
+    """Decode the sound that a video may have; see ``read_track``.
 
     Returns:
-        (S,) int16 at 16 kHz; empty without a sound track, and where PyAV is not installed.
+        An empty one if the video has no sound track.
 
     Raises:
+        MissingExtra: If PyAV is not installed.
         BadSource: If the file cannot be decoded.
     """
-    try:
-        sound = _read_track(video)
-    except MissingExtra:
-        sound = None
-    return np.zeros(0, np.int16) if sound is None else sound
+    return read_track(video, start_s) or Track(np.zeros(0, np.int16))
 
 
 def find_wav(folder: Path) -> NDArray[np.int16]:
@@ -83,23 +79,6 @@ def find_wav(folder: Path) -> NDArray[np.int16]:
         raise BadSource(exc.path, exc.expected, exc.got) from exc
 
 
-def samples_per_frame(fps: float) -> int:
-    """Return how many samples sound while one frame is shown: 640 at 25 frames per second."""
-    return round(SAMPLE_RATE_HZ / fps)
-
-
-def cut_into_frames(sound: NDArray[np.int16], frame_count: int, fps: float) -> NDArray[np.int16]:
-    """Return (N, samples_per_frame) int16: what sounds while each frame is shown, and silence past the sound's end.
-
-    Each row begins when its frame is shown, so that rounding at other rates than 25 does not add up.
-    """
-    starts = np.rint(np.arange(frame_count) * (SAMPLE_RATE_HZ / fps)).astype(np.int64)
-    indices = starts[:, None] + np.arange(samples_per_frame(fps))
-    needed = int(indices[-1, -1]) + 1
-    cut: NDArray[np.int16] = np.pad(sound[:needed], (0, max(0, needed - sound.size)))[indices]
-    return cut
-
-
 def fit_length(video: Path, sound: NDArray[np.int16], frame_count: int) -> NDArray[np.int16]:
     """Cut or lengthen sound, by silence, to the length of its pictures at 25 fps.
 
@@ -112,44 +91,3 @@ def fit_length(video: Path, sound: NDArray[np.int16], frame_count: int) -> NDArr
         raise BadSource(video, expected, f"{got_s:.2f} s")
     wanted = round(wanted_s * SAMPLE_RATE_HZ)
     return np.pad(sound[:wanted], (0, max(0, wanted - sound.size)))
-
-
-def _import_av() -> ModuleType:
-    try:
-        return importlib.import_module("av")
-    except ModuleNotFoundError as exc:
-        raise MissingExtra("PyAV", "video") from exc
-
-
-def _read_track(video: Path) -> NDArray[np.int16] | None:
-    """Decode a video's first sound track, or return None where there is none."""
-    av = _import_av()
-    try:
-        with av.open(str(video)) as container:
-            return _decode(av, container) if container.streams.audio else None
-    except av.FFmpegError as exc:
-        raise BadSource(video, "a video whose sound FFmpeg can decode", f"{exc.strerror}") from exc
-
-
-def _decode(av: ModuleType, container: Any) -> NDArray[np.int16]:
-    stream = container.streams.audio[0]
-    resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE_HZ)
-    chunks: list[NDArray[np.int16]] = []
-    start_s: float | None = None
-    for frame in container.decode(stream):
-        start_s = (frame.time or 0.0) if start_s is None else start_s
-        chunks.extend(part.to_ndarray().reshape(-1) for part in resampler.resample(frame))
-    if start_s is None:
-        return np.zeros(0, np.int16)
-    chunks.extend(part.to_ndarray().reshape(-1) for part in resampler.resample(None))
-    late = round((start_s - _first_picture_s(container)) * SAMPLE_RATE_HZ)
-    sound = np.concatenate(chunks)[max(0, -late) :]
-    return np.pad(sound, (max(0, late), 0))
-
-
-def _first_picture_s(container: Any) -> float:
-    """Return when the first picture is shown, in seconds of the file's clock."""
-    for stream in container.streams.video[:1]:
-        if stream.start_time is not None:
-            return float(stream.start_time * stream.time_base)
-    return 0.0

@@ -9,14 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.errors import BadSource
-from export.footage.clip import Footage, Frame, encode_full_frame
+from export.footage.agreement import check_lengths
+from export.footage.clip import Footage, Frame, Remark, encode_full_frame
 from export.footage.detect import FaceFinder
-from export.footage.feature_files import check_counts
 from export.footage.frame_rate import SteadyVideo
 from export.footage.landmarks import LEFT, POINT_COUNT, RIGHT, TOP, crop_bounds, cut_face
 from export.footage.sound import fit_length, read_sound
-from export.footage.tracking import bridge_gaps, find_gaps, find_marks, smooth_marks
+from export.footage.tracking import track_face
 from export.footage.video import open_video
+from export.footage.whole import check_whole
 from export.network.encoder_weights import open_encoder
 from speech.contract import FPS
 from speech.features import extract_features
@@ -28,41 +29,36 @@ ReadFeatures = Callable[[NDArray[np.float32], Path], NDArray[np.float32]]
 """From a sound, (S,) float32 at 16 kHz, and the file it is from, to one vector per frame at 25 fps, (T, D) float32."""
 
 
-def open_talking_video(
-    path: Path, finder: FaceFinder, read_features: ReadFeatures, say: Callable[[str], None] = print
-) -> Footage:
+def open_talking_video(path: Path, finder: FaceFinder, read_features: ReadFeatures) -> Footage:
     """Open a video with sound, at any frame rate; its frames come at 25 per second.
 
     The video is walked here once to find the face, and again when the frames are.
 
     Args:
         path: The video.
-        finder: Finds the face in each picture.
+        finder: Finds the faces in each picture.
         read_features: Computes the speech features of the sound.
-        say: Receives a line on what was resampled or bridged.
+
+    Returns:
+        The clip, with remarks on what was changed or bridged, on cuts and people.
 
     Raises:
         MissingExtra: If PyAV is not installed.
         BadSource: If the video, its sound or the face in it is not as needed.
         BadSound: If its sound is too short for one feature vector.
     """
-    open_video(path)
-    sound = read_sound(path)  # before the face: it takes a second, the face takes minutes
+    check_whole(path)
+    header = open_video(path)
+    track = read_sound(path, header.start_s)  # before the face: it takes a second, the face takes minutes
     video = SteadyVideo(path)
-    found = find_marks(video, finder, path.name)
-    count = len(found)
-    bridged = bridge_gaps(path, found)
-    if video.left_out or video.repeated:
-        say(
-            f"{path.name}: resampled to {FPS:g} frames per second by time stamps: {count} frames, "
-            f"{video.left_out} pictures left out, {video.repeated} repeated"
-        )
-    if gaps := find_gaps(found):
-        say(f"{path.name}: no face in {sum(map(len, gaps))} of {count} frames ({_listed(gaps)}), bridged")
-    sound = fit_length(path, sound, count)
+    marks, face_remarks = track_face(path, video, finder)
+    count = len(marks)
+    remarks = (*header.remarks, *track.remarks, *_rate_remarks(video, count), *face_remarks)
+    sound = fit_length(path, track.samples, count)
     features = read_features(sound / np.float32(FULL_SCALE), path)
-    check_counts(path, len(features), count)
-    return Footage("video", path.name, FPS, count, features, sound, _frames(video, smooth_marks(bridged)))
+    check_lengths(path, count, FPS, len(features), sound.size)
+    frames = _frames(video, marks)
+    return Footage("video", path.name, FPS, count, features, sound, frames, remarks)
 
 
 def features_reader(encoder: Path) -> ReadFeatures:
@@ -88,7 +84,9 @@ def _frames(video: SteadyVideo, marks: NDArray[np.float64]) -> Iterator[Frame]:
         yield Frame(cut_face(picture, bounds), bounds, encode_full_frame(picture))
 
 
-def _listed(gaps: list[range]) -> str:
-    """Return ``3, 7-9, …``: the first gaps in words."""
-    shown = [str(gap[0]) if len(gap) == 1 else f"{gap[0]}-{gap[-1]}" for gap in gaps[:8]]
-    return ", ".join([*shown, "…"] if len(gaps) > len(shown) else shown)
+def _rate_remarks(video: SteadyVideo, count: int) -> Iterator[Remark]:
+    if video.left_out or video.repeated:
+        yield Remark(
+            f"resampled to {FPS:g} frames per second by time stamps: {count} frames, "
+            f"{video.left_out} pictures left out, {video.repeated} repeated"
+        )

@@ -1,8 +1,8 @@
-"""Give a U-Net 328's ONNX graph the uint8 borders it is served with.
+"""Give a U-Net's ONNX graph the uint8 borders it is served with.
 
 Inside the graph go: cast, scale, mask, concatenate, the network, scale, truncate, cast. A frame then crosses
-process and PCIe borders as 307 KB instead of 2.4 MB of float32. Nodes between the casts are such that TensorRT's
-parser takes them: a UINT8 tensor only ever feeds a Cast, or comes out of the last one.
+process and PCIe borders as 307 KB (U-Net 160: 77 KB) instead of 2.4 MB of float32. Nodes between the casts are such
+that TensorRT's parser takes them: a UINT8 tensor only ever feeds a Cast, or comes out of the last one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
-from export.contract import FACE_SIZE, MASK_COLUMNS, MASK_ROWS
+from export.contract import GEOMETRIES, Geometry, geometry_of_size
 from export.errors import BadModel
 
 __all__ = [
@@ -36,10 +36,10 @@ SCALE_OUT = "border_scale_out"
 """The node that takes the network's output, 0.0 to 1.0, to levels."""
 
 
-def mouth_mask() -> NDArray[np.float32]:
-    """Return the mask that blacks the mouth out: (1, 1, 320, 320) float32, 0.0 in the rectangle, else 1.0."""
-    mask = np.ones((1, 1, FACE_SIZE, FACE_SIZE), np.float32)
-    mask[..., slice(*MASK_ROWS), slice(*MASK_COLUMNS)] = 0.0
+def mouth_mask(geometry: Geometry) -> NDArray[np.float32]:
+    """Return the mask that blacks the mouth out: (1, 1, S, S) float32, 0.0 in the rectangle, else 1.0."""
+    mask = np.ones((1, 1, geometry.face_size, geometry.face_size), np.float32)
+    mask[..., slice(*geometry.mask_rows), slice(*geometry.mask_columns)] = 0.0
     return mask
 
 
@@ -65,18 +65,18 @@ def add_borders(model: ModelProto, path: Path) -> ModelProto:
     """Wrap a bare network into the served graph.
 
     Args:
-        model: Inputs ``input`` (B, 6, 320, 320) and ``audio`` (B, C, H, W), output ``output`` (B, 3, 320, 320),
-            all float32 or all float16, BGR, 0.0 to 1.0. Changed in place.
+        model: Inputs ``input`` (B, 6, S, S) and ``audio`` (B, C, H, W), output ``output`` (B, 3, S, S), all float32
+            or all float16, BGR, 0.0 to 1.0; S is 320 or 160. Changed in place.
         path: Where it came from, for messages.
 
     Returns:
-        Inputs ``face`` (batch, 320, 320, 3) uint8 BGR and ``audio`` (batch, C, H, W) float32, output ``image``
-        (batch, 320, 320, 3) uint8 BGR, truncated.
+        Inputs ``face`` (batch, S, S, 3) uint8 BGR and ``audio`` (batch, C, H, W) float32, output ``image``
+        (batch, S, S, 3) uint8 BGR, truncated.
 
     Raises:
-        BadModel: If the inputs or outputs are others.
+        BadModel: If the inputs or outputs are others, or the shapes within do not fit them.
     """
-    audio_shape = _check_network(model, path)
+    geometry, audio_shape = _check_network(model, path)
     graph = model.graph
     dtype = graph.input[0].type.tensor_type.elem_type
     for node in graph.node:
@@ -85,8 +85,8 @@ def add_borders(model: ModelProto, path: Path) -> ModelProto:
                 node.input[index] = INNER_AUDIO
     inner = list(graph.node)
     del graph.node[:], graph.input[:], graph.output[:]
-    graph.node.extend([*_entrance(graph, dtype), *inner, *_exit(graph, dtype)])
-    picture: list[str | int | None] = ["batch", FACE_SIZE, FACE_SIZE, 3]
+    graph.node.extend([*_entrance(graph, geometry, dtype), *inner, *_exit(graph, dtype)])
+    picture: list[str | int | None] = ["batch", geometry.face_size, geometry.face_size, 3]
     graph.input.extend(
         [
             helper.make_tensor_value_info("face", TensorProto.UINT8, picture),
@@ -94,34 +94,44 @@ def add_borders(model: ModelProto, path: Path) -> ModelProto:
         ]
     )
     graph.output.append(helper.make_tensor_value_info(SERVED_OUTPUT, TensorProto.UINT8, picture))
-    onnx.checker.check_model(model, full_check=True)
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except onnx.shape_inference.InferenceError as exc:
+        said = str(exc).splitlines()[0]
+        raise BadModel(
+            path, "a network whose shapes fit one another", f"one of which ONNX says: {said}"
+        ) from exc
     return model
 
 
-def _check_network(model: ModelProto, path: Path) -> tuple[int | str, ...]:
+def _check_network(model: ModelProto, path: Path) -> tuple[Geometry, tuple[int | str, ...]]:
+    """Return how the network sees a face, and the shape of its window of speech."""
     shapes = tensor_shapes([*model.graph.input, *model.graph.output])
-    expected = {"input": (6, FACE_SIZE, FACE_SIZE), "output": (3, FACE_SIZE, FACE_SIZE)}
     names = (*NETWORK_INPUTS, NETWORK_OUTPUT)
     if tuple(shapes) != names or len(shapes["audio"]) != 4:
         raise BadModel(
             path, f"the inputs and output {', '.join(names)}", ", ".join(map(str, shapes)) or "none"
         )
-    for name, shape in expected.items():
-        if shapes[name][1:] != shape:
-            raise BadModel(path, f"{name} of shape (batch, {str(shape)[1:]}", str(shapes[name]))
+    size = shapes["input"][-1]
+    geometry = geometry_of_size(size) if isinstance(size, int) else None
+    if geometry is None or shapes["input"][1:] != (6, size, size):
+        known = " or ".join(f"(batch, 6, {one.face_size}, {one.face_size})" for one in GEOMETRIES.values())
+        raise BadModel(path, f"input of shape {known}", str(shapes["input"]))
+    if shapes["output"][1:] != (3, size, size):
+        raise BadModel(path, f"output of shape (batch, 3, {size}, {size})", str(shapes["output"]))
     types = {value.type.tensor_type.elem_type for value in [*model.graph.input, *model.graph.output]}
     if types not in ({TensorProto.FLOAT}, {TensorProto.FLOAT16}):
         got = ", ".join(sorted(map(TensorProto.DataType.Name, types)))
         raise BadModel(path, "inputs and output all FLOAT or all FLOAT16", got)
-    return shapes["audio"][1:]
+    return geometry, shapes["audio"][1:]
 
 
-def _entrance(graph: GraphProto, dtype: int) -> list[onnx.NodeProto]:
+def _entrance(graph: GraphProto, geometry: Geometry, dtype: int) -> list[onnx.NodeProto]:
     numpy_dtype = helper.tensor_dtype_to_np_dtype(dtype)
     graph.initializer.extend(
         [
             numpy_helper.from_array(np.array(255, numpy_dtype), "border_255"),
-            numpy_helper.from_array(mouth_mask().astype(numpy_dtype), "border_mask"),
+            numpy_helper.from_array(mouth_mask(geometry).astype(numpy_dtype), "border_mask"),
         ]
     )
     return [

@@ -1,4 +1,4 @@
-"""PyTorch U-Net 328 to the ONNX file that is served."""
+"""PyTorch U-Net to the ONNX file that is served."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ import torch
 from onnx import ModelProto
 from torch import nn
 
-from export.contract import FACE_SIZE
 from export.network.borders import NETWORK_OUTPUT, add_borders
-from export.network.unet import UNet328
-from speech.contract import AUDIO_SHAPES
+from export.network.unet import UNet
 
 __all__ = ["export_network", "trace"]
 
@@ -21,7 +19,7 @@ OPSET = 18
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16}
 
 
-def export_network(network: UNet328, precision: str = "fp32") -> ModelProto:
+def export_network(network: UNet, precision: str = "fp32") -> ModelProto:
     """Return the served graph of a network: uint8 in, uint8 out, dynamic batch, static height and width.
 
     The exporter folds batch norm; no shape arithmetic and no Pad remain.
@@ -30,16 +28,15 @@ def export_network(network: UNet328, precision: str = "fp32") -> ModelProto:
         network: In evaluation mode; left as it is.
         precision: ``fp32``, or ``fp16``: float16 weights and arithmetic between the same uint8/float32 borders.
     """
-    dtype = DTYPES[precision]
-    inner = UNet328(network.audio_mode, network.width).eval()
+    dtype, size = DTYPES[precision], network.geometry.face_size
+    inner = UNet(network.audio_mode, network.width, network.geometry, network.window).eval()
     inner.load_state_dict(network.state_dict())
     example = {
-        "input": torch.zeros(2, 6, FACE_SIZE, FACE_SIZE, dtype=dtype),
-        "audio": torch.zeros(2, *AUDIO_SHAPES[network.audio_mode], dtype=dtype),
+        "input": torch.zeros(2, 6, size, size, dtype=dtype),
+        "audio": torch.zeros(2, *network.audio_shape, dtype=dtype),
     }
-    return add_borders(
-        trace(inner.to(dtype), example, NETWORK_OUTPUT), Path(f"U-Net 328 ({network.audio_mode})")
-    )
+    traced = trace(inner.to(dtype), example, NETWORK_OUTPUT)
+    return add_borders(traced, Path(f"{network.geometry.name} ({network.audio_mode})"))
 
 
 def trace(network: nn.Module, example: dict[str, torch.Tensor], output_name: str) -> ModelProto:

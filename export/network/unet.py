@@ -1,7 +1,8 @@
-"""The U-Net 328 in PyTorch: one face and a window of speech features in, the same face speaking out.
+"""The U-Nets of this family in PyTorch: a face and a window of speech features in, the same face speaking out.
 
-Names, shapes and strides follow the published state dict (SyncTalk_2D), so its
-checkpoints load as they are. Channel counts in the shape comments are those of the full width (1.0).
+Names, shapes and strides follow the published state dicts (SyncTalk_2D for the U-Net 328, Ultralight-Digital-Human
+for the U-Net 160), so their checkpoints load as they are. Channel counts in the shape comments are those of the full
+width (1.0).
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from speech.contract import AUDIO_SHAPES
+from export.contract import UNET_328, Geometry
+from speech.contract import AUDIO_WINDOW, window_shape
 
-__all__ = ["AUDIO_MODES", "AudioMode", "UNet328"]
+__all__ = ["AUDIO_MODES", "AudioMode", "UNet"]
 
 BASE_CHANNELS = (32, 64, 128, 256, 512)
 
@@ -23,22 +25,20 @@ class AudioMode:
     """How one kind of speech features enters the network.
 
     Attributes:
-        shape: Channels, height and width of one window of 16 feature vectors.
         levels: Which of the five channel widths the first two blocks have.
-        residual: Whether the first two blocks add their input (where its channels fit).
+        residual: Whether the first two blocks add their input: the second, and the first where it is published so.
         conv3_stride: Stride of the convolution that brings the window to 16x16.
     """
 
-    shape: tuple[int, int, int]
     levels: tuple[int, int]
     residual: bool
     conv3_stride: tuple[int, int]
 
 
 AUDIO_MODES = {
-    "ave": AudioMode(AUDIO_SHAPES["ave"], (1, 2), False, (1, 1)),
-    "hubert": AudioMode(AUDIO_SHAPES["hubert"], (1, 2), False, (2, 2)),
-    "wenet": AudioMode(AUDIO_SHAPES["wenet"], (3, 3), True, (1, 2)),
+    "ave": AudioMode((1, 2), False, (1, 1)),
+    "hubert": AudioMode((1, 2), False, (2, 2)),
+    "wenet": AudioMode((3, 3), True, (1, 2)),
 }
 
 
@@ -130,14 +130,19 @@ class OutConv(nn.Module):
 
 
 class AudioBranch(nn.Module):
-    """The branch that brings a window of speech features, of any mode, to the size of the network's waist."""
+    """The branch that brings a window of speech features, of any mode, to the size of the network's waist.
 
-    def __init__(self, mode: AudioMode, channels: tuple[int, ...]) -> None:
+    A window of 16 wenet vectors has as many channels as the first block, which adds its input; one of 8 does not.
+    """
+
+    def __init__(self, audio_mode: str, window: int, channels: tuple[int, ...]) -> None:
         super().__init__()
-        c0 = mode.shape[0]
+        mode = AUDIO_MODES[audio_mode]
+        c0, *_ = window_shape(audio_mode, window)
         c1, c2 = (channels[level] for level in mode.levels)
         c4, c5 = channels[3:]
-        self.conv1 = InvertedResidual(c0, c1, residual=mode.residual and c0 == c1)
+        whole = mode.residual and window == AUDIO_WINDOW and c0 == c1
+        self.conv1 = InvertedResidual(c0, c1, residual=whole)
         self.conv2 = InvertedResidual(c1, c2, residual=mode.residual)
         self.conv3 = nn.Conv2d(c2, c4, 3, mode.conv3_stride, 1)
         self.bn3 = nn.BatchNorm2d(c4)
@@ -149,61 +154,78 @@ class AudioBranch(nn.Module):
         self.conv7 = InvertedResidual(c5, c5, residual=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (B, *mode.shape) float32 features to (B, 512, 10, 10)."""
+        """Map a window of float32 features, (B, C, H, W), to (B, 512, 10, 10)."""
         x = self.conv2(self.conv1(x))  # (B, 128, H, W); wenet: (B, 256, H, W)
         x = self.conv4(self.relu(self.bn3(self.conv3(x))))  # (B, 256, 16, 16)
         x = self.relu(self.bn5(self.conv5(x)))  # (B, 512, 10, 10)
         return self.conv7(self.conv6(x))
 
 
-class UNet328(nn.Module):
+class UNet(nn.Module):
     """The network: a face, the same face with the mouth blacked out, and speech, to a face that speaks.
 
     Args:
         audio_mode: ``ave``, ``hubert`` or ``wenet``; a key of ``AUDIO_MODES``.
-        width: 1.0 (12.19 M parameters, 9.77 GFLOP a frame) or 0.5 (3.1 M, 2.64 GFLOP).
+        width: 1.0 (U-Net 328 with ave: 12.19 M parameters, 9.77 GFLOP a frame; U-Net 160 with hubert: 12.2 M, 6.33
+            GFLOP) or 0.5 (U-Net 328: 3.1 M, 2.64 GFLOP).
+        geometry: Which of the two it is.
+        window: How many speech feature vectors it hears at once: 16, or 8.
     """
 
-    def __init__(self, audio_mode: str = "ave", width: float = 1.0) -> None:
+    down1: Down
+    down2: Down
+    down3: Down
+    down4: Down
+    down5: Down  # of the U-Net 328 only, as up5
+    up1: Up
+    up2: Up
+    up3: Up
+    up4: Up
+    up5: Up
+
+    def __init__(
+        self,
+        audio_mode: str = "ave",
+        width: float = 1.0,
+        geometry: Geometry = UNET_328,
+        window: int = AUDIO_WINDOW,
+    ) -> None:
         super().__init__()
-        self.audio_mode = audio_mode
-        self.width = width
+        self.audio_mode, self.width, self.geometry, self.window = audio_mode, width, geometry, window
         c1, c2, c3, c4, c5 = channels = tuple(int(c * width) for c in BASE_CHANNELS)
-        self.audio_model = AudioBranch(AUDIO_MODES[audio_mode], channels)
+        down = [c1, c1, c2, c3, c4, c5][-geometry.levels - 1 :]  # of the entrance, then of each level
+        up = [c4, c3, c2, c1, c1, c1 // 2][: geometry.levels + 1]  # of the waist, then of each level
+        self.audio_model = AudioBranch(audio_mode, window, channels)
         self.fuse_conv = nn.Sequential(DoubleConv(c5 * 2, c5, stride=1), DoubleConv(c5, c4, stride=1))
-        self.inc = Inc(c1)
-        self.down1 = Down(c1, c1)
-        self.down2 = Down(c1, c2)
-        self.down3 = Down(c2, c3)
-        self.down4 = Down(c3, c4)
-        self.down5 = Down(c4, c5)
-        self.up1 = Up(c4 + c4, c3)
-        self.up2 = Up(c3 + c3, c2)
-        self.up3 = Up(c2 + c2, c1)
-        self.up4 = Up(c1 + c1, c1)
-        self.up5 = Up(c1 + c1, c1 // 2)
-        self.outc = OutConv(c1 // 2)
+        self.inc = Inc(down[0])
+        self._levels = range(1, geometry.levels + 1)
+        for level in self._levels:
+            self.add_module(f"down{level}", Down(down[level - 1], down[level]))
+        for level in self._levels:
+            self.add_module(f"up{level}", Up(up[level - 1] + down[-1 - level], up[level]))
+        self.outc = OutConv(up[-1])
+
+    @property
+    def audio_shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of one window of speech."""
+        return window_shape(self.audio_mode, self.window)
 
     def forward(self, faces: Tensor, audio: Tensor) -> Tensor:
         """Render the mouths of a batch.
 
         Args:
-            faces: (B, 6, 320, 320) float32, 0.0 to 1.0, BGR: channels 0-2 the face, 3-5 the masked face.
-            audio: (B, *mode.shape) float32, one window of 16 speech feature vectors.
+            faces: (B, 6, S, S) float32, 0.0 to 1.0, BGR: channels 0-2 the face, 3-5 the masked face; S is the
+                geometry's ``face_size``.
+            audio: (B, *audio_shape) float32, one window of speech feature vectors.
 
         Returns:
-            (B, 3, 320, 320) float32, 0.0 to 1.0, BGR.
+            (B, 3, S, S) float32, 0.0 to 1.0, BGR.
         """
-        x1 = self.inc(faces)  # (B, 32, 320, 320)
-        x2 = self.down1(x1)  # (B, 32, 160, 160)
-        x3 = self.down2(x2)  # (B, 64, 80, 80)
-        x4 = self.down3(x3)  # (B, 128, 40, 40)
-        x5 = self.down4(x4)  # (B, 256, 20, 20)
-        x6 = self.down5(x5)  # (B, 512, 10, 10)
-        x = self.fuse_conv(torch.cat([x6, self.audio_model(audio)], dim=1))  # (B, 256, 10, 10)
-        x = self.up1(x, x5)  # (B, 128, 20, 20)
-        x = self.up2(x, x4)  # (B, 64, 40, 40)
-        x = self.up3(x, x3)  # (B, 32, 80, 80)
-        x = self.up4(x, x2)  # (B, 32, 160, 160)
-        x = self.up5(x, x1)  # (B, 16, 320, 320)
-        return torch.sigmoid(self.outc(x))
+        skips = [self.inc(faces)]  # (B, 32, 320, 320); U-Net 160: (B, 32, 160, 160)
+        for level in self._levels:
+            skips.append(getattr(self, f"down{level}")(skips[-1]))  # ..., (B, 256, 20, 20), (B, 512, 10, 10)
+        x = torch.cat([skips.pop(), self.audio_model(audio)], dim=1)  # (B, 1024, 10, 10)
+        x = self.fuse_conv(x)  # (B, 256, 10, 10)
+        for level in self._levels:
+            x = getattr(self, f"up{level}")(x, skips.pop())  # (B, 128, 20, 20), (B, 64, 40, 40), ...
+        return torch.sigmoid(self.outc(x))  # (B, 3, 320, 320); U-Net 160: (B, 3, 160, 160)

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import onnx
-from google.protobuf.message import DecodeError
 from onnx import ModelProto
 
-from export.errors import BadCheckpoint, BadModel, MissingExtra
-from export.network.borders import add_borders, has_borders, tensor_shapes
-from speech.contract import AUDIO_SHAPES
+from export.errors import BadCheckpoint, MissingExtra
+from export.network.adopted import adopt, kinds_of_model
+from export.network.kinds import Kind
 
-__all__ = ["find_checkpoint", "load_served_model"]
+__all__ = ["find_checkpoint", "find_kinds", "load_served_model"]
 
-PACKAGE_NAMES = ("best_trainloss.pth", "model_best.pth", "model_best.onnx")
+PACKAGE_NAMES = ("best_trainloss.pth", "model_best.pth", "model_best.onnx", "ultralight.pth")
 
 Report = Callable[[str], object]
 
@@ -24,7 +22,7 @@ def find_checkpoint(path: Path) -> Path:
     """Return the weights file that ``path`` means.
 
     A folder means, in this order: a package's ``best_trainloss.pth``, ``model_best.pth`` or ``model_best.onnx``,
-    else the ``<epoch>.pth`` with the highest epoch.
+    LiveTalking's ``ultralight.pth``, else the ``<epoch>.pth`` with the highest epoch.
 
     Raises:
         BadCheckpoint: If there is no such file.
@@ -42,7 +40,27 @@ def find_checkpoint(path: Path) -> Path:
     return max(epochs, key=lambda file: int(file.stem))
 
 
-def load_served_model(path: Path, audio_mode: str, precision: str, say: Report = print) -> ModelProto:
+def find_kinds(path: Path) -> tuple[Kind, ...]:
+    """Return which networks a weights file can hold, by its shapes: one, or one for each audio mode of equal shapes.
+
+    Args:
+        path: A file, or a folder that ``find_checkpoint`` understands.
+
+    Raises:
+        BadCheckpoint, BadModel: If there is no such file, or it is no network's of this family.
+        MissingExtra: If a checkpoint is given and torch is not installed.
+    """
+    found = find_checkpoint(path)
+    if found.suffix == ".onnx":
+        return kinds_of_model(found)
+    try:
+        from export.network.checkpoint import kinds_of_checkpoint
+    except ModuleNotFoundError as exc:
+        raise MissingExtra("torch", "export") from exc
+    return kinds_of_checkpoint(found)
+
+
+def load_served_model(path: Path, audio_mode: str | None, precision: str, say: Report = print) -> ModelProto:
     """Return the served graph of a checkpoint or an ONNX file.
 
     A ``.pth`` is exported and verified against PyTorch. A bare network (``input``, ``audio`` to ``output``, as the
@@ -50,19 +68,21 @@ def load_served_model(path: Path, audio_mode: str, precision: str, say: Report =
 
     Args:
         path: A file, or a folder that ``find_checkpoint`` understands.
-        audio_mode: A key of ``AUDIO_SHAPES``.
+        audio_mode: ``ave``, ``hubert`` or ``wenet``; None: what the weights say, and ave where they fit ave and
+            hubert alike.
         precision: ``fp32`` or ``fp16``; an ONNX file keeps its own.
         say: Receives a line per step worth reading.
 
     Raises:
-        BadCheckpoint: If there is no such file, or it is not a U-Net 328's.
+        BadCheckpoint: If there is no such file, or it is not a network's of this family.
         BadModel: If an ONNX file cannot be read, or has other tensors.
+        BadMode: If the weights are for other features than those of ``audio_mode``.
         MissingExtra: If a checkpoint is given and torch is not installed.
         VerificationFailed: If the export differs from PyTorch.
     """
     found = find_checkpoint(path)
     if found.suffix == ".onnx":
-        return _adopt(found, audio_mode)
+        return adopt(found, audio_mode)
     try:
         from export.network.checkpoint import load_checkpoint
         from export.network.onnx_model import export_network
@@ -70,24 +90,9 @@ def load_served_model(path: Path, audio_mode: str, precision: str, say: Report =
     except ModuleNotFoundError as exc:
         raise MissingExtra("torch", "export") from exc
     network = load_checkpoint(found, audio_mode)
-    say(f"exporting {found} (width {network.width}, {audio_mode}, {precision})")
+    what = f"{network.geometry.name}, width {network.width}, {network.audio_mode}"
+    say(f"exporting {found} ({what}, {precision})")
     model = export_network(network, precision)
     for agreement in verify(model, network, precision):
         say(f"  {agreement}")
-    return model
-
-
-def _adopt(path: Path, audio_mode: str) -> ModelProto:
-    try:
-        model = onnx.load(path)
-        onnx.checker.check_model(model)
-    except (DecodeError, onnx.checker.ValidationError) as exc:
-        raise BadModel(
-            path, "a whole ONNX file", f"bytes that are none ({str(exc).splitlines()[0]})"
-        ) from exc
-    if not has_borders(model):
-        model = add_borders(model, path)
-    audio_shape = tensor_shapes(list(model.graph.input))["audio"][1:]
-    if audio_shape != AUDIO_SHAPES[audio_mode]:
-        raise BadModel(path, f"audio of shape {AUDIO_SHAPES[audio_mode]} ({audio_mode})", str(audio_shape))
     return model

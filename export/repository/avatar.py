@@ -5,23 +5,26 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import ModelProto
 from tqdm import tqdm
 
-from export.contract import FACE_SIZE, MASK_COLUMNS, MASK_ROWS
+from export.contract import GEOMETRIES, RESIZINGS, UNET_328, Geometry
 from export.errors import BadName, BadSource
-from export.files import link_or_copy, replacing_file, replacing_folder
-from export.footage.clip import Footage
-from export.footage.sound import cut_into_frames
+from export.files import link_or_copy, new_array, replacing_file, replacing_folder
+from export.footage.clip import Footage, Remark
+from export.footage.crops import crop_remarks
+from export.network.kinds import Kind
 from export.network.rewrite import rewrite_for_cpu
 from export.network.rewrite.check import check_same
 from export.repository.contact_sheet import write_contact_sheet
-from speech.contract import AUDIO_SHAPES, EDGE_PADDINGS
+from speech.clip_sound import cut_into_frames
+from speech.contract import AUDIO_WINDOW, EDGE_PADDINGS, VECTOR_SHAPES
 
 __all__ = [
     "CPU_WEIGHTS_FILE",
@@ -54,10 +57,13 @@ class Avatar:
         name: The avatar's name, and its ensemble's.
         fps: Frames per second of the clip.
         frame_count: Frame ids are 0 to ``frame_count - 1``.
-        audio_mode: A key of ``AUDIO_SHAPES``.
+        audio_mode: ``ave``, ``hubert`` or ``wenet``.
         edge_padding: ``zeros`` or ``repeat``: what stands in for features past either end.
         source: What it was imported from: kind and name.
         hears: Whether it has an audio encoder, and so can be spoken to.
+        network: A key of ``GEOMETRIES``: which of the family's networks paints it.
+        audio_window: How many feature vectors that network hears at once.
+        resizing: One of ``RESIZINGS``: how its crops were brought to the network's size.
         mask_rows: Rows of the face that the network paints, half-open.
         mask_columns: Columns of it.
     """
@@ -69,13 +75,28 @@ class Avatar:
     edge_padding: str
     source: str
     hears: bool = False
-    mask_rows: tuple[int, int] = MASK_ROWS
-    mask_columns: tuple[int, int] = MASK_COLUMNS
+    network: str = UNET_328.name
+    audio_window: int = AUDIO_WINDOW
+    resizing: str = UNET_328.resizing
+    mask_rows: tuple[int, int] = UNET_328.mask_rows
+    mask_columns: tuple[int, int] = UNET_328.mask_columns
 
     def __post_init__(self) -> None:
         check_name(self.name)
-        assert self.audio_mode in AUDIO_SHAPES, self.audio_mode
+        assert self.audio_mode in VECTOR_SHAPES, self.audio_mode
         assert self.edge_padding in EDGE_PADDINGS, self.edge_padding
+        assert self.network in GEOMETRIES, self.network
+        assert self.resizing in RESIZINGS, self.resizing
+
+    @property
+    def geometry(self) -> Geometry:
+        """How its network sees a face."""
+        return replace(GEOMETRIES[self.network], resizing=self.resizing)
+
+    @property
+    def kind(self) -> Kind:
+        """Which network of the family paints it."""
+        return Kind(self.geometry, self.audio_mode, self.audio_window)
 
 
 def check_name(name: str) -> None:
@@ -92,15 +113,18 @@ def check_name(name: str) -> None:
 
 def write_avatar(
     folder: Path, avatar: Avatar, footage: Footage, model: ModelProto, speech_model: ModelProto | None = None
-) -> None:
+) -> tuple[Remark, ...]:
     """Write ``folder`` from a clip and its weights, replacing an older one when complete.
 
-    Files: ``avatar.json``; ``faces.npy`` (N, 320, 320, 3) uint8 BGR; ``audio_features.npy`` (T, D) float32;
-    ``sound.npy`` (N, 640) int16, what sounds while each frame is shown, at 16 kHz; ``bounds.npy`` (N, 4) int32;
+    Files: ``avatar.json``; ``faces.npy`` (N, S, S, 3) uint8 BGR; ``audio_features.npy`` (T, D) float32;
+    ``sound.npy`` (N, 16,000 / fps) int16, what sounds while each frame is shown; ``bounds.npy`` (N, 4) int32;
     ``full_frames.bin``, the full pictures as JPEGs one after another, frame i at bytes ``full_frame_offsets.npy``[i]
     to [i+1], so that any of them is one read away; ``unet.onnx``, which TensorRT engines are built of;
     ``unet_cpu.onnx``, the same function rewritten for ONNX Runtime on a CPU; with an audio encoder ``speech.onnx``,
     stored once for all avatars that have the same; ``contact_sheet.jpg``, to see whether the crops are right.
+
+    Returns:
+        What is to be said about the clip: what its source had to say, and whether crops leave the picture.
 
     Raises:
         BadSource: If a frame of the clip cannot be read.
@@ -108,14 +132,16 @@ def write_avatar(
     """
     assert avatar.hears == (speech_model is not None)
     with replacing_folder(folder) as new:
-        _write_frames(new, footage, avatar.name)
-        write_contact_sheet(new)
+        bounds = _write_frames(new, footage, avatar)
+        remarks = (*footage.remarks, *crop_remarks(bounds))
+        write_contact_sheet(new, remarks)
         np.save(new / "audio_features.npy", footage.audio_features)
         np.save(new / "sound.npy", cut_into_frames(footage.sound, footage.frame_count, footage.fps))
         _write_networks(new, model)
         if speech_model is not None:
             link_or_copy(_shared_speech_model(folder.parent / SHARED_FOLDER, speech_model), new / SPEECH_FILE)
         (new / MANIFEST).write_text(json.dumps(asdict(avatar), indent=2) + "\n", encoding="utf-8")
+    return remarks
 
 
 def read_avatar(folder: Path) -> Avatar:
@@ -156,16 +182,16 @@ def _write_networks(folder: Path, model: ModelProto) -> None:
     onnx.save(rewritten, folder / CPU_WEIGHTS_FILE)
 
 
-def _write_frames(folder: Path, footage: Footage, name: str) -> None:
+def _write_frames(folder: Path, footage: Footage, avatar: Avatar) -> NDArray[np.int32]:
+    """Write a clip's frames; return (N, 4) int32, the bounds of their crops."""
     count = footage.frame_count
-    shape = (count, FACE_SIZE, FACE_SIZE, 3)
-    open_memmap = np.lib.format.open_memmap
-    faces = open_memmap(folder / "faces.npy", mode="w+", dtype=np.uint8, shape=shape)  # type: ignore[no-untyped-call]
+    shape = (count, avatar.geometry.face_size, avatar.geometry.face_size, 3)
+    faces = new_array(folder / "faces.npy", np.uint8, shape)
     bounds = np.empty((count, 4), np.int32)
     offsets = np.zeros(count + 1, np.int64)
     with (folder / "full_frames.bin").open("wb") as full_frames:
         for index, frame in enumerate(
-            tqdm(footage.frames, f"importing {name}", count, unit="frame", disable=None)
+            tqdm(footage.frames, f"importing {avatar.name}", count, unit="frame", disable=None)
         ):
             faces[index] = frame.face
             bounds[index] = frame.bounds
@@ -173,3 +199,4 @@ def _write_frames(folder: Path, footage: Footage, name: str) -> None:
     faces.flush()
     np.save(folder / "bounds.npy", bounds)
     np.save(folder / "full_frame_offsets.npy", offsets)
+    return bounds

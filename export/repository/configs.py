@@ -115,6 +115,7 @@ def frames_configs(avatar: Avatar) -> dict[str, str]:
         "fps": f"{avatar.fps:g}",
         "audio_mode": avatar.audio_mode,
         "edge_padding": avatar.edge_padding,
+        "audio_window": str(avatar.audio_window),
     }
     for key, value in parameters.items():
         config.parameters[key].string_value = value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +24,8 @@ from export.repository.configs import (
 )
 
 __all__ = ["write_entries", "write_network_configs"]
+
+FIXED_SIZE = re.compile(r"(dims: )320(\n\s*dims: )320\n")
 
 KEEP = ".gitkeep"  # an ensemble's version folder is empty, and git keeps no empty folder
 
@@ -91,9 +94,17 @@ def _write_live_entries(
 
 
 def _write_shared(folder: Path, configs: Mapping[str, str]) -> None:
-    """Write a model that all avatars share, unless it is there: it may have been edited."""
+    """Write a model that all avatars share, unless it is there: it may have been edited.
+
+    One that takes pictures of a single size, as earlier imports wrote it, is made to take any.
+    """
     if not folder.exists():
         _write_model(folder, configs, {"1": {KEEP: None}})
+    for path in [folder / "config.pbtxt", *folder.glob("configs/*.pbtxt")]:
+        text = path.read_text(encoding="utf-8")
+        if (any_size := FIXED_SIZE.sub(r"\1-1\2-1\n", text)) != text:
+            with replacing_file(path) as new:
+                new.write_text(any_size, encoding="utf-8")
 
 
 def _next_version(ensemble: Path, served: bool) -> str:

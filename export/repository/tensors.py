@@ -9,16 +9,17 @@ from dataclasses import dataclass
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2 as schema
 
-from export.contract import FACE_SIZE, MAX_BATCH_SIZE
-from export.footage.sound import samples_per_frame
+from export.contract import MAX_BATCH_SIZE
 from export.repository.avatar import Avatar
-from speech.contract import AUDIO_SHAPES, FEATURE_SIZE
+from speech.clip_sound import samples_per_frame
+from speech.contract import FEATURE_SIZE
 from speech.mel import VECTOR_SAMPLES
 
 __all__ = ["JPEG_QUALITY", "JPEG_SIZE", "config_text", "new_config"]
 
-PICTURE = "320x320x3, BGR, 0 to 255"
-PICTURE_DIMS = (FACE_SIZE, FACE_SIZE, 3)
+ANY_SIZE = (-1, -1, 3)
+"""Of pictures in a model that avatars of all sizes share."""
+
 JPEG_SIZE, JPEG_QUALITY = 256, 95
 
 
@@ -33,7 +34,6 @@ class Tensor:
 
 TENSORS = {
     "frame_id": Tensor(schema.TYPE_INT32, (1,), "which frame of the clip, 0 to frame_count - 1"),
-    "face": Tensor(schema.TYPE_UINT8, PICTURE_DIMS, f"the source face: {PICTURE}"),
     "bounds": Tensor(
         schema.TYPE_INT32,
         (4,),
@@ -48,7 +48,7 @@ TENSORS = {
         "sound of one feature vector: 16 kHz mono after pre-emphasis, -2.0 to 2.0",
     ),
     "features": Tensor(schema.TYPE_FP32, (FEATURE_SIZE,), "one speech feature vector, 0.0 and up"),
-    "image": Tensor(schema.TYPE_UINT8, PICTURE_DIMS, f"the speaking face: {PICTURE}"),
+    "image": Tensor(schema.TYPE_UINT8, ANY_SIZE, "the speaking face: height x width x 3, BGR, 0 to 255"),
     "jpeg": Tensor(schema.TYPE_STRING, (1,), "the speaking face as JPEG, marked as synthetic"),
 }
 
@@ -69,14 +69,18 @@ def new_config(
 
 
 def _tensors(avatar: Avatar | None) -> dict[str, Tensor]:
-    """Return the tensor table; speech window and sound depend on the avatar's audio mode and frame rate."""
+    """Return the tensor table; pictures, speech window and sound depend on the avatar's network and frame rate."""
     if avatar is None:
         return TENSORS
-    window = f"16 speech feature vectors ({avatar.audio_mode}) around the frame, unbounded floats"
+    size = avatar.geometry.face_size
+    picture = f"{size}x{size}x3, BGR, 0 to 255"
+    window = f"{avatar.audio_window} speech feature vectors ({avatar.audio_mode}) around the frame, unbounded floats"
     sound = "what sounds while the frame is shown: 16 kHz mono, -32768 to 32767"
     return {
         **TENSORS,
-        "audio": Tensor(schema.TYPE_FP32, AUDIO_SHAPES[avatar.audio_mode], window),
+        "face": Tensor(schema.TYPE_UINT8, (size, size, 3), f"the source face: {picture}"),
+        "image": Tensor(schema.TYPE_UINT8, (size, size, 3), f"the speaking face: {picture}"),
+        "audio": Tensor(schema.TYPE_FP32, avatar.kind.audio_shape, window),
         "sound": Tensor(schema.TYPE_INT16, (samples_per_frame(avatar.fps),), sound),
     }
 

@@ -52,6 +52,13 @@ def test_picture_is_what_opencv_gives(size: int, quality: int) -> None:
     np.testing.assert_array_equal(decoded, cv2.imdecode(np.frombuffer(plain, np.uint8), cv2.IMREAD_COLOR))
 
 
+def test_a_smaller_picture_keeps_its_size() -> None:
+    """A picture of 160 pixels is not blown up to 256."""
+    image = picture(160)
+    decoded = cv2.imdecode(np.frombuffer(encode_jpeg(image, 256, 95), np.uint8), cv2.IMREAD_COLOR)
+    assert decoded.shape == (160, 160, 3)
+
+
 def test_marked_as_synthetic() -> None:
     """JFIF comes first, as its standard asks, then one XMP packet with IPTC's digital source type."""
     (first, jfif), (second, xmp), *rest = segments(encode_jpeg(picture(), 256, 95))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import pytest
 from tritonclient.grpc import model_config_pb2 as schema
@@ -60,25 +58,28 @@ def test_neighbours_of_a_bad_id(small: Client, frame_data: FrameData) -> None:
     assert small.batch_sizes("held_frames") == {3: 1}
 
 
-def test_full_frame_is_read_only_when_asked_for(small: Client) -> None:
-    """No page of the source pictures is read until a request wants one."""
-    small.infer("lazy_frames", ["face", "audio", "bounds"], frame_id=column(2))
-    assert resident_kb(small, "full_frames.bin") == 0
-    small.infer("lazy_frames", ["full_frame"], frame_id=column(2))
-    assert resident_kb(small, "full_frames.bin") > 0
+def test_full_frame_is_read_only_when_asked_for(small: Client, frame_data: FrameData) -> None:
+    """Nothing of the source pictures is read until a request wants one, and then that one."""
+    small.infer("lazy_frames", ["bounds"], frame_id=column(2))
+    before = bytes_read(small)
+    small.infer("lazy_frames", ["bounds"], frame_id=column(2))
+    between = bytes_read(small)
+    small.infer("lazy_frames", ["bounds", "full_frame"], frame_id=column(2))
+    assert bytes_read(small) - between == between - before + len(frame_data.full_frames[2])
 
 
 def test_faces_are_warm(small: Client) -> None:
-    """Every page of the faces is in memory before the first request."""
-    assert resident_kb(small, "faces.npy") * 1024 >= FRAME_COUNT * 320 * 320 * 3
+    """Every byte of the faces was read before the first request."""
+    small.load("lazy_frames")
+    assert bytes_read(small) >= FRAME_COUNT * 320 * 320 * 3
 
 
-def resident_kb(client: Client, file_name: str) -> int:
-    """How much of a file the stub of ``lazy_frames`` has in memory."""
-    smaps = (client.stub("lazy_frames").folder / "smaps").read_text()
-    sizes = re.findall(rf"{re.escape(file_name)}\n(?:.*\n)*?Rss: +(\d+) kB", smaps)
-    assert sizes, file_name
-    return sum(map(int, sizes))
+def bytes_read(client: Client) -> int:
+    """How much the stub of ``lazy_frames`` has read, from whatever file."""
+    counts = dict(
+        line.split(": ") for line in (client.stub("lazy_frames").folder / "io").read_text().splitlines()
+    )
+    return int(counts["rchar"])
 
 
 def test_frame_count_of_the_config(small: Client, frame_data: FrameData) -> None:
@@ -108,8 +109,29 @@ def test_truncated_data(small: Client, frame_data: FrameData) -> None:
     with (small.repository / "cut_frames" / "1" / "faces.npy").open("r+b") as file:
         file.truncate(100_000)
     error = small.load_error("cut_frames")
-    assert "frame data of 'cut_frames': expected faces.npy to hold one whole array" in error
+    assert (
+        "frame data of 'cut_frames': expected faces.npy to hold 1843328 bytes, as its beginning says, got 100000"
+        in error
+    )
     assert HINT in error
+
+
+def test_truncated_while_it_is_served(small: Client, frame_data: FrameData) -> None:
+    """Frames of a file that was cut short are errors that say so; those before its end go on, in the same process."""
+    write_frames_model(small.repository, "cut_later", frame_data)
+    small.load("cut_later_frames")
+    process = small.stub("cut_later_frames").pid
+    with (small.repository / "cut_later_frames" / "1" / "faces.npy").open("r+b") as file:
+        file.truncate(1_000_000)
+    with pytest.raises(InferenceServerException) as caught:
+        small.infer("cut_later_frames", ["face"], frame_id=column(5))
+    assert caught.value.status() == "StatusCode.INTERNAL"
+    assert caught.value.message() == (
+        f"frame data of 'cut_later_frames': expected faces.npy to hold 1843328 bytes, got 1000000; {HINT}"
+    )
+    answer = small.infer("cut_later_frames", ["face"], frame_id=column(2))
+    np.testing.assert_array_equal(answer["face"][0], frame_data.faces[2])
+    assert small.stub("cut_later_frames").pid == process
 
 
 @pytest.mark.parametrize("key", ["frame_count", "edge_padding"])

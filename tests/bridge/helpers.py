@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from tests.fake_triton import FakeTriton
 
 ROOT = Path(__file__).parents[2]
 WAIT_S = 10.0
+LOOK_EVERY_S = 0.005
 
 
 def config_for(*tritons: FakeTriton | str, **settings: Any) -> BridgeConfig:
@@ -67,6 +68,15 @@ async def exchange(port: int, request: bytes) -> tuple[int, dict[str, str], byte
     status, *lines = head.decode().split("\r\n")
     headers = dict(line.split(": ", 1) for line in lines)
     return int(status.split()[1]), {key.lower(): value for key, value in headers.items()}, body
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Return once a condition holds that this process brings about, else raise TimeoutError after WAIT_S."""
+    for _ in range(round(WAIT_S / LOOK_EVERY_S)):
+        if condition():
+            return
+        await asyncio.sleep(LOOK_EVERY_S)
+    raise TimeoutError("the condition does not hold")
 
 
 @contextlib.asynccontextmanager

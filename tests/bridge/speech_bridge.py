@@ -271,7 +271,10 @@ class SpeechBridge:
             self.frame_requests.append(path)
             return response("image/jpeg", grey_jpeg(255, 160, 200))
         if path == "/models":
-            models = [{"name": name, "frame_count": FRAME_COUNT, "fps": FPS} for name in self._avatars]
+            models = [
+                {"name": name, "frame_count": FRAME_COUNT, "fps": FPS, "face_size": 320}
+                for name in self._avatars
+            ]
             return response("application/json", json.dumps({"models": models}).encode())
         if path.startswith("/audio/"):
             return response("audio/wav", encode_wav(tone(2.0, 16_000).tobytes()))

@@ -71,6 +71,7 @@ async def test_get_metadata(answerer):
         "frame_count": 150,
         "fps": 25.0,
         "audio_mode": "ave",
+        "face_size": 320,
         "available_videos": ["full_body", "rois_320"],
         "bounds": list(BOUNDS),
     }

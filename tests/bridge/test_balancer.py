@@ -5,6 +5,7 @@ from collections import Counter
 
 import pytest
 
+from bridge import turns
 from bridge.balancer import Balancer
 from bridge.errors import (
     InferTimeout,
@@ -12,11 +13,13 @@ from bridge.errors import (
     InvalidFrameId,
     NoneReadyInTime,
     NoUpstreamReady,
+    Overloaded,
     UnknownModel,
     UnresolvableUpstream,
 )
+from bridge.limit import FIRST
 from bridge.triton import bytes_output, frame_request
-from tests.bridge.helpers import config_for, triton_process
+from tests.bridge.helpers import config_for, triton_process, until
 from tests.fake_triton import FakeTriton, fake_jpeg
 
 TIMEOUT_S = 10.0
@@ -25,7 +28,18 @@ TIMEOUT_S = 10.0
 def render(balancer, model_name="echo", frame_id=1):
     """Return the coroutine of one frame."""
     request = frame_request(model_name, frame_id, ("jpeg",))
-    return balancer.call(lambda triton: triton.infer(request, TIMEOUT_S))
+    return balancer.call(lambda triton: triton.infer(request, TIMEOUT_S), model_name)
+
+
+def usually(balancer, kind, latency_s):
+    """Have calls of a kind have taken so long until now."""
+    for _ in range(16):
+        balancer.latencies.add(kind, latency_s)
+
+
+def upstream_of(balancer, triton):
+    """Return the upstream that a fake Triton is."""
+    return next(upstream for upstream in balancer.upstreams if upstream.address == triton.address)
 
 
 async def first_to_receive(tritons, model_name):
@@ -46,7 +60,7 @@ async def tritons():
 
 async def test_round_robin(tritons):
     """Ready upstreams take turns."""
-    async with Balancer(config_for(*tritons)) as balancer:
+    async with Balancer(config_for(*tritons, policy="round_robin")) as balancer:
         for _ in range(6):
             await render(balancer)
     assert [triton.calls["echo"] for triton in tritons] == [2, 2, 2]
@@ -145,6 +159,239 @@ async def test_sigkill_costs_no_frame(triton):
         for answers in await asyncio.gather(*load):
             assert answers == [fake_jpeg("echo", i % 150) for i in range(60)]
         assert [upstream.ready for upstream in balancer.upstreams] == [True, False]
+
+
+async def test_a_late_call_is_asked_of_another(tritons):
+    """A call that takes much longer than usual is asked of a second upstream as well, and the first answer counts."""
+    first, second, _ = tritons
+    async with Balancer(config_for(first, second)) as balancer:
+        usually(balancer, "slow", 0.001)
+        call = asyncio.create_task(render(balancer, "slow", 7))
+        hit = await first_to_receive((first, second), "slow")
+        other = second if hit is first else first
+        await other.wait_for_calls("slow", 1)
+        assert not call.done()
+        other.release.set()
+        assert bytes_output(await call, "jpeg") == fake_jpeg("slow", 7)
+        late = upstream_of(balancer, hit)
+        assert (late.inflight, late.ready) == (1, True)  # its answer is waited for, to know how slow it is
+        hit.release.set()
+        await until(lambda: not late.inflight)
+        assert late.pace > upstream_of(balancer, other).pace
+        assert not hit.cancelled["slow"]
+
+
+async def test_no_more_than_a_fifth_is_asked_twice(tritons):
+    """Where late calls have used up the budget, the next late ones wait for their first upstream."""
+    first, second, _ = tritons
+    async with Balancer(config_for(first, second)) as balancer:
+        usually(balancer, "slow", 0.001)
+        while balancer.budget.spend():
+            pass
+        call = asyncio.create_task(render(balancer, "slow"))
+        hit = await first_to_receive((first, second), "slow")
+        probes = hit.probes
+        await hit.wait_for_probes(2)  # a late call brings a probe about: it is late by now
+        await asyncio.sleep(2 * balancer.latencies.late_s("slow"))
+        hit.release.set()
+        await call
+        assert first.calls["slow"] + second.calls["slow"] == 1
+        assert hit.probes > probes
+
+
+async def test_calls_of_a_hung_upstream_are_moved(tritons):
+    """When an upstream does not even answer its probe, the calls it has go to another, late or not."""
+    first, second, _ = tritons
+    settings = config_for(first, second, probe_interval_s=0.02, probe_timeout_s=0.1)
+    async with Balancer(settings) as balancer:
+        usually(balancer, "echo", 100.0)
+        first.awake.clear()
+        second.awake.clear()
+        calls = [asyncio.create_task(render(balancer, "echo", frame_id)) for frame_id in range(4)]
+        await first.wait_for_calls("echo", 2)
+        await second.wait_for_calls("echo", 2)
+        second.awake.set()
+        answers = [bytes_output(response, "jpeg") for response in await asyncio.gather(*calls)]
+        assert answers == [fake_jpeg("echo", frame_id) for frame_id in range(4)]
+        assert [upstream.ready for upstream in balancer.upstreams] == [False, True]
+        assert upstream_of(balancer, first).error_count == 2
+        first.awake.set()
+        await until(lambda: balancer.ready_count == 2)
+
+
+async def test_a_failing_upstream_costs_no_frame(tritons):
+    """A call that fails inside one Triton is answered by another; what fails everywhere is an error after two tries."""
+    first, second, third = tritons
+    async with Balancer(config_for(*tritons)) as balancer:
+        first.failing.add("echo")
+        for frame_id in range(6):
+            response = await render(balancer, "echo", frame_id)
+            assert bytes_output(response, "jpeg") == fake_jpeg("echo", frame_id)
+        with pytest.raises(InternalError):
+            await render(balancer, "broken")
+        assert first.calls["broken"] + second.calls["broken"] + third.calls["broken"] == 2
+
+
+async def test_a_failing_model_is_left_out(tritons):
+    """A model that one Triton fails and another answers is asked of the other; its other models stay in."""
+    first, second, _ = tritons
+    async with Balancer(config_for(first, second, policy="round_robin")) as balancer:
+        first.failing.add("echo")
+        for triton in (first, second):
+            triton.add_model("late")
+        await asyncio.gather(*(render(balancer, "echo", frame_id) for frame_id in range(12)))
+        await until(lambda: upstream_of(balancer, first).failing_models == ["echo"])
+        failed = first.calls["echo"]
+        for name in 4 * ["echo"] + 4 * ["late"]:
+            await render(balancer, name)
+        assert (first.calls["echo"], first.calls["late"]) == (failed, 2)
+        second.failing.add("echo")  # then the one that was left out is as good as any
+        with pytest.raises(InternalError):
+            await render(balancer)
+        first.failing.clear()
+        await until(lambda: not upstream_of(balancer, first).recovery.is_failing("echo"))
+
+
+async def test_a_dead_process_is_loaded_anew(triton, tmp_path, monkeypatch):
+    """The only Triton's dead process is mended through the bridge's secret, while frames fail."""
+    monkeypatch.setattr("bridge.recovery.PATIENCE_S", 0.0)
+    secret_file = tmp_path / "secret"
+    secret_file.write_text("letmein")
+    triton.secret = "letmein"
+    async with Balancer(config_for(triton, triton_secret_file=str(secret_file))) as balancer:
+        triton.failing.add("echo")
+        with pytest.raises(InternalError):
+            await render(balancer)
+        await until(lambda: len(triton.control) == 2)
+        assert triton.control == ["unload echo", "load echo"]
+        await render(balancer)
+
+
+async def test_a_full_queue_is_asked_elsewhere(tritons):
+    """A call that finds one Triton's queue full is tried on another; full queues everywhere leave both in rotation."""
+    async with Balancer(config_for(*tritons)) as balancer:
+        for triton in tritons:
+            triton.add_model("full")
+        with pytest.raises(Overloaded):
+            await render(balancer, "full")
+        assert sum(triton.calls["full"] for triton in tritons) == 2
+        assert balancer.ready_count == 3
+
+
+async def test_a_slow_upstream_gets_little(tritons):
+    """An upstream that was slow lately is asked when the others have that much more to do."""
+    first, second, _ = tritons
+    async with Balancer(config_for(first, second)) as balancer:
+        upstream_of(balancer, first).note_pace(30.0)  # as slow as anything can be: a weight of 6
+        for _ in range(4):
+            await render(balancer)
+        assert (first.calls["echo"], second.calls["echo"]) == (0, 4)
+        slow = [asyncio.create_task(render(balancer, "slow")) for _ in range(7)]
+        await second.wait_for_calls("slow", 5)
+        await first.wait_for_calls("slow", 1)
+        first.release.set()
+        second.release.set()
+        await asyncio.gather(*slow)
+
+
+def infer(balancer, model_name="echo", frame_id=1, client="", **settings):
+    """Return the task of one frame that a client asks for in turn."""
+
+    async def ask():
+        turns.current.set(turns.Client(client))
+        return await balancer.infer(frame_request(model_name, frame_id, ("jpeg",)), TIMEOUT_S, **settings)
+
+    return asyncio.create_task(ask())
+
+
+async def test_no_more_than_it_can(triton):
+    """A Triton gets as many frames at once as its limit says; the others wait, and are refused when it takes long."""
+    async with Balancer(config_for(triton)) as balancer:
+        upstream = balancer.upstreams[0]
+        running = [infer(balancer, "slow", client="a") for _ in range(FIRST)]
+        await triton.wait_for_calls("slow", FIRST)
+        waiting = [infer(balancer, "slow", client=str(number)) for number in range(4)]
+        done, _ = await asyncio.wait(waiting, timeout=TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
+        with pytest.raises(Overloaded) as caught:
+            await done.pop()
+        assert str(caught.value) == "expected a turn for model 'slow' within 0.3 s, got none; try again later"
+        assert (upstream.inflight, upstream.ready, upstream.error_count) == (FIRST, True, 0)
+        triton.release.set()
+        await asyncio.gather(*running)
+        results = await asyncio.gather(*waiting, return_exceptions=True)
+        assert not all(isinstance(result, Overloaded) for result in results)  # the next one stayed
+        assert balancer.waiting_count == 0
+
+
+async def test_a_live_session_comes_first(triton):
+    """A live session's call is given the first place that is free, and waits for it as long as it may."""
+    async with Balancer(config_for(triton, queue_wait_s=TIMEOUT_S)) as balancer:
+        running = [infer(balancer, "slow", client="a") for _ in range(FIRST)]
+        await triton.wait_for_calls("slow", FIRST)
+        clips = [infer(balancer, "slow", client=str(number)) for number in range(8)]
+        live = infer(balancer, "echo", client="live", is_urgent=True)
+        await until(lambda: balancer.waiting_count == 9)
+        running[0].cancel()
+        await live
+        assert triton.calls["slow"] <= FIRST + 1  # those that ran, and at most the one that came after it
+        triton.release.set()
+        await asyncio.gather(*running[1:], *clips)
+
+
+async def test_a_model_that_hangs_blocks_no_other(triton):
+    """Calls that take much longer than usual leave their places to others, though they are still waited for."""
+    async with Balancer(config_for(triton)) as balancer:
+        stuck = [infer(balancer, "slow", client="a") for _ in range(2 * FIRST)]
+        await triton.wait_for_calls("slow", FIRST)
+        await infer(balancer, "echo", client="b")
+        triton.release.set()
+        await asyncio.gather(*stuck, return_exceptions=True)
+
+
+async def test_what_need_not_wait(triton):
+    """Metadata, and whatever else is not a frame, is asked for at any time."""
+    async with Balancer(config_for(triton)) as balancer:
+        running = [infer(balancer, "slow") for _ in range(FIRST)]
+        await triton.wait_for_calls("slow", FIRST)
+        await balancer.call(lambda client: client.get_model_config("echo_frames", TIMEOUT_S))
+        await render(balancer)
+        triton.release.set()
+        await asyncio.gather(*running)
+
+
+async def test_triton_is_told_the_deadline(triton):
+    """Triton knows how long a frame may wait in its queues: nobody waits for it any longer."""
+    async with Balancer(config_for(triton)) as balancer:
+        await infer(balancer)
+    assert triton.timeouts_us == [10_000_000]
+
+
+async def test_none_is_ready_to_wait_for(triton):
+    """Without an upstream that is ready a frame fails at once, and so do those that wait when it goes."""
+    async with Balancer(config_for(triton, probe_interval_s=60, queue_wait_s=TIMEOUT_S)) as balancer:
+        running = [infer(balancer, "slow", client="a") for _ in range(FIRST)]
+        await triton.wait_for_calls("slow", FIRST)
+        waiting = infer(balancer, "echo", client="b")
+        await until(lambda: balancer.waiting_count == 1)
+        await triton.kill()
+        for call in [waiting, *running, infer(balancer)]:
+            with pytest.raises(NoUpstreamReady):
+                await call
+
+
+async def test_a_second_try_needs_room(tritons):
+    """A late frame is not asked of an upstream that has its hands full."""
+    first, second, _ = tritons
+    async with Balancer(config_for(first, second)) as balancer:
+        usually(balancer, "slow", 0.001)
+        running = [infer(balancer, "slow", client="a") for _ in range(2 * FIRST)]
+        await first.wait_for_calls("slow", FIRST)
+        await second.wait_for_calls("slow", FIRST)
+        await asyncio.sleep(3 * balancer.latencies.late_s("slow"))
+        assert (first.calls["slow"], second.calls["slow"]) == (FIRST, FIRST)
+        for triton in (first, second):
+            triton.release.set()
+        await asyncio.gather(*running)
 
 
 async def test_lease_is_returned_on_cancel(triton):
@@ -312,7 +559,7 @@ async def test_dns_changes_are_followed(tritons):
     """An address that appears in DNS takes calls; one that vanishes takes none any more."""
     first, second, third = tritons
     replicas = Replicas(first, second)
-    async with Balancer(found_by_dns(), replicas.resolve) as balancer:
+    async with Balancer(found_by_dns(policy="round_robin"), replicas.resolve) as balancer:
         assert [upstream.address for upstream in balancer.upstreams] == [first.address, second.address]
         await replicas.change(second.address, third.address)
         await third.wait_for_probes(2)

@@ -12,7 +12,7 @@ def test_defaults():
     """Without arguments and environment the defaults of BridgeConfig hold."""
     config = load_config([], {})
     assert config == BridgeConfig()
-    assert (config.upstreams, config.port, config.policy) == (("localhost:8001",), 8086, "round_robin")
+    assert (config.upstreams, config.port, config.policy) == (("localhost:8001",), 8086, "least_inflight")
 
 
 def test_environment():
@@ -22,12 +22,12 @@ def test_environment():
         {
             "BRIDGE_UPSTREAMS": "a:1, b:2,[::1]:3",
             "BRIDGE_PORT": "0",
-            "BRIDGE_POLICY": "least_inflight",
+            "BRIDGE_POLICY": "round_robin",
             "BRIDGE_INFER_TIMEOUT_S": "0.25",
         },
     )
     assert config.upstreams == ("a:1", "b:2", "[::1]:3")
-    assert (config.port, config.policy, config.infer_timeout_s) == (0, "least_inflight", 0.25)
+    assert (config.port, config.policy, config.infer_timeout_s) == (0, "round_robin", 0.25)
 
 
 def test_flags_win_over_the_environment():
@@ -57,7 +57,7 @@ def test_names_follow_from_the_field():
         ("BRIDGE_PORT", "-1", "an integer from 0 to 65535, got '-1'"),
         ("BRIDGE_PORT", "65536", "an integer from 0 to 65535, got '65536'"),
         ("BRIDGE_HOST", " ", "a name or an address, got ' '"),
-        ("BRIDGE_POLICY", "random", "one of round_robin, least_inflight, got 'random'"),
+        ("BRIDGE_POLICY", "random", "one of least_inflight, round_robin, got 'random'"),
         ("BRIDGE_INFER_TIMEOUT_S", "0", "seconds from 0.001 to 600, got '0'"),
         ("BRIDGE_INFER_TIMEOUT_S", "nan", "seconds from 0.001 to 600, got 'nan'"),
         ("BRIDGE_INFER_TIMEOUT_S", "soon", "seconds from 0.001 to 600, got 'soon'"),

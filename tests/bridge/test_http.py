@@ -11,6 +11,7 @@ import pytest
 
 from bridge.access.tokens import Key, sign
 from bridge.http import load_static_files
+from bridge.limit import FIRST
 from bridge.server import serve
 from tests.bridge.helpers import config_for, exchange, http
 from tests.fake_triton import FakeTriton, fake_jpeg, fake_sound
@@ -26,7 +27,13 @@ async def get_json(bridge, path):
 
 async def test_health(triton, bridge):
     """Health has the predecessor's shape, and calls nothing."""
-    upstream = {"address": triton.address, "healthy": True, "total_requests": 0, "error_count": 0}
+    upstream = {
+        "address": triton.address,
+        "healthy": True,
+        "total_requests": 0,
+        "error_count": 0,
+        "failing_models": [],
+    }
     healthy = {"healthy": True, "total_backends": 1, "healthy_count": 1, "backends": [upstream]}
     assert await get_json(bridge, "/health") == (200, healthy)
     assert not triton.calls
@@ -50,11 +57,21 @@ async def test_health_of_none(triton, bridge):
     assert (status, health["healthy"], health["healthy_count"]) == (503, False, 0)
 
 
+async def test_health_of_one_that_fails(triton, bridge):
+    """A Triton that calls itself ready and fails every frame is not healthy, and says which model's process died."""
+    triton.failing.add("echo")
+    for _ in range(5):
+        assert (await http(bridge.port, "/frames/echo/1.jpg"))[0] == 500
+    status, health = await get_json(bridge, "/health")
+    assert (status, health["healthy"], health["healthy_count"]) == (503, False, 0)
+    assert health["backends"][0]["failing_models"] == ["echo"]
+
+
 async def test_models(triton, bridge):
     """Models are the avatars, with what a player needs to know."""
     triton.unload_model("slow")
     triton.unload_model("broken")
-    echo = {"name": "echo", "frame_count": 150, "fps": 25.0, "audio_mode": "ave"}
+    echo = {"name": "echo", "frame_count": 150, "fps": 25.0, "audio_mode": "ave", "face_size": 320}
     assert await get_json(bridge, "/models") == (200, {"models": [echo]})
 
 
@@ -167,6 +184,22 @@ async def test_unavailable_and_timeout():
         for path in ("/frames/echo/1.jpg", "/models"):
             status, error = await get_json(bridge, path)
             assert (status, error["code"]) == (503, "unavailable")
+
+
+async def test_overload(triton, bridge):
+    """A frame that does not get its turn is 503, and says when to come again; health goes on."""
+    running = [
+        asyncio.create_task(http(bridge.port, f"/frames/slow/{number}.jpg")) for number in range(FIRST)
+    ]
+    await triton.wait_for_calls("slow", FIRST)
+    waiting = [asyncio.create_task(http(bridge.port, f"/frames/slow/{number}.jpg")) for number in range(3)]
+    done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    status, headers, body = await done.pop()
+    assert (status, headers["retry-after"], json.loads(body)["code"]) == (503, "1", "overloaded")
+    assert (await http(bridge.port, "/health"))[0] == 200
+    triton.release.set()
+    assert {status for status, *_ in await asyncio.gather(*running)} == {200}
+    await asyncio.gather(*waiting)
 
 
 async def test_overloaded(caplog):

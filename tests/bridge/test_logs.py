@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from bridge import request_id
-from bridge.errors import InferTimeout, InternalError, UnknownModel
+from bridge.errors import InferTimeout, InternalError, Overloaded, UnknownModel
 from bridge.logs import JsonFormatter, TextFormatter, log_failure, set_up_logging
 
 
@@ -59,6 +59,8 @@ def test_text(in_request):
     [
         (InternalError("what Triton said"), "ERROR"),
         (InferTimeout("demo", 2.0), "WARNING"),
+        (Overloaded("demo"), "WARNING"),
+        (Overloaded("demo", 0.05), None),  # by the thousand: whoever refuses them tells of them together
         (UnknownModel("x"), None),
     ],
 )

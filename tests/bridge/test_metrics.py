@@ -54,13 +54,19 @@ def test_labels_have_a_limit():
 def test_upstreams_are_read_when_asked():
     """The upstreams' samples are their state at the time of reading."""
     metrics = Metrics()
-    upstream = SimpleNamespace(address="a:1", ready=True, inflight=2, total_requests=7, error_count=1)
-    metrics.watch(SimpleNamespace(upstreams=[upstream], unresolved_count=1))
+    upstream = SimpleNamespace(
+        address="a:1", ready=True, inflight=2, total_requests=7, error_count=1, failing_models=["a"]
+    )
+    upstream.limit = SimpleNamespace(calls=4)
+    metrics.watch(SimpleNamespace(upstreams=[upstream], unresolved_count=1, waiting_count=3))
     read = samples(metrics)
     assert read["lipsync_bridge_upstream_up", "a:1"] == 1
     assert read["lipsync_bridge_upstream_inflight", "a:1"] == 2
     assert read["lipsync_bridge_upstream_requests_total", "a:1"] == 7
     assert read["lipsync_bridge_upstream_errors_total", "a:1"] == 1
+    assert read["lipsync_bridge_upstream_failing_models", "a:1"] == 1
+    assert read["lipsync_bridge_upstream_limit", "a:1"] == 4
+    assert read["lipsync_bridge_waiting",] == 3
     assert read["lipsync_bridge_dns_names_unresolved",] == 1
     upstream.ready = False
     assert samples(metrics)["lipsync_bridge_upstream_up", "a:1"] == 0

@@ -153,7 +153,7 @@ async def test_sigkill_of_an_upstream_costs_no_frame(triton):
                     assert await receive(websocket) == fake_jpeg("echo", number % 150)
 
         clients = [asyncio.create_task(play(150)) for _ in range(4)]
-        await triton.wait_for_calls("echo", 100)
+        await triton.wait_for_calls("echo", 20)
         process.kill()
         await asyncio.gather(*clients)
         assert bridge.balancer.ready_count == 1

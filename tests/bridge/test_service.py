@@ -73,7 +73,7 @@ async def test_list_models(triton, service):
 
 async def test_metadata(service):
     """Metadata is read from the configuration of the frames model, the bounds from frame 0."""
-    assert await service.metadata("echo") == Metadata("echo", 150, 25.0, "ave", list(BOUNDS))
+    assert await service.metadata("echo") == Metadata("echo", 150, 25.0, "ave", 320, list(BOUNDS))
 
 
 async def test_metadata_is_remembered(triton, make_service):
@@ -227,7 +227,9 @@ async def test_metadata_that_is_not_there(monkeypatch, service):
     monkeypatch.setattr(TritonClient, "get_model_config", no_parameters)
     with pytest.raises(InternalError) as caught:
         await service.metadata("echo")
-    assert caught.value.detail == "model 'echo_frames': expected frame_count, fps and audio_mode, got {}"
+    assert caught.value.detail == (
+        "model 'echo_frames': expected frame_count, fps and audio_mode, and the output face, got {} and []"
+    )
 
 
 async def test_video_frames(triton, service):

@@ -118,6 +118,18 @@ async def test_unloaded_model(triton, client):
         await client.infer(frame_request("echo", 1, ("jpeg",)), TIMEOUT_S)
 
 
+async def test_unloading(triton, client):
+    """A model that is unloaded is unknown until it is loaded; who has no secret is refused."""
+    await client.unload_model("echo", TIMEOUT_S)
+    with pytest.raises(UnknownModel):
+        await client.infer(frame_request("echo", 1, ("jpeg",)), TIMEOUT_S)
+    await client.load_model("echo", TIMEOUT_S)
+    await client.infer(frame_request("echo", 1, ("jpeg",)), TIMEOUT_S)
+    triton.secret = "letmein"
+    with pytest.raises(Refused):
+        await client.unload_model("echo", TIMEOUT_S)
+
+
 async def test_unavailable_model_is_not_a_lost_upstream():
     """UNAVAILABLE about a model speaks of the model, not of the connection."""
 

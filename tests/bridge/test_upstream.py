@@ -119,3 +119,93 @@ async def test_leaving_can_be_cut_short(triton, upstream):
     leaving.cancel()
     await asyncio.gather(leaving, call, return_exceptions=True)
     await triton.wait_for_cancelled("slow", 1)
+
+
+async def test_a_slow_one_weighs_more(upstream, monkeypatch):
+    """Answers that come late make an upstream's calls weigh more, quick ones less, and so does time."""
+    now_s = 1000.0
+    monkeypatch.setattr("bridge.upstream.time.monotonic", lambda: now_s)
+    assert upstream.load == 1.0
+    upstream.note_pace(0.5)
+    assert upstream.load == 1.0  # late is what weighs, nothing below
+    upstream.note_pace(1000.0)
+    assert 6.0 < upstream.load < 6.2
+    with upstream.lease():
+        assert 12.0 < upstream.load < 12.4
+    now_s += 10.0
+    assert 2.2 < upstream.load < 2.3  # divided by e
+    for _ in range(4):
+        upstream.note_pace(0.1)
+    assert upstream.load == 1.0
+
+
+async def test_one_that_comes_back_begins_slowly(upstream):
+    """An upstream that was away, or that joins others, weighs more until its answers tell."""
+    await upstream.probe(TIMEOUT_S)
+    assert upstream.load == 1.0
+    upstream.is_newcomer = True
+    with pytest.raises(UpstreamLost), upstream.lease():
+        raise UpstreamLost(upstream.address, "it was closed")
+    await upstream.probe(TIMEOUT_S)
+    assert 3.9 < upstream.load <= 4.0
+
+
+async def test_only_silence_takes_its_calls_away(triton):
+    """A Triton that says it is not ready keeps its calls; one that says nothing loses them."""
+    upstream = Upstream(triton.address, on_silence=Upstream.let_go)
+    trying = asyncio.create_task(render(upstream, "slow"))
+    upstream.hold(trying)
+    await triton.wait_for_calls("slow", 1)
+    triton.set_ready(False)
+    await upstream.probe(TIMEOUT_S)
+    assert not upstream.ready
+    assert not trying.done()
+    triton.awake.clear()
+    await upstream.probe(0.1)
+    await triton.wait_for_cancelled("slow", 1)
+    assert (await asyncio.gather(trying, return_exceptions=True))[0].__class__ is asyncio.CancelledError
+    assert (upstream.inflight, upstream.error_count) == (0, 1)
+    await upstream.client.close()
+
+
+async def test_a_late_call_wakes_the_probe(triton, upstream):
+    """Doubt brings a probe about at once, unless there was one just now."""
+    probing = asyncio.create_task(upstream.probe_forever(3600, TIMEOUT_S))
+    await triton.wait_for_probes(1)
+    await asyncio.sleep(0.11)
+    upstream.doubt()
+    await triton.wait_for_probes(1)
+    probing.cancel()
+    await asyncio.gather(probing, return_exceptions=True)
+
+
+async def test_a_silent_channel_is_made_anew(triton, monkeypatch):
+    """A channel that brings no answers for long is closed, and the next probe goes through a new one."""
+    monkeypatch.setattr("bridge.upstream.RENEW_AFTER_S", 0.05)
+    silences = []
+    upstream = Upstream(triton.address, on_silence=silences.append)
+    old = upstream.client
+    triton.awake.clear()
+    await upstream.probe(0.01)
+    assert upstream.client is old
+    await asyncio.sleep(0.06)
+    await upstream.probe(0.01)
+    assert upstream.client is not old
+    assert silences == [upstream, upstream]
+    renewed = upstream.client
+    await upstream.probe(0.01)
+    assert upstream.client is renewed
+    triton.awake.set()
+    await upstream.probe(TIMEOUT_S)
+    assert upstream.ready
+    await upstream.client.close()
+
+
+async def test_ready_and_healthy(upstream):
+    """An upstream whose latest calls all failed inside is ready, and not healthy."""
+    await upstream.probe(TIMEOUT_S)
+    for _ in range(5):
+        assert upstream.healthy
+        with pytest.raises(InternalError):
+            await render(upstream, "broken")
+    assert (upstream.ready, upstream.healthy) == (True, False)

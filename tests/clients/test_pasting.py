@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from export.contract import BORDER, CROP_SIZE, FACE_SIZE
+from export.contract import BORDER, UNET_328
 from export.footage.landmarks import crop_bounds, cut_face
 from lipsync_client.pasting import EDGE_PIXELS, paste
 
@@ -80,9 +80,9 @@ def test_it_is_the_protocols_rule(bounds: tuple[int, int, int, int], edge: int) 
 def test_it_undoes_what_training_cut_out() -> None:
     """At the native size, the face that training cut out goes back to where it was, exactly."""
     full_frame = noise(400, 420)
-    bounds = (50, 60, 50 + CROP_SIZE, 60 + CROP_SIZE)
+    bounds = (50, 60, 50 + UNET_328.crop_size, 60 + UNET_328.crop_size)
     face = cut_face(full_frame, np.array(bounds, np.int32))
-    assert face.shape == (FACE_SIZE, FACE_SIZE, 3)
+    assert face.shape == (UNET_328.face_size, UNET_328.face_size, 3)
     assert (paste(full_frame, face, bounds, BORDER, edge=0) == full_frame).all()
     assert (paste(full_frame, face, bounds, BORDER) == full_frame).all()
 
@@ -90,8 +90,8 @@ def test_it_undoes_what_training_cut_out() -> None:
 def test_the_border_is_kept() -> None:
     """At the native size, the picture takes all of the crop but border and edge: what the page, too, shows of it."""
     full_frame = noise(400, 420)
-    picture = np.full((FACE_SIZE, FACE_SIZE, 3), 255, np.uint8)
-    pasted = paste(full_frame, picture, (50, 60, 50 + CROP_SIZE, 60 + CROP_SIZE), BORDER)
+    picture = np.full((UNET_328.face_size, UNET_328.face_size, 3), 255, np.uint8)
+    pasted = paste(full_frame, picture, (50, 60, 50 + UNET_328.crop_size, 60 + UNET_328.crop_size), BORDER)
     expected = full_frame.copy()
     expected[69:379, 59:369] = 255
     assert (pasted == expected).all()

@@ -58,6 +58,15 @@ def test_any_sound(
         assert np.abs(pcm[12_000:20_000]).max() == pytest.approx(16_384, rel=0.1)
 
 
+def test_a_name_that_looks_like_a_protocol(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """FFmpeg, which takes what stands before a colon for a protocol, sees a file."""
+    monkeypatch.chdir(tmp_path)
+    write_sound(tmp_path / "sound", beep(1, 16_000, 0.5, 0.8), 16_000, "pcm_s16le", "wav", 1)
+    (tmp_path / "sound").rename("talk-12:30.wav")
+    pcm, _ = heard(SoundFile("talk-12:30.wav"))
+    assert onset_s(pcm, 16_000) == pytest.approx(0.5, abs=0.001)
+
+
 def test_sound_at_the_bridges_rate_is_untouched(tmp_path: Path) -> None:
     """What is 16 kHz mono already is heard sample by sample."""
     samples = beep(1.0003, 16_000, 0.1, 0.9)

@@ -55,6 +55,13 @@ def test_what_is_in_the_file(tmp_path: Path) -> None:
     assert times == [Fraction(i, 25) for i in range(50)]
 
 
+def test_a_name_that_looks_like_a_protocol(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """FFmpeg, which takes what stands before a colon for a protocol, writes to a file."""
+    monkeypatch.chdir(tmp_path)
+    write_video(Path("talk-12:30.mp4"))
+    assert [path.name for path in tmp_path.iterdir()] == ["talk-12:30.mp4"]
+
+
 def test_colours_and_order(tmp_path: Path) -> None:
     """Each picture is in its place, in its colours: the matrix that the file names is the one that was used."""
     write_video(tmp_path / "x.mp4")

@@ -13,7 +13,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from tests.compose.player import playing
-from tests.compose.stack import Stack, free_port
+from tests.compose.stack import Stack, free_port, wait_until
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(1200)]
 
@@ -74,6 +74,40 @@ def test_the_bridge_follows_the_scale(stack: Stack) -> None:
             stack.wait_for_upstreams(count, count)
             player.wait_for(10)
     assert player.failed == []
+
+
+KILL_AND_TELL = """
+import os, pathlib, signal
+secret = pathlib.Path("/dev/shm/triton-8000.secret").read_text().strip().encode()
+commands = {}
+for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+    try:
+        commands[int(path.parent.name)] = path.read_bytes()
+    except OSError:
+        pass
+assert any(b"lipsync-secret=" in command for command in commands.values())
+assert not any(secret in command for command in commands.values())
+victims = [pid for pid, command in commands.items() if b"stub" in command and b"jpeg_encode_0_0" in command]
+os.kill(victims[0], signal.SIGKILL)
+"""
+
+
+def test_a_dead_python_process_is_replaced(stack: Stack, say: Callable[[str], None]) -> None:
+    """A model's process that is killed in a container comes back, and the container is what it was: no new one.
+
+    Nor is the secret of its control among anybody's arguments there.
+    """
+    container = stack.containers("triton")[0]
+    restarts = stack.engine.inspect(container)["RestartCount"]
+    stack.engine.docker("exec", container, "python3", "-c", KILL_AND_TELL)
+    check = ("exec", container, "python3", "-I", "-S", "/app/embedded/health.py")
+    took_s = wait_until(
+        lambda: stack.engine.docker(*check, check=False).returncode == 0, 60, "the check to be passed"
+    )
+    say(f"a dead process was replaced within {took_s:.1f} s")
+    logs = stack.must("logs", "--no-color", "triton")
+    assert "a process of 'jpeg_encode' was ended by SIGKILL; the model was loaded again" in logs
+    assert stack.engine.inspect(container)["RestartCount"] == restarts
 
 
 @pytest.fixture

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from embedded.control import restrictions
+import embedded.__main__ as embedded_main
+from embedded.command import Server, build_command
+from embedded.config import EmbeddedConfig
 from embedded.installation import find_installation
 from tests.docker.tools import ROOT, compose_services
 
@@ -81,14 +83,22 @@ def test_the_gpu_is_the_same_one() -> None:
         assert (device["driver"], device["device_ids"], device["capabilities"]) == ("nvidia", ["3"], ["gpu"])
 
 
-def test_every_flag_is_one_of_the_servers() -> None:
-    """Each argument of the GPU's Triton is in the server's own --help, and its strategy comes from the setting.
+def test_both_tritons_are_kept_by_embedded() -> None:
+    """The GPU's Triton is started as the CPU's: by who guards its control, and replaces what dies of it."""
+    services = compose_services(LIPSYNC_STRATEGY="hybrid")
+    commands = [["python", *services["triton"]["command"]], services["triton-gpu"]["command"]]
+    for (_, *words), repository in zip(commands, ("model_repository", "model_repository_gpu"), strict=True):
+        assert words[:2] == ["-m", "embedded"]
+        args = embedded_main._parser("embedded").parse_args(words[2:])
+        assert str(args.model_repository) == f"/models/{repository}"
+        assert (args.strategy, args.host) == ("hybrid", "0.0.0.0")
 
-    It is started by who gives it those that guard its model control.
-    """
-    command = compose_services(LIPSYNC_STRATEGY="hybrid")["triton-gpu"]["command"]
-    flags = [*command[3:], *restrictions("secret")]
+
+def test_every_flag_is_one_of_the_servers() -> None:
+    """Each argument that embedded gives a Triton is in the server's own --help."""
     installation = find_installation()
+    config = EmbeddedConfig(model_repository=ROOT / "model_repository", strategy="hybrid")
+    command = build_command(config, Server("0.0.0.0", 1, 2, 3), installation, Path("/backends"), "prefix_")
     done = subprocess.run(
         [installation.server, "--help"],
         capture_output=True,
@@ -97,9 +107,20 @@ def test_every_flag_is_one_of_the_servers() -> None:
         check=False,
     )
     known = set(re.findall(r"--[a-z-]+", done.stdout + done.stderr))
-    assert command[:3] == ["python3", "/app/control.py", "tritonserver"]
-    assert {flag.partition("=")[0] for flag in flags} <= known
-    assert "--model-config-name=hybrid" in flags
+    assert {flag.partition("=")[0] for flag in command[1:]} <= known
+
+
+def test_health_checks_of_triton(services: dict[str, Any]) -> None:
+    """Both Tritons are asked for what a dead process cannot give, by a file that is in both images."""
+    for name in ("triton", "triton-gpu"):
+        assert services[name]["healthcheck"]["test"] == [
+            "CMD",
+            "python3",
+            "-I",
+            "-S",
+            "/app/embedded/health.py",
+        ]
+    assert (ROOT / "embedded" / "health.py").is_file()
 
 
 def test_strategy_of_the_cpu() -> None:

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from tests.docker.tools import ROOT, run_script
+from tests.test_rooms import imported
 
 pytest.importorskip(
     "tomllib", reason="the images have Python 3.11 and newer, whose standard library reads TOML"
@@ -63,3 +64,12 @@ def dependency_lines() -> list[str]:
 def test_an_unknown_image() -> None:
     """An image that there is not is an error."""
     assert run_script("requirements.py", "nonsense").returncode == 1
+
+
+def test_the_gpu_image_has_what_embedded_imports() -> None:
+    """No module of embedded, the stand-ins aside, imports what the GPU's image lacks."""
+    packages = {"grpc": "grpcio", "google": "protobuf", "tritonclient": "tritonclient"}
+    for path in (ROOT / "embedded").glob("*.py"):
+        tops = {name.partition(".")[0] for name in imported(path)}
+        assert tops - sys.stdlib_module_names - {"embedded"} <= packages.keys()
+    assert set(packages.values()) <= names("triton-gpu")

@@ -5,17 +5,14 @@ from __future__ import annotations
 import os
 import re
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from embedded import control
-from embedded.control import VARIABLE, default_path, make_secret, read_secret, restrictions, written
+from embedded.control import default_path, make_secret, read_secret, restrictions, written
 
 SECRET = "a_secret-of-24-characters"
-PRINT_ARGUMENTS = [sys.executable, "-c", "import sys; print(*sys.argv[1:], sep='\\n')"]
 
 
 @pytest.fixture
@@ -74,35 +71,3 @@ def test_default_path() -> None:
     """Each Triton of a machine has a file of its own, in memory."""
     assert default_path(8000) == Path("/dev/shm/triton-8000.secret")
     assert default_path(8010) != default_path(8000)
-
-
-def become(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Run the module as a program, and return the arguments of the command it becomes."""
-    arguments: list[str] = []
-    monkeypatch.setattr(os, "execvp", lambda _, words: arguments.extend(words))
-    monkeypatch.setattr(sys, "argv", ["control.py", "tritonserver", "--model-control-mode=explicit"])
-    control.main()
-    return arguments
-
-
-def test_program_makes_a_secret(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Without a file, the container's server gets a secret that lies where the server of port 8000 has it."""
-    monkeypatch.delenv(VARIABLE, raising=False)
-    monkeypatch.setattr(control, "default_path", lambda port: tmp_path / f"triton-{port}.secret")
-    server, *arguments = become(monkeypatch)
-    secret = read_secret(tmp_path / "triton-8000.secret")
-    assert server == "tritonserver"
-    assert arguments == ["--model-control-mode=explicit", *restrictions(secret)]
-
-
-def test_program_takes_a_secret(path: Path) -> None:
-    """With a file, the container's server gets that secret; nothing of this package is needed for it."""
-    path.write_text(SECRET)
-    done = subprocess.run(
-        [sys.executable, "-I", "-S", control.__file__, *PRINT_ARGUMENTS],
-        env={VARIABLE: str(path)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.splitlines() == restrictions(SECRET)

@@ -14,7 +14,7 @@ EXAMPLES = {
     "NotInstalled": (("the server", "install it"), "the server is not installed: install it"),
     "PortInUse": (
         ("127.0.0.1", 8000),
-        "expected 127.0.0.1:8000 to be free for Triton, but something listens there already",
+        "expected 127.0.0.1:8000 to be free for Triton, but something has it already",
     ),
     "SecretNotWritten": (
         (Path("/dev/shm/secret"), "permission denied"),

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import errno
 import os
+import platform
 import signal
+import struct
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 
 import pytest
 
-from embedded.guard import READY, SECRET_PLACE, SECRET_VARIABLE, STOP, kill_leftovers, remove_shared_memory
+from embedded.guard import (
+    KILL,
+    READY,
+    SECRET_PLACE,
+    SECRET_VARIABLE,
+    STOP,
+    kill_leftovers,
+    remove_shared_memory,
+)
 from embedded.server import GUARD
 from tests.embedded.processes import WAIT_S, wait_until
 
@@ -30,6 +42,18 @@ while True: signal.pause()
 SECRET = "a_secret-of-24-characters"
 IGNORE_SIGTERM = "signal.signal(signal.SIGTERM, signal.SIG_IGN)"
 EXIT_ON_SIGTERM = "signal.signal(signal.SIGTERM, lambda *_: os._exit(7))"
+
+
+def forbid_tracing() -> None:
+    """Have the system refuse ``ptrace`` to this process and its children, as a hardened machine may."""
+    number = {"x86_64": 101, "aarch64": 117}[platform.machine()]
+    load_number, equals, give, error, allow = 0x20, 0x15, 0x06, 0x00050000 | errno.EPERM, 0x7FFF0000
+    lines = [(load_number, 0, 0, 0), (equals, 0, 1, number), (give, 0, 0, error), (give, 0, 0, allow)]
+    code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *line) for line in lines))
+    program = ctypes.create_string_buffer(struct.pack("@HP", len(lines), ctypes.addressof(code)))
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.prctl(38, 1, 0, 0, 0) == 0  # no new privileges, which a filter asks for
+    assert libc.prctl(22, 2, program, 0, 0) == 0
 
 
 @dataclass
@@ -57,9 +81,12 @@ def guarded(
     prefix: str = "triton_test_",
     *arguments: str,
     secret_file: str = "/nowhere",
+    folder: str = "/nowhere",
+    program: str = PROGRAM,
+    before: Callable[[], None] | None = None,
 ) -> Iterator[Guarded]:
     theirs, ours = os.pipe()
-    program = [sys.executable, "-c", PROGRAM.format(prepare=prepare), *arguments]
+    text = program.format(prepare=prepare) if program is PROGRAM else program
     guard = subprocess.Popen(
         [
             sys.executable,
@@ -70,9 +97,11 @@ def guarded(
             str(stop_timeout_s),
             prefix,
             secret_file,
+            folder,
             "--",
-            *program,
+            *(sys.executable, "-c", text, *arguments),
         ],
+        preexec_fn=before,
         pass_fds=(theirs,),
         stdout=subprocess.PIPE,
         env={**os.environ, SECRET_VARIABLE: SECRET},
@@ -122,18 +151,31 @@ def test_end_of_the_parent() -> None:
         assert kept.returncode() == 128 + signal.SIGKILL
 
 
-def test_secret_file_goes_with_the_parent(tmp_path: Path) -> None:
-    """A parent that dies cannot remove the file of the secret, so the guard does; otherwise it is the parent's."""
-    path = tmp_path / "secret"
-    path.touch()
-    with guarded(EXIT_ON_SIGTERM, secret_file=str(path)) as kept:
+def test_files_go_with_the_parent(tmp_path: Path) -> None:
+    """A parent that dies cannot remove secret and folder, so the guard does; otherwise they are the parent's."""
+    secret, folder = tmp_path / "secret", tmp_path / "folder"
+    secret.touch()
+    (folder / "backends").mkdir(parents=True)
+    with guarded(EXIT_ON_SIGTERM, secret_file=str(secret), folder=str(folder)) as kept:
         kept.lifeline.write(STOP)
         kept.returncode()
-    assert path.exists()
-    with guarded(secret_file=str(path)) as kept:
+    assert secret.exists()
+    assert folder.exists()
+    with guarded(secret_file=str(secret), folder=str(folder)) as kept:
         kept.lifeline.close()
         kept.returncode()
-    assert not path.exists()
+    assert not secret.exists()
+    assert not folder.exists()
+
+
+def test_kill(tmp_path: Path) -> None:
+    """A server that answers nothing is killed at once on its parent's order, and the parent's files stay."""
+    secret = tmp_path / "secret"
+    secret.touch()
+    with guarded(IGNORE_SIGTERM, stop_timeout_s=300.0, secret_file=str(secret)) as kept:
+        kept.lifeline.write(KILL)
+        assert kept.returncode() == 128 + signal.SIGKILL
+    assert secret.exists()
 
 
 def test_end_of_the_parent_while_stopping() -> None:
@@ -144,10 +186,47 @@ def test_end_of_the_parent_while_stopping() -> None:
         assert kept.returncode() == 128 + signal.SIGKILL
 
 
-def test_secret() -> None:
-    """The server has the secret among its arguments until it is ready, and never in its environment."""
+TELL = """
+import os, signal, sys
+print(os.getpid(), os.getpid(), flush=True)
+print(sys.argv[1:], flush=True)
+print({name: value for name, value in os.environ.items() if "GUARDED" in name or "a_secret-of" in value}, flush=True)
+signal.signal(signal.SIGTERM, lambda *_: os._exit(7))
+while True: signal.pause()
+"""
+
+
+def test_secret_is_in_no_list_of_processes() -> None:
+    """The server is given the secret among its arguments, and it shows in nobody's; its environment is its own."""
+    words = (
+        "--first",
+        f"--key={SECRET_PLACE}",
+        "--middle",
+        f"--other={SECRET_PLACE},{SECRET_PLACE}",
+        "--last",
+    )
+    with guarded("", WAIT_S, "triton_test_", *words, program=TELL) as kept:
+        assert kept.guard.stdout is not None
+        told = kept.guard.stdout.readline()
+        assert told == f"{[word.replace(SECRET_PLACE, SECRET) for word in words]}\n"
+        assert kept.guard.stdout.readline() == "{}\n"
+        folder = Path("/proc") / str(kept.server_pid)
+        assert (folder / "cmdline").read_text().split("\0")[-6:] == [*words, ""]
+        assert "TracerPid:\t0\n" in (folder / "status").read_text()
+        kept.lifeline.write(READY)
+        wait_until(lambda: SECRET not in (folder / "environ").read_text() or None)
+        kept.lifeline.write(STOP)
+        assert kept.returncode() == 7
+
+
+def test_secret_where_nobody_may_be_halted() -> None:
+    """Where the system forbids that, the server has the secret among its arguments until it is ready."""
     with guarded(
-        EXIT_ON_SIGTERM, WAIT_S, "triton_test_", "--first", f"--key={SECRET_PLACE}", "--last"
+        EXIT_ON_SIGTERM,
+        WAIT_S,
+        "triton_test_",
+        *("--first", f"--key={SECRET_PLACE}", "--last"),
+        before=forbid_tracing,
     ) as kept:
         folder = Path("/proc") / str(kept.server_pid)
         words = (folder / "cmdline").read_text().split("\0")

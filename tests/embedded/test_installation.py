@@ -93,3 +93,15 @@ def test_backend_directory(tmp_path: Path) -> None:
     assert names == {"python", "frame_lookup", "jpeg_encode", "onnxruntime", "tensorrt"}
     assert os.access(tmp_path / "backends" / "python" / "triton_python_backend_stub", os.X_OK)
     assert not [path for path in tmp_path.rglob("*") if path.is_symlink()]
+
+
+def test_container(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """In NVIDIA's container its own server is taken, with its backends where they are and its environment as it is."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "tritonserver").touch()
+    monkeypatch.setattr(installation, "CONTAINER", tmp_path)
+    found = find_installation()
+    assert found.server == tmp_path / "bin" / "tritonserver"
+    assert found.environment() == dict(os.environ)
+    assert lay_out_backends(found, tmp_path / "unused") == tmp_path / "backends"
+    assert not (tmp_path / "unused").exists()

@@ -22,17 +22,21 @@ from embedded.__main__ import main
 from embedded.control import VARIABLE, default_path, read_secret
 from tests.embedded.asking import encode_over_grpc, metrics
 from tests.embedded.processes import STUB, WAIT_S, find_family, wait_until
+from tests.embedded.test_ports import this_process
 
 HOLD_US = 1_500_000
 """How long the held model waits for company, while the server is asked to stop."""
 
 
 @contextlib.asynccontextmanager
-async def command(repository: Path, *options: str) -> AsyncIterator[asyncio.subprocess.Process]:
+async def command(
+    repository: Path, *options: str, stderr: int | None = None
+) -> AsyncIterator[asyncio.subprocess.Process]:
     """Run ``python -m embedded`` on free ports."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "embedded", "--model-repository", repository, "--http-port", "0", *options),
         stdout=subprocess.PIPE,
+        stderr=stderr,
     )
     try:
         yield process
@@ -132,6 +136,32 @@ def pending(server: Server) -> bool | None:
     return 'nv_inference_pending_request_count{model="jpeg_encode",version="1"} 1' in metrics(server) or None
 
 
+async def test_two_starts_at_once(repository: Path) -> None:
+    """Of two starts on the same ports one serves; the other says who has them, and exits with 1."""
+    with contextlib.ExitStack() as held:
+        socks = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
+        ports = [str(sock.getsockname()[1]) for sock in socks]
+    words = ("--http-port", "--grpc-port", "--metrics-port")
+    options = [word for pair in zip(words, ports, strict=True) for word in pair]
+    starting = [command(repository, *options, "--quiet", stderr=subprocess.PIPE) for _ in range(2)]
+    async with starting[0] as one, starting[1] as two:
+        endings = [asyncio.create_task(process.wait()) for process in (one, two)]
+        await asyncio.wait(endings, return_when=asyncio.FIRST_COMPLETED, timeout=WAIT_S)
+        loser, winner = (one, two) if endings[0].done() else (two, one)
+        assert loser.returncode == 1
+        assert loser.stderr is not None
+        said = (await loser.stderr.read()).decode()
+        assert re.fullmatch(
+            r"error: expected 127\.0\.0\.1:\d+ to be free for Triton, "
+            rf"but python[\d.]* -m embedded \(process {winner.pid}\) has it already\n",
+            said,
+        )
+        server = await announced(winner)
+        assert (await asyncio.to_thread(encode_over_grpc, server)).startswith(b"\xff\xd8")
+        for ending in endings:
+            ending.cancel()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_signal_while_loading(waiting_repository: Path, number: signal.Signals) -> None:
     """Ctrl-C or SIGTERM during the start ends it at once, with exit code 0."""
@@ -175,7 +205,7 @@ def test_port_in_use(repository: Path, capsys: pytest.CaptureFixture[str]) -> No
     """A port in use is one sentence and exit code 1."""
     with socket.create_server(("127.0.0.1", 0)) as sock:
         port = sock.getsockname()[1]
-        sentence = f"expected 127.0.0.1:{port} to be free for Triton, but something listens there already"
+        sentence = f"expected 127.0.0.1:{port} to be free for Triton, but {this_process()} has it already"
         check_refused(capsys, ["--model-repository", str(repository), "--grpc-port", str(port)], 1, sentence)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import io
@@ -17,12 +18,12 @@ import pytest
 import tritonclient.grpc
 from tritonclient.utils import InferenceServerException
 
-from embedded import EmbeddedConfig, Server
+from embedded import EmbeddedConfig, Server, serve
 from lipsync_client import LipsyncClient
 from tests.conftest import running_triton
 from tests.embedded.asking import encode_over_grpc, encode_over_http, metrics
 from tests.embedded.conftest import ROOT
-from tests.embedded.processes import WAIT_S, find_family, wait_until
+from tests.embedded.processes import STUB, WAIT_S, find_family, wait_until
 
 MODEL = """
 from pathlib import Path
@@ -171,20 +172,35 @@ def test_what_is_open_to_whom(control: Control) -> None:
     assert "nv_inference_request_success" in metrics(server)
 
 
-def test_the_secret_leaves_the_list_of_processes(control: Control) -> None:
-    """Once Triton is ready, no process has the secret in its arguments; only the guard has it in its environment."""
+def test_the_secret_is_in_no_list_of_processes(control: Control) -> None:
+    """No process has the secret in its arguments; ready, only the guard has it in its environment."""
     family = find_family(f"--grpc-port={control.server.grpc_port}")
     secret = control.server.secret.encode()
-    commands = [process.folder / "cmdline" for process in family.members]
-    wait_until(lambda: not any(secret in path.read_bytes() for path in commands) or None)
-    holders = [
-        process.command
-        for process in family.members
-        if secret in (process.folder / "environ").read_bytes() and "guard.py" not in process.command
-    ]
-    assert holders == []
+    others = [process for process in family.members if "guard.py" not in process.command]
+    wait_until(lambda: not any(secret in (one.folder / "environ").read_bytes() for one in others) or None)
+    assert not any(secret in (one.folder / "cmdline").read_bytes() for one in family.members)
     assert control.server.secret not in repr(control.server)
-    assert b"*" * len(secret) in (family.member("tritonserver").folder / "cmdline").read_bytes()
+    assert "lipsync-secret=@secret@" in family.member("tritonserver").command
+
+
+async def test_the_secret_does_not_show_while_models_load(waiting_repository: Path) -> None:
+    """Nor has any process it in its arguments before Triton is ready, or its Python processes in their environment."""
+    secret_file = waiting_repository / "secret"
+    secret_file.write_text("a_secret-of-24-characters")
+    config = EmbeddedConfig(model_repository=waiting_repository, http_port=0, control_secret_file=secret_file)
+    start = asyncio.create_task(start_for_ever(config))
+    family = await asyncio.to_thread(find_family, str(waiting_repository), with_part=STUB)
+    for process in family.members:
+        assert b"a_secret-of" not in (process.folder / "cmdline").read_bytes()
+    assert b"a_secret-of" not in (family.member(STUB).folder / "environ").read_bytes()
+    start.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await start
+
+
+async def start_for_ever(config: EmbeddedConfig) -> None:
+    async with serve(config):
+        raise AssertionError("a model that never loads was loaded")
 
 
 @pytest.mark.parametrize("scheme", ["grpc", "http"])

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import errno
 import logging
 import re
+import shutil
 import signal
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -16,10 +18,10 @@ import tritonclient.grpc
 from tritonclient.grpc import model_config_pb2, service_pb2
 from tritonclient.utils import InferenceServerException
 
-from embedded import EmbeddedConfig, Server, serve
+from embedded import EmbeddedConfig, Server, installation, leftovers, serve
 from embedded.errors import StartFailed
 from tests.embedded.asking import encode_over_grpc, encode_over_http, metrics, render, wait_ready
-from tests.embedded.processes import STUB, find_family
+from tests.embedded.processes import STUB, find_family, wait_until
 
 STOP_TIMEOUT_S = 3.0
 
@@ -73,6 +75,22 @@ async def test_killed_process_is_started_again(repository: Path, part: str) -> N
         await asyncio.to_thread(wait_ready, server)
         assert await asyncio.to_thread(encode_over_grpc, server) == expected
     assert all(process.ended() for process in after.members)
+
+
+async def test_a_restart_that_fails_is_tried_again(
+    repository: Path, waiting_repository: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A Triton that is not ready in time when started again is started once more, from the same files."""
+    config = config_for(repository)
+    async with serve(config) as (server,):
+        shutil.copytree(waiting_repository / "waiting", repository / "waiting")
+        object.__setattr__(config, "start_timeout_s", 1.0)
+        find_family(f"--grpc-port={server.grpc_port}").member("tritonserver").kill()
+        await asyncio.to_thread(wait_until, lambda: "was not ready within 1 s" in caplog.text or None)
+        shutil.rmtree(repository / "waiting")
+        object.__setattr__(config, "start_timeout_s", 60.0)
+        await asyncio.to_thread(wait_ready, server)
+        assert (await asyncio.to_thread(encode_over_grpc, server)).startswith(b"\xff\xd8")
 
 
 async def test_cancelled_while_loading(waiting_repository: Path) -> None:
@@ -159,6 +177,25 @@ async def test_unknown_option(repository: Path) -> None:
     assert "no-such-option" in sentence
 
 
+async def test_no_room_to_start(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system refuses a file, the sentence says which and why."""
+    monkeypatch.setattr(leftovers, "SHARED_MEMORY", tmp_path / "nowhere")
+    sentence = await start_and_fail(repository)
+    assert re.fullmatch(
+        r"Triton could not be started: no such file or directory "
+        rf"\({tmp_path}/nowhere/triton_[0-9a-f]{{12}}_lock\)",
+        sentence,
+    )
+    monkeypatch.setattr(shutil, "copyfile", refuse)
+    assert await start_and_fail(repository) == (
+        f"Triton could not be started: [Errno {errno.ENOSPC}] No space left on device"
+    )
+
+
+def refuse(source: object, target: object, **_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
 async def test_strategy_picks_the_variant(add_avatar: Callable[[str], Path]) -> None:
     """With ``batching``, models that have that variant load it, and the others their plain config."""
     async with serve(config_for(add_avatar("demo"), strategy="batching")) as (server,):
@@ -227,3 +264,21 @@ def model_config(server: Server, model_name: str) -> model_config_pb2.ModelConfi
 def statistics(server: Server, model_name: str) -> service_pb2.InferStatistics:
     with tritonclient.grpc.InferenceServerClient(server.grpc_url) as client:
         return client.get_inference_statistics(model_name).model_stats[0].inference_stats
+
+
+async def test_in_the_container(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Triton laid out as NVIDIA's container has it is served from as it lies there."""
+    wheel, home = installation.find_installation(), tmp_path / "opt"
+    for folder in ("bin", "caches"):
+        (home / folder).mkdir(parents=True)
+    (home / "bin" / "tritonserver").symlink_to(wheel.server)
+    (home / "caches" / "local").symlink_to(wheel.caches / "local")
+    installation.lay_out_backends(wheel, home / "backends")
+    for name, value in wheel.environment().items():  # as the container has it
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(installation, "CONTAINER", home)
+    async with serve(config_for(repository)) as (server,):
+        family = find_family(f"--grpc-port={server.grpc_port}")
+        assert f"--backend-directory={home}/backends" in family.member("tritonserver").command
+        assert (await asyncio.to_thread(encode_over_grpc, server)).startswith(b"\xff\xd8")
+    assert (home / "backends" / "jpeg_encode" / "model.py").is_file()

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from speech.errors import BadSound
-from speech.wav import encode_wav, read_speech, read_wav, to_int16
+from speech.wav import encode_wav, mix_channels, read_speech, read_wav, to_int16
 
 
 def write(path: Path, data: bytes, *, width: int = 2, rate_hz: int = 16_000, channels: int = 1) -> Path:
@@ -166,6 +166,25 @@ def test_channels_are_averaged(tmp_path: Path) -> None:
     """Stereo becomes the mean of both."""
     data = struct.pack("<4h", 16384, 0, 0, -16384)
     assert read_wav(write(tmp_path / "a.wav", data, channels=2)).tolist() == [0.25, -0.25]
+
+
+@pytest.mark.parametrize(("right", "louder"), [(-1.0, 0), (-0.7, 0), (-1.3, 1)])
+def test_channels_that_cancel_each_other(tmp_path: Path, right: float, louder: int) -> None:
+    """Of two channels that are each other's opposite the louder is taken, where a mix would be all but silent."""
+    channels = np.stack([0.5 * tone(16_000), 0.5 * right * tone(16_000)], axis=1)
+    path = write(tmp_path / "a.wav", pcm16(channels.ravel()), channels=2)
+    np.testing.assert_allclose(read_wav(path), channels[:, louder], atol=1e-4)
+    np.testing.assert_array_equal(mix_channels(channels)[0], channels[:, louder])
+    assert mix_channels(channels)[1] == louder
+
+
+def test_channels_that_do_not(tmp_path: Path) -> None:
+    """Channels that differ, one that is silent, and more than two are averaged; nothing is left out."""
+    for others in ([tone(16_000, hz=600)], [np.zeros(8000)], [np.zeros(8000)] * 5, []):
+        channels = np.stack([tone(16_000), *others], axis=1)
+        mix, only = mix_channels(channels)
+        np.testing.assert_allclose(mix, channels.sum(axis=1) / channels.shape[1])
+        assert only is None
 
 
 def test_silence_is_refused(tmp_path: Path) -> None:

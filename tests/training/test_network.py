@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from export.network.unet import UNet328
+from export.network.unet import UNet
 from training.corpus import Corpus
 from training.network import (
     Box,
@@ -105,7 +105,7 @@ def test_a_silenced_layer_gives_zeros() -> None:
 
 def test_frozen_statistics() -> None:
     """Batch norms stop measuring, all else keeps training."""
-    network = UNet328("ave", 0.5).train()
+    network = UNet("ave", 0.5).train()
     freeze_statistics([network.down1])
     norms = [part for part in network.down1.modules() if isinstance(part, torch.nn.BatchNorm2d)]
     assert norms

@@ -21,6 +21,7 @@ import pytest
 from embedded.control import default_path
 from tests.conftest import Clip, Workspace
 from tests.embedded.processes import STUB, WAIT_S, find_family
+from tests.embedded.test_ports import this_process
 from triton_lipsync.start import main
 
 
@@ -142,7 +143,7 @@ def test_triton_port_in_use(model_repository: Path, capsys: pytest.CaptureFixtur
     with socket.create_server(("127.0.0.1", 0)) as sock:
         port = sock.getsockname()[1]
         arguments = ["--model-repository", str(model_repository), "--triton-port", str(port)]
-        sentence = f"expected 127.0.0.1:{port} to be free for Triton, but something listens there already"
+        sentence = f"expected 127.0.0.1:{port} to be free for Triton, but {this_process()} has it already"
         check_refused(capsys, arguments, sentence)
 
 

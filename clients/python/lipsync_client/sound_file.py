@@ -158,7 +158,7 @@ def _opened(source: str, raw: RawFormat | None) -> InputContainer:
 def _readable(source: str) -> Any:
     if source != PIPE:
         with Path(source).open("rb"):  # says in the system's words what is wrong
-            return source
+            return f"file:{source}"  # else FFmpeg takes what stands before a colon for a protocol: talk-12:30.wav
     if stat.S_ISCHR(os.fstat(sys.stdin.fileno()).st_mode):
         raise BadSound(source, "sound from a pipe", "a terminal or no input")
     return _Pipe()

@@ -62,7 +62,8 @@ class VideoFile:
     """
 
     def __init__(self, path: Path, width: int, height: int, sound_rate: int, sound_layout: str) -> None:
-        self._container = av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"})
+        url = f"file:{path}"  # else FFmpeg takes what stands before a colon for a protocol: talk-12:30.mp4
+        self._container = av.open(url, "w", format="mp4", options={"movflags": "+faststart"})
         self._container.metadata["comment"] = f"digital source type: {DIGITAL_SOURCE_TYPE}"
         self._video = self._container.add_stream("libx264", rate=FPS, options=ENCODING)
         self._size = width // 2 * 2, height // 2 * 2

@@ -9,7 +9,6 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import ModelProto, helper
 
-from export.contract import FACE_SIZE
 from export.errors import VerificationFailed
 from export.network.borders import SCALE_OUT, tensor_shapes
 
@@ -17,6 +16,8 @@ __all__ = ["Probe", "check_same", "example_frame"]
 
 TOLERANCE = 1e-4
 """Greatest allowed difference of the network's output, on a scale of 0.0 to 1.0."""
+
+CHANNELS = 3
 
 
 class Probe:
@@ -44,9 +45,9 @@ class Probe:
         )
 
     def run(self, inputs: dict[str, NDArray[Any]]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """Return the picture (B, 320, 320, 3) uint8 BGR and the output (B, 3, 320, 320) float32, 0.0 to 1.0."""
+        """Return the picture (B, S, S, 3) uint8 BGR and the output (B, 3, S, S) float32, 0.0 to 1.0."""
         image, output = self._session.run(["image", self._output], inputs)
-        if output.shape[1] == FACE_SIZE:
+        if output.shape[-1] == CHANNELS:
             output = output.transpose(0, 3, 1, 2)
         return image, output.astype(np.float32)
 
@@ -54,10 +55,10 @@ class Probe:
 def example_frame(model: ModelProto) -> dict[str, NDArray[Any]]:
     """Return inputs for one frame, by tensor name: ``face`` and ``audio``, seeded."""
     rng = np.random.default_rng(1)
-    audio_shape = tensor_shapes(list(model.graph.input))["audio"][1:]
+    shapes = {name: shape[1:] for name, shape in tensor_shapes(list(model.graph.input)).items()}
     return {
-        "face": rng.integers(0, 256, (1, FACE_SIZE, FACE_SIZE, 3), dtype=np.uint8),
-        "audio": rng.normal(0.0, 1.5, (1, *map(int, audio_shape))).astype(np.float32),
+        "face": rng.integers(0, 256, (1, *map(int, shapes["face"])), dtype=np.uint8),
+        "audio": rng.normal(0.0, 1.5, (1, *map(int, shapes["audio"]))).astype(np.float32),
     }
 
 

@@ -1,8 +1,13 @@
 """bridge/grpc_service/calls.py, through the stubs of a client"""
 
+import asyncio
+
 import grpc
+import grpc.aio
 import pytest
 
+from bridge.limit import FIRST
+from tests.bridge.helpers import until
 from tests.fake_triton import BOUNDS, fake_jpeg, fake_picture
 
 
@@ -69,6 +74,20 @@ async def test_batches_have_a_limit(pb, deployed):
     )
     response = await deployed.GenerateBatchInference(pb.BatchInferenceRequest(model_name="echo"))
     assert (len(response.responses), response.avg_frame_time_ms) == (0, 0)
+
+
+async def test_batches_rather_wait(triton, bridge, pb, deployed, stubs):
+    """The frames of two batches that compete for Triton wait for their turns, however long that takes."""
+    batch = pb.BatchInferenceRequest(model_name="slow", frame_ids=range(12))
+    async with grpc.aio.insecure_channel(bridge.grpc_address) as channel:
+        other = stubs["optimized_lipsyncsrv_pb2_grpc"].OptimizedLipSyncServiceStub(channel)
+        calls = [stub.GenerateBatchInference(batch) for stub in (deployed, other)]
+        await until(lambda: bridge.balancer.waiting_count == 24 - FIRST)
+        await asyncio.sleep(0.5)  # longer than a frame for a screen would wait
+        assert bridge.balancer.waiting_count == 24 - FIRST
+        triton.release.set()
+        for response in await asyncio.gather(*calls):
+            assert [frame.success for frame in response.responses] == [True] * 12
 
 
 async def test_stream_inference(triton, pb, deployed):

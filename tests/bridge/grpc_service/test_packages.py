@@ -12,7 +12,7 @@ from bridge.errors import ImportFailed, PackageRefused
 from bridge.grpc_service.packages import PackageLoader, allowed_folder
 from export.network.compact import store_half
 from export.network.onnx_model import export_network
-from export.network.unet import UNet328
+from export.network.unet import UNet
 from tests.bridge.helpers import config_for
 from tests.export.sources import FRAMES, edit_json, write_package
 
@@ -21,7 +21,7 @@ from tests.export.sources import FRAMES, edit_json, write_package
 def weights():
     """The ONNX file of an untrained half-width network."""
     torch.manual_seed(0)
-    return store_half(export_network(UNet328("ave", 0.5).eval()))
+    return store_half(export_network(UNet("ave", 0.5).eval()))
 
 
 @pytest.fixture

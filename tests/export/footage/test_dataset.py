@@ -19,7 +19,6 @@ def test_dataset(dataset):
     footage = open_dataset(dataset.folder, "ave")
     frames = list(footage.frames)
     assert (footage.kind, footage.name, footage.fps, footage.frame_count) == ("dataset", "May", 25.0, FRAMES)
-    assert footage.checkpoint is None
     np.testing.assert_array_equal(footage.audio_features, dataset.features)
     np.testing.assert_array_equal(footage.sound, dataset.sound)
     np.testing.assert_array_equal([frame.face for frame in frames], dataset.faces)

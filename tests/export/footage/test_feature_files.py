@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from export.errors import BadSource
-from export.footage.feature_files import FILE_NAMES, check_counts, read_audio_features
+from export.footage.feature_files import FILE_NAMES, find_modes, modes_of, read_audio_features
 
 WHOLE = np.arange(3 * 512, dtype=np.float32).reshape(3, 512)
 
@@ -103,16 +103,24 @@ def test_damaged_headers_raise_nothing_else(tmp_path):
             continue
 
 
-@pytest.mark.parametrize(("vectors", "frames"), [(522, 523), (523, 523), (528, 523), (518, 523)])
-def test_counts_of_one_clip(tmp_path, vectors, frames):
-    """Published clips lack a vector or two, which is accepted up to 5."""
-    check_counts(tmp_path, vectors, frames)
+def test_modes_of_a_folder(tmp_path):
+    """The modes whose features lie in a folder are found by their files' names, in the order of the table."""
+    assert find_modes(tmp_path) == []
+    for name in ("aud_wenet.npy", "aud_ave.npy"):
+        (tmp_path / name).touch()
+    assert find_modes(tmp_path) == ["ave", "wenet"]
 
 
-@pytest.mark.parametrize("vectors", [517, 529])
-def test_counts_of_two_clips(tmp_path, vectors):
-    """More than 5 vectors too few or too many mean another clip."""
-    with pytest.raises(BadSource) as caught:
-        check_counts(tmp_path, vectors, 523)
-    expected = "523 feature vectors (one a frame, give or take 5)"
-    assert str(caught.value) == f"{tmp_path}: expected {expected}, got {vectors}"
+def test_modes_of_a_file(tmp_path):
+    """A file's vectors say by their length which mode it is of; what holds none says nothing."""
+    path = tmp_path / "features.npy"
+    for shape, modes in (
+        ((3, 512), ["ave"]),
+        ((3, 2, 1024), ["hubert"]),
+        ((3, 32, 256), ["wenet"]),
+        ((3, 7), []),
+    ):
+        np.save(path, np.zeros(shape, np.float32))
+        assert modes_of(path) == modes
+    path.write_bytes(b"no array")
+    assert modes_of(path) == modes_of(tmp_path / "absent.npy") == []

@@ -1,11 +1,14 @@
 """export/footage/marked_video.py"""
 
+from fractions import Fraction
+
 import cv2
 import numpy as np
 import pytest
 
 from export.errors import BadSource
 from export.footage.marked_video import open_video_with_landmarks
+from tests.export.films import turn, write_film
 from tests.export.recordings import beeps, write_recording
 from tests.export.sources import FRAMES, speech_features, write_video, write_video_source
 
@@ -51,6 +54,24 @@ def test_a_video_brings_its_track(video_source):
     np.testing.assert_array_equal(open_video_source(video_source).sound, beeps(0.24, 16_000))
 
 
+def test_what_its_header_says(video_source):
+    """Pictures are turned as players show them, left as wide as they are stored, and the sound's remarks come along."""
+    path = video_source.folder / "video.mov"
+    sound = beeps(0.24, 16_000)
+    stored = [picture[::-1, ::-1] for picture in video_source.pictures]
+    write_film(path, stored, [sound, sound], default=1, aspect=Fraction(4, 3))
+    turn(path, -1, 0, 0, -1)
+    path.rename(video_source.folder / "video.avi")
+    footage = open_video_source(video_source)
+    np.testing.assert_array_equal([frame.face for frame in footage.frames], video_source.faces)
+    assert [remark.text for remark in footage.remarks] == [
+        "pictures turned by 180 degrees, as players show them",
+        "its pixels are not square: pictures left at 256x224, as landmarks count stored pixels, "
+        "where players show 341x224",
+        "2 sound tracks, of which number 2 was taken, the default one",
+    ]
+
+
 def test_a_video_shorter_than_its_landmarks(video_source):
     """A video that ends before its landmarks do is refused with both counts."""
     path = video_source.folder / "video.avi"
@@ -64,7 +85,7 @@ def test_a_video_shorter_than_its_landmarks(video_source):
 def test_counts_that_differ(video_source):
     """Landmarks and features of different clips do not go together."""
     np.save(video_source.folder / "features.npy", speech_features(50))
-    expected = f"{FRAMES} feature vectors (one a frame, give or take 5)"
     assert refused(open_video_source, video_source) == (
-        f"{video_source.folder / 'features.npy'}: expected {expected}, got 50"
+        f"{video_source.folder / 'video.avi'}: expected pictures, feature vectors (one a picture) and sound of one "
+        f"length, got {FRAMES} pictures (0.24 s at 25 a second), 50 feature vectors and no sound"
     )

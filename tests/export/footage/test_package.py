@@ -8,6 +8,7 @@ import pytest
 
 from export.errors import BadSource
 from export.footage.package import open_package
+from speech.wav import write_wav
 from tests.export.sources import FRAMES, edit_json, smooth_picture, speech_features, write_video
 
 INFO = "package_info.json"
@@ -20,6 +21,11 @@ def refusal(package):
     assert "\n" not in str(caught.value)
     assert caught.value.path.is_relative_to(package.folder)
     return f"{caught.value.path.relative_to(package.folder)}: {str(caught.value).partition(': ')[2]}"
+
+
+def entry(name):
+    """Return what is expected of a video in the description."""
+    return f"an entry of videos whose video_file is {name}.*, with frame_count and fps"
 
 
 def test_package(package):
@@ -47,42 +53,73 @@ def test_one_vector_less_than_frames(package):
     np.testing.assert_array_equal(features, package.features)
 
 
-def test_its_own_weights(package):
-    """A checkpoint folder comes along where there is one."""
-    assert open_package(package.folder, "ave").checkpoint is None
-    (package.folder / "checkpoint").mkdir()
-    assert open_package(package.folder, "ave").checkpoint == package.folder / "checkpoint"
+def test_the_published_keys(package):
+    """Videos are found by their files' names, whatever the entries that list them are called."""
+    path = package.folder / INFO
+    info = json.loads(path.read_text())
+    full, faces = info["videos"]["full_body_video"], info["videos"]["rois_320_video"]
+    other = {"video_file": "model_inputs_video.mp4", "frame_count": FRAMES, "fps": 25.0}
+    info["videos"] = {"model_inputs": other, "rois_320": faces, "full_body_img": full, "crops_328": other}
+    info["onnx"] = {"model": "checkpoint/model_best.onnx", "opset": 17, "asr_mode": "ave"}
+    path.write_text(json.dumps(info))
+    frames = list(open_package(package.folder, "ave").frames)
+    np.testing.assert_array_equal([frame.face for frame in frames], package.faces)
+
+
+@pytest.mark.parametrize(("rate", "fps"), [(None, 30.0), (24.0, 24.0)])
+def test_its_own_rate(package, rate, fps):
+    """A package is served at the rate it says, or at the one that is asked for."""
+    for name in ("full_body_video", "rois_320_video"):
+        edit_json(package.folder / INFO, "videos", name, "fps", value=30.0)
+    assert open_package(package.folder, "ave", rate=rate).fps == fps
+
+
+def test_a_sound_of_another_length(package):
+    """Sound far longer than the pictures at the package's rate is refused, with the rate that would fit."""
+    write_wav(package.folder / "aud.wav", np.ones(16_000, np.int16))
+    assert refusal(package) == (
+        ".: expected pictures, feature vectors (one a picture) and sound of one length, got 6 pictures "
+        "(0.24 s at 25 a second), 5 feature vectors and 1.00 s of sound (for 6 pictures a second: --fps 6)"
+    )
 
 
 @pytest.mark.parametrize(
     ("keys", "value", "expected"),
     [
-        (("videos",), None, "videos.full_body_video with video_file, frame_count and fps"),
-        (("videos", "full_body_video"), {}, "videos.full_body_video with video_file, frame_count and fps"),
+        (
+            ("videos",),
+            None,
+            entry("full_body_video"),
+        ),
+        (
+            ("videos", "full_body_video"),
+            {},
+            entry("full_body_video"),
+        ),
         (
             ("videos", "rois_320_video", "video_file"),
             5,
-            "videos.rois_320_video with video_file, frame_count and fps",
+            entry("rois_320_video"),
         ),
         (
             ("videos", "rois_320_video", "fps"),
             "25/1",
-            "videos.rois_320_video with video_file, frame_count and fps",
+            entry("rois_320_video"),
         ),
         (
             ("videos", "rois_320_video", "frame_count"),
             float("inf"),
-            "videos.rois_320_video with video_file, frame_count and fps",
+            entry("rois_320_video"),
         ),
         (
             ("videos", "full_body_video", "frame_count"),
             0,
-            "videos.full_body_video of 1 frame or more at 1 to 240 frames per second, got 0 at 25",
+            "full_body_video of 1 frame or more, got 0",
         ),
         (
             ("videos", "full_body_video", "fps"),
             float("nan"),
-            "videos.full_body_video of 1 frame or more at 1 to 240 frames per second, got 6 at nan",
+            "1 to 60 pictures a second, got nan",
         ),
     ],
 )
@@ -156,7 +193,10 @@ def test_videos_that_do_not_fit(package):
 def test_features_of_another_clip(package):
     """Features whose count is far from the frames' are refused."""
     np.save(package.folder / "aud_ave.npy", speech_features(FRAMES + 6))
-    assert refusal(package) == "aud_ave.npy: expected 6 feature vectors (one a frame, give or take 5), got 12"
+    assert refusal(package) == (
+        ".: expected pictures, feature vectors (one a picture) and sound of one length, "
+        "got 6 pictures (0.24 s at 25 a second), 12 feature vectors and 0.24 s of sound"
+    )
 
 
 @pytest.mark.parametrize("video", ["full_body_video.avi", "rois_320_video.avi"])
@@ -171,8 +211,22 @@ def test_a_video_that_ends_early(package, video):
     assert str(caught.value) == f"{path}: expected a video of at least 6 frames, got 4 that can be decoded"
 
 
-@pytest.mark.parametrize("file", ["../other.avi", "/etc/hosts"])
+@pytest.mark.parametrize("file", ["../full_body_video.avi", "/etc/full_body_video"])
 def test_a_video_outside_of_the_package(package, file):
     """A package, which may come from anybody, cannot have a file outside of itself read."""
     edit_json(package.folder / INFO, "videos", "full_body_video", "video_file", value=file)
     assert refusal(package) == f"{INFO}: expected a file within the package, got {file}"
+
+
+def test_a_crop_past_the_picture(package):
+    """A crop that reaches past the picture's edge is cut off there; one that lies outside is refused."""
+    edit_json(package.folder / RECTANGLES, "1", "rect", value=[200, -20, 300, 80])
+    edit_json(package.folder / RECTANGLES, "3", "rect", value=[300, 20, 400, 120])
+    frames = open_package(package.folder, "ave").frames
+    assert [next(frames).bounds.tolist() for _ in range(3)][1] == [200, 0, 256, 80]
+    with pytest.raises(BadSource) as caught:
+        next(frames)
+    assert str(caught.value) == (
+        f"{package.folder / RECTANGLES}: expected crops that reach into the 256x224 picture, "
+        "got [300, 20, 400, 120] in frame 3"
+    )

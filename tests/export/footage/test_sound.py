@@ -1,62 +1,35 @@
 """export/footage/sound.py"""
 
-import sys
 import wave
 
 import numpy as np
 import pytest
 
-from export.errors import BadSource, MissingExtra
+from export.errors import BadSource
+from export.footage import track
 from export.footage.sound import (
-    cut_into_frames,
     find_track,
     find_wav,
     fit_length,
     read_sound,
-    samples_per_frame,
 )
+from export.footage.track import read_track
 from speech.wav import write_wav
 from tests.export.recordings import beeps, grey_pictures, write_recording
 
 TIMES_S = np.arange(50) / 25
 
 
-def onsets_s(sound, rate_hz=16_000):
-    """When each beep begins, in seconds."""
-    loud = np.flatnonzero(np.abs(sound.astype(int)) > 2000)
-    return loud[np.diff(loud, prepend=-rate_hz) > rate_hz // 10] / rate_hz
-
-
-def record(path, sound, rate_hz=48_000, starts_s=0.0, pictures_start_s=0.0):
-    write_recording(path, grey_pictures(50), TIMES_S + pictures_start_s, sound, rate_hz, starts_s)
+def record(path, sound):
+    write_recording(path, grey_pictures(50), TIMES_S, sound)
     return path
-
-
-@pytest.mark.parametrize("rate_hz", [16_000, 44_100, 48_000])
-def test_any_rate_becomes_16_khz_mono(tmp_path, rate_hz):
-    """Stereo sound at any rate keeps its length, its level and the times of its beeps."""
-    sound = read_sound(record(tmp_path / "talk.mkv", beeps(2.0, rate_hz), rate_hz))
-    assert sound.dtype == np.int16
-    assert abs(len(sound) - 32_000) <= 32
-    np.testing.assert_allclose(onsets_s(sound), [0, 0.5, 1, 1.5], atol=0.002)
-    assert 7600 < sound.max() < 8400
-
-
-@pytest.mark.parametrize(("sound_s", "pictures_s", "late_s"), [(0.3, 0, 0.3), (0, 0.2, -0.2), (0.4, 0.4, 0)])
-def test_sound_begins_with_the_first_picture(tmp_path, sound_s, pictures_s, late_s):
-    """Where sound and pictures start apart, silence is put before the sound or its beginning is cut."""
-    sound = read_sound(
-        record(tmp_path / "talk.mkv", beeps(2.0), starts_s=sound_s, pictures_start_s=pictures_s)
-    )
-    expected = np.array([0, 0.5, 1, 1.5]) + late_s
-    np.testing.assert_allclose(onsets_s(sound), expected[expected >= 0], atol=0.002)
 
 
 def test_no_sound_track(tmp_path):
     """A video without a sound track says so."""
     path = record(tmp_path / "talk.mkv", None)
     with pytest.raises(BadSource) as caught:
-        read_sound(path)
+        read_sound(path, 0.0)
     assert str(caught.value) == f"{path}: expected a video with sound, got one without a sound track"
 
 
@@ -65,29 +38,30 @@ def test_silence(tmp_path, level):
     """A sound track that never exceeds -60 dB says that it is silent."""
     path = record(tmp_path / "talk.mkv", np.full(96_000, level, np.int16))
     with pytest.raises(BadSource) as caught:
-        read_sound(path)
+        read_sound(path, 0.0)
     assert (
         str(caught.value)
         == f"{path}: expected a video with speech, got a sound track that is silent throughout"
     )
 
 
-def test_no_video(tmp_path):
-    """A file that FFmpeg cannot read is refused in one sentence."""
-    pytest.importorskip("av")
-    path = tmp_path / "talk.mp4"
-    path.write_bytes(b"no video" * 100)
+def test_a_broken_track(tmp_path, monkeypatch):
+    """A sound track of which nothing comes says so."""
+    path = record(tmp_path / "talk.mkv", beeps(2.0))
+    monkeypatch.setattr(track, "decode", lambda *arguments: iter(()))
     with pytest.raises(BadSource) as caught:
-        read_sound(path)
-    assert str(caught.value).startswith(f"{path}: expected a video whose sound FFmpeg can decode, got ")
+        read_sound(path, 0.0)
+    got = "a sound track of which nothing can be decoded"
+    assert str(caught.value) == f"{path}: expected a video with sound, got {got}"
 
 
-def test_without_pyav(tmp_path, monkeypatch):
-    """Where PyAV is not installed, the sentence says what to install."""
-    monkeypatch.setitem(sys.modules, "av", None)
-    with pytest.raises(MissingExtra) as caught:
-        read_sound(tmp_path / "talk.mp4")
-    assert str(caught.value) == "this needs PyAV: pip install 'triton-lipsync[video]'"
+def test_speech(tmp_path):
+    """A video with sound gives that of its track, from the first picture on."""
+    path = record(tmp_path / "talk.mkv", beeps(2.0))
+    for start_s in (0.0, 0.5):
+        expected = read_track(path, start_s)
+        for found in (read_sound(path, start_s), find_track(path, start_s)):
+            np.testing.assert_array_equal(found.samples, expected.samples)
 
 
 @pytest.mark.parametrize("samples", [16_100, 32_000, 32_700, 47_900])
@@ -111,13 +85,10 @@ def test_another_length_is_refused(tmp_path, samples, got):
     )
 
 
-def test_a_track_that_may_be_there(tmp_path, monkeypatch):
-    """A video's sound is found, and is empty without a track and without PyAV."""
-    path = record(tmp_path / "talk.mkv", beeps(2.0))
-    np.testing.assert_array_equal(find_track(path), read_sound(path))
-    assert find_track(record(tmp_path / "mute.mkv", None)).size == 0
-    monkeypatch.setitem(sys.modules, "av", None)
-    assert find_track(path).size == 0
+def test_a_track_that_may_be_there(tmp_path):
+    """A video without a sound track gives an empty one, and nothing to be said."""
+    found = find_track(record(tmp_path / "mute.mkv", None), 0.0)
+    assert (found.samples.size, found.samples.dtype, found.remarks) == (0, np.int16, ())
 
 
 def test_a_wav_that_may_be_there(tmp_path):
@@ -135,26 +106,6 @@ def test_a_broken_wav(tmp_path):
     (tmp_path / "aud.wav").write_bytes(b"RIFF of nothing")
     with pytest.raises(BadSource, match=r"aud\.wav: expected a PCM WAV file of 8, 16, 24 or 32 bits, got "):
         find_wav(tmp_path)
-
-
-@pytest.mark.parametrize("samples", [0, 1000, 1920, 5000])
-def test_frames_of_a_sound(samples):
-    """Each frame has its own 640 samples; a sound too long is cut, one too short followed by silence."""
-    sound = np.arange(1, samples + 1, dtype=np.int16)
-    frames = cut_into_frames(sound, 3, 25.0)
-    assert (frames.dtype, frames.shape) == (np.int16, (3, 640))
-    np.testing.assert_array_equal(frames.reshape(-1)[:samples], sound[:1920])
-    assert not frames.reshape(-1)[samples:].any()
-
-
-@pytest.mark.parametrize("fps", [24.0, 29.97, 30.0, 60.0])
-def test_frames_at_other_rates(fps):
-    """At any rate, a frame's samples begin within half a sample of the time at which it is shown."""
-    sound = np.arange(32_000, dtype=np.int16)
-    frames = cut_into_frames(sound, 30, fps)
-    assert frames.shape == (30, samples_per_frame(fps))
-    assert np.abs(frames[:, 0] - np.arange(30) * 16_000 / fps).max() <= 0.5
-    assert (np.diff(frames, axis=1) == 1).all()
 
 
 def test_wav(tmp_path):

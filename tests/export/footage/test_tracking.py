@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 
 from export.errors import BadSource
-from export.footage.tracking import bridge_gaps, find_gaps, find_marks, smooth_marks
+from export.footage.clip import Remark
+from export.footage.tracking import bridge_gaps, find_faces, find_gaps, smooth_marks, track_face
 
 PATH = Path("talk.mp4")
+GRIDS = np.random.default_rng(1).integers(0, 256, (2, 9, 16, 3), dtype=np.uint8)
+ROOM, GARDEN = GRIDS.repeat(10, axis=1).repeat(10, axis=2)
 
 
 def moving(count):
@@ -30,24 +33,58 @@ class ScriptedFinder:
     """Finds what the script says, and keeps what it was asked."""
 
     def __init__(self, found):
-        self.found, self.asked = list(found), []
+        self.found, self.asked, self.anew = list(found), [], []
 
-    def find(self, picture):
+    def find(self, picture, *, anew=False):
         self.asked.append(picture)
-        return self.found[len(self.asked) - 1]
+        if anew:
+            self.anew.append(len(self.asked) - 1)
+        return np.array(self.found[len(self.asked) - 1], float).reshape(-1, 3)
 
 
 def test_each_picture_is_asked_once_in_order():
-    """The finder sees the pictures in order, and a picture without a face becomes NaN."""
-    finder = ScriptedFinder([np.array([1.0, 2.0, 3.0]), None, np.array([4.0, 5.0, 6.0])])
-    marks = find_marks(iter("abc"), finder, "talk.mp4")
-    assert finder.asked == ["a", "b", "c"]
-    np.testing.assert_array_equal(marks, [[1, 2, 3], [np.nan] * 3, [4, 5, 6]])
+    """The finder sees the pictures in order, told where a shot begins; what it finds is kept for each."""
+    found = [[[1, 2, 3]], [], [[4, 5, 6], [7, 8, 9]], *[[]] * 6]
+    finder, clip = ScriptedFinder(found), [ROOM.copy() for _ in range(2)] + [GARDEN.copy() for _ in range(7)]
+    faces, cuts = find_faces(iter(clip), finder, "talk.mp4")
+    assert [id(asked) for asked in finder.asked] == [id(picture) for picture in clip]
+    assert cuts == finder.anew == [2]
+    for face, expected in zip(faces, found, strict=True):
+        np.testing.assert_array_equal(face, np.array(expected, float).reshape(-1, 3))
 
 
 def test_no_picture_no_marks():
-    """A clip of no pictures has marks of shape (0, 3)."""
-    assert find_marks([], ScriptedFinder([]), "talk.mp4").shape == (0, 3)
+    """Of a clip of no pictures nothing is found."""
+    assert find_faces([], ScriptedFinder([]), "talk.mp4") == ([], [])
+
+
+def test_cuts_people_and_gaps_are_said():
+    """One face is followed through cuts, jumps and gaps, steady within each shot; and all of that is said."""
+    here, there, other = [100, 200, 80], [140, 240, 80], [300, 360, 90]
+    found = [[here, other]] * 20 + [[there]] * 8 + [[]] * 2 + [[there]] * 10 + [[other]] * 20
+    finder, clip = ScriptedFinder(found), [ROOM] * 40 + [GARDEN] * 20
+    marks, remarks = track_face(PATH, clip, finder)
+    np.testing.assert_allclose(marks, [here] * 20 + [there] * 20 + [other] * 20)
+    assert remarks == (
+        Remark("2 cuts, before frames 20, 40: each shot is smoothed on its own", (20, 40)),
+        Remark("2 faces in frame 0: the largest is followed", (0,)),
+        Remark(
+            "the face followed was chosen anew in frame 40, by place and size: is it the same person?", (40,)
+        ),
+        Remark("no face in 2 of 60 frames (28-29), bridged", (28, 29)),
+    )
+
+
+def test_the_person_is_lost():
+    """Where the person followed is away for long, that is refused, though somebody else is there."""
+    person, other = [100, 200, 80], [300, 360, 90]
+    found = [[person, other]] * 10 + [[other]] * 10 + [[person]] * 5
+    with pytest.raises(BadSource) as caught:
+        track_face(PATH, [ROOM] * 25, ScriptedFinder(found))
+    assert str(caught.value) == (
+        "talk.mp4: expected a face in every frame, but for gaps of up to 5, got none of the person followed in 10 of "
+        "25 frames; the first gap that is longer begins at frame 10 and lasts 10"
+    )
 
 
 @pytest.mark.parametrize(
@@ -95,6 +132,25 @@ def test_no_face_at_all(count):
     with pytest.raises(BadSource) as caught:
         bridge_gaps(PATH, without(moving(count), *range(count)))
     assert str(caught.value) == f"talk.mp4: expected a face, got none in any of {count} frames"
+
+
+def test_gaps_are_not_bridged_across_a_cut():
+    """At a cut each shot's own neighbour stands in, and in a shot without a face that of the shot before it."""
+    marks = moving(12)
+    bridged = bridge_gaps(PATH, without(marks, 0, 3, 4, 5, 8, 9, 10), [2, 5, 9, 11])
+    np.testing.assert_allclose(bridged, marks[[1, 1, 2, 2, 2, 6, 6, 7, 7, 7, 7, 11]])
+    np.testing.assert_allclose(
+        bridge_gaps(PATH, without(marks, 0, 1, 2), [2]), marks[[3, 3, 3, *range(3, 12)]]
+    )
+
+
+@pytest.mark.parametrize("starts", [[1], [30], [30, 31, 33], [59]])
+def test_smoothing_does_not_look_past_a_cut(starts):
+    """At a cut marks jump as the face does; what lies on the other side has no weight."""
+    shots = np.zeros(60)
+    for start in starts:
+        shots[start:] += 200
+    np.testing.assert_allclose(smooth_marks(column(shots), starts), column(shots))
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 14, 15, 16, 100])

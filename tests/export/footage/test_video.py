@@ -1,11 +1,18 @@
 """export/footage/video.py"""
 
-import cv2
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import av
 import numpy as np
 import pytest
 
-from export.errors import BadSource
-from export.footage.video import VideoProperties, open_video, read_pictures, read_timed_pictures
+from export.errors import BadSource, MissingExtra
+from export.footage import video
+from export.footage.video import open_video, read_pictures, read_timed_pictures
+from tests.export.films import skip_start, turn, write_film
+from tests.export.recordings import grey_pictures, write_recording
 from tests.export.sources import smooth_picture, write_video
 
 
@@ -17,8 +24,10 @@ def clip(tmp_path):
 
 
 def test_header(clip):
-    """Width, height and frames per second are the file's."""
-    assert open_video(clip) == VideoProperties(fps=30.0, width=256, height=224)
+    """Width, height and frames per second are the file's; nothing is said where nothing is changed."""
+    header = open_video(clip)
+    assert (header.fps, header.width, header.height, header.start_s) == (30.0, 256, 224, 0.0)
+    assert header.remarks == ()
 
 
 def test_pictures_come_in_order(clip):
@@ -68,6 +77,24 @@ def test_no_file(tmp_path):
     assert str(caught.value) == f"{tmp_path / 'video.mp4'}: expected a video file, got nothing there"
 
 
+def test_without_pyav(clip, monkeypatch):
+    """Where PyAV is not installed, the sentence says what to install."""
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(MissingExtra) as caught:
+        open_video(clip)
+    assert str(caught.value) == "this needs PyAV: pip install 'triton-lipsync[video]'"
+
+
+def test_a_file_without_pictures(tmp_path):
+    """A file of sound alone says that it has no pictures."""
+    path = tmp_path / "talk.mkv"
+    write_recording(path, grey_pictures(1), [0])
+    path.write_bytes(path.read_bytes().replace(b"V_FFV1", b"V_NONE"))
+    with pytest.raises(BadSource) as caught:
+        open_video(path)
+    assert str(caught.value) == f"{path}: expected a video track that FFmpeg can decode, got none"
+
+
 def test_a_header_without_a_sensible_rate(clip):
     """A rate that no camera has is taken for the model's own 25."""
     write_video(clip, [smooth_picture(0)], fps=1000)
@@ -81,38 +108,133 @@ def test_timed_pictures(clip):
     np.testing.assert_array_equal(pictures, [smooth_picture(index) for index in range(4)])
 
 
-class Altered:
-    """An OpenCV capture of which some methods are replaced; OpenCV's own class cannot be derived from."""
-
-    def __init__(self, capture, **methods):
-        self.capture = capture
-        self.__dict__.update(methods)
-
-    def __getattr__(self, name):
-        return getattr(self.capture, name)
-
-
 def test_a_container_without_time_stamps(clip, monkeypatch):
-    """Where every time stamp is zero, the pictures are as far apart as the header's rate says."""
-    capture = cv2.VideoCapture
+    """Where no picture has a time stamp, they are as far apart as the header's rate says."""
+    decode = video.decode
 
     def timeless(*arguments):
-        real = capture(*arguments)
-        return Altered(real, get=lambda name: 0.0 if name == cv2.CAP_PROP_POS_MSEC else real.get(name))
+        for frame in decode(*arguments):
+            frame.pts = None
+            yield frame
 
-    monkeypatch.setattr(cv2, "VideoCapture", timeless)
+    monkeypatch.setattr(video, "decode", timeless)
     times_s = [time_s for time_s, _ in read_timed_pictures(clip)]
     np.testing.assert_allclose(times_s, np.arange(4) / 30)
 
 
-def test_a_video_without_pictures(clip, monkeypatch):
+@pytest.mark.parametrize("reader", [open_video, lambda path: list(read_timed_pictures(path))])
+def test_a_video_without_pictures(clip, monkeypatch, reader):
     """A video of which no picture can be decoded says so."""
-    capture = cv2.VideoCapture
-
-    def blind(*arguments):
-        return Altered(capture(*arguments), read=lambda: (False, None))
-
-    monkeypatch.setattr(cv2, "VideoCapture", blind)
+    monkeypatch.setattr(video, "decode", lambda *arguments: iter(()))
     with pytest.raises(BadSource) as caught:
-        next(read_timed_pictures(clip))
+        reader(clip)
     assert str(caught.value) == f"{clip}: expected a video of at least 1 frame, got none that can be decoded"
+
+
+def test_a_video_that_changes_its_size(clip, monkeypatch):
+    """A video whose pictures become of another size on the way says when."""
+    decode = video.decode
+
+    def growing(*arguments):
+        for index, frame in enumerate(decode(*arguments)):
+            yield frame.reformat(width=320) if index == 3 else frame
+
+    monkeypatch.setattr(video, "decode", growing)
+    with pytest.raises(BadSource) as caught:
+        list(read_timed_pictures(clip))
+    assert str(caught.value) == f"{clip}: expected pictures of one size, 256x224, got 320x224 from 0.10 s on"
+
+
+def test_colours_that_cannot_be_converted(clip, monkeypatch):
+    """Pictures whose colours FFmpeg cannot convert are refused with what they are."""
+
+    class Foreign:
+        """A frame of colours that nobody knows."""
+
+        def __init__(self, frame):
+            self.frame, self.colorspace = frame, 14
+
+        def __getattr__(self, name):
+            return getattr(self.frame, name)
+
+        def to_ndarray(self, **arguments):
+            raise av.error.InvalidDataError(1, "unsupported")
+
+    decode = video.decode
+    monkeypatch.setattr(video, "decode", lambda *arguments: map(Foreign, decode(*arguments)))
+    with pytest.raises(BadSource) as caught:
+        next(read_pictures(clip, 1))
+    expected = "pictures whose colours FFmpeg can convert"
+    assert str(caught.value) == f"{clip}: expected {expected}, got bgra of colour space 14"
+
+
+@pytest.mark.parametrize("name", ["talk-12:30.mov", "http:talk.mov", "a%03d#b?.mov"])
+def test_a_name_that_looks_like_a_protocol(tmp_path, monkeypatch, name):
+    """FFmpeg, which takes what stands before a colon for a protocol, sees a file."""
+    monkeypatch.chdir(tmp_path)
+    path = Path(name)
+    write_film(tmp_path / "talk.mov", grey_pictures(3))
+    (tmp_path / "talk.mov").rename(path)
+    assert len(list(read_pictures(path, 3))) == 3
+
+
+def test_pictures_are_turned_and_stretched(tmp_path):
+    """What the header says about turning and pixels is done to every picture, and said."""
+    path, picture = tmp_path / "talk.mov", smooth_picture(1, 120, 80)
+    write_film(path, [picture] * 2, aspect=Fraction(3, 2))
+    turn(path, 0, 1, -1, 0)
+    header = open_video(path)
+    assert (header.width, header.height) == (80, 180)
+    assert [remark.text for remark in header.remarks] == [
+        "pictures turned by 90 degrees clockwise, as players show them",
+        "its pixels are not square: pictures stretched from 120x80 to 180x80, as players show them",
+    ]
+    assert [shown.shape for shown in read_pictures(path, 2)] == [(180, 80, 3)] * 2
+    assert [shown.shape for _, shown in read_timed_pictures(path)] == [(180, 80, 3)] * 2
+
+
+def test_pictures_whose_landmarks_count_stored_pixels(tmp_path):
+    """Without square pixels, pictures are turned and not stretched, and that is said."""
+    path, picture = tmp_path / "talk.mov", smooth_picture(1, 120, 80)
+    write_film(path, [picture], aspect=Fraction(1, 2))
+    turn(path, -1, 0, 0, -1)
+    header = open_video(path, square_pixels=False)
+    assert (header.width, header.height) == (120, 80)
+    assert header.remarks[1].text == (
+        "its pixels are not square: pictures left at 120x80, as landmarks count stored pixels, "
+        "where players show 120x160"
+    )
+    np.testing.assert_array_equal(next(read_pictures(path, 1, square_pixels=False)), picture[::-1, ::-1])
+
+
+def test_what_an_edit_list_skips(tmp_path):
+    """Pictures that players skip at the start are skipped."""
+    path = tmp_path / "talk.mov"
+    write_film(path, grey_pictures(30))
+    skip_start(path, 10 * 512)
+    levels = [round(float(picture.mean())) for _, picture in read_timed_pictures(path)]
+    assert levels == list(range(10, 30))
+    assert open_video(path).start_s == 0
+
+
+@pytest.mark.parametrize(
+    ("colours", "red", "blue"), [(1, 1.5748, 1.8556), (6, 1.402, 1.772), (9, 1.4746, 1.8814)]
+)
+def test_colours(tmp_path, colours, red, blue):
+    """Colours are those of the matrix that the file names: BT.709, BT.601 or BT.2020."""
+    path = tmp_path / "talk.mkv"
+    with av.open(str(path), "w") as container:
+        track = container.add_stream("ffv1", rate=25)
+        track.width, track.height, track.pix_fmt = 64, 48, "yuv420p"
+        track.codec_context.colorspace = colours
+        planes = [np.full((48, 64), 120, np.uint8), np.full((24, 32), 150, np.uint8)]
+        frame = av.VideoFrame.from_ndarray(
+            np.concatenate([planes[0].ravel(), planes[1].ravel(), planes[1].ravel()]).reshape(72, 64),
+            "yuv420p",
+        )
+        container.mux(track.encode(frame))
+        container.mux(track.encode(None))
+    picture = next(read_pictures(path, 1))
+    luma, chroma = (120 - 16) / 219 * 255, (150 - 128) / 224 * 255
+    np.testing.assert_allclose(picture[..., 2], luma + red * chroma, atol=1.5)
+    np.testing.assert_allclose(picture[..., 0], luma + blue * chroma, atol=1.5)

@@ -8,6 +8,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
+from export.contract import UNET_328
 from export.errors import BadModel
 from export.network.borders import add_borders, has_borders, mouth_mask, tensor_shapes
 
@@ -50,7 +51,7 @@ def test_mouth_mask():
     """The mask is black in the rectangle x=5, y=5, w=310, h=305: rows 5 to 309, columns 5 to 314."""
     rows, columns = np.mgrid[:320, :320]
     black = (rows >= 5) & (rows <= 309) & (columns >= 5) & (columns <= 314)
-    mask = mouth_mask()
+    mask = mouth_mask(UNET_328)
     assert (mask.shape, mask.dtype) == ((1, 1, 320, 320), np.float32)
     np.testing.assert_array_equal(mask[0, 0], np.where(black, 0.0, 1.0))
 
@@ -116,8 +117,16 @@ def test_borders(faces):
 @pytest.mark.parametrize(
     ("shapes", "expected", "got"),
     [
-        ({"input": (6, 256, 256)}, "input of shape (batch, 6, 320, 320)", "('n', 6, 256, 256)"),
-        ({"input": (3, 320, 320)}, "input of shape (batch, 6, 320, 320)", "('n', 3, 320, 320)"),
+        (
+            {"input": (6, 256, 256)},
+            "input of shape (batch, 6, 320, 320) or (batch, 6, 160, 160)",
+            "('n', 6, 256, 256)",
+        ),
+        (
+            {"input": (3, 320, 320)},
+            "input of shape (batch, 6, 320, 320) or (batch, 6, 160, 160)",
+            "('n', 3, 320, 320)",
+        ),
         ({"output": (3, 160, 160)}, "output of shape (batch, 3, 320, 320)", "('n', 3, 160, 160)"),
         ({"audio": (512,)}, "the inputs and output input, audio, output", "input, audio, output"),
         ({"last": (1,)}, "the inputs and output input, audio, output", "input, audio, output, last"),

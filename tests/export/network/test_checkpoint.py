@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from export.errors import BadCheckpoint
-from export.network.checkpoint import load_checkpoint
-from tests.export.conftest import filled_state
+from export.contract import UNET_160
+from export.errors import BadCheckpoint, BadMode
+from export.network.checkpoint import kinds_of_checkpoint, load_checkpoint
+from export.network.kinds import Kind
+from tests.export.conftest import NETWORKS, filled_state
 
 FIRST = "audio_model.conv1.conv.0.weight"
 WHOLE = "a whole PyTorch checkpoint of tensors only"
@@ -92,12 +94,39 @@ def test_older_file_format(tmp_path, state):
     assert torch.equal(load_checkpoint(tmp_path / "a.pth").state_dict()[FIRST], state[FIRST])
 
 
-@pytest.mark.parametrize("mode", ["ave", "hubert", "wenet"])
-def test_published_full_width_state_dicts(tmp_path, state_shapes, mode):
-    """Weights under exactly the published names and shapes load at width 1.0 in their mode."""
-    torch.save(filled_state(state_shapes[mode]), tmp_path / "335.pth")
-    network = load_checkpoint(tmp_path / "335.pth", mode)
-    assert (network.audio_mode, network.width) == (mode, 1.0)
+@pytest.mark.parametrize("published", NETWORKS, indirect=True)
+def test_published_full_width_state_dicts(tmp_path, published):
+    """Weights under exactly the published names and shapes load at width 1.0 in their mode, size and window."""
+    torch.save(filled_state(published.shapes), tmp_path / "335.pth")
+    network = load_checkpoint(tmp_path / "335.pth", published.mode)
+    assert (network.audio_mode, network.width) == (published.mode, 1.0)
+    assert (network.geometry, network.window) == (published.geometry, published.window)
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize(("mode", "window"), [("hubert", 8), ("wenet", 8), ("hubert", 16), ("wenet", 16)])
+def test_every_spelling_of_the_smaller_network(tmp_path, network, mode, window, spelling):
+    """Size, width, mode and window of a U-Net 160 are read from its weights, however they are wrapped and named."""
+    state = network(mode, 0.5, UNET_160, window).state_dict()
+    torch.save(SPELLINGS[spelling](state), tmp_path / "195.pth")
+    assert kinds_of_checkpoint(tmp_path / "195.pth") == (Kind(UNET_160, mode, window),)
+    loaded = load_checkpoint(tmp_path / "195.pth")
+    assert (loaded.audio_mode, loaded.width, loaded.geometry, loaded.window) == (mode, 0.5, UNET_160, window)
+    assert loaded.state_dict().keys() == state.keys()
+
+
+@pytest.mark.parametrize("wrapper", ["bare", "model"])
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+def test_weights_that_are_not_finite(tmp_path, state, wrapper, odd):
+    """NaN or infinity, as a training that diverged leaves them, is refused by name of the first entry."""
+    key = "up3.conv.double_conv.0.conv.0.weight"
+    state = {name: value.clone() for name, value in state.items()}
+    state[key].view(-1)[:3] = odd
+    state["outc.conv.bias"][0] = odd
+    count = state[key].numel()
+    assert refusal_of(SPELLINGS[wrapper](state), tmp_path / "a.pth") == (
+        f"expected finite weights, got 3 of {count} NaN or infinite in {key}"
+    )
 
 
 def test_missing_entries(tmp_path, state):
@@ -150,7 +179,7 @@ def test_another_network(tmp_path):
     assert refusal_of(published, path) == (
         "expected a state dict of tensors, got a dict with the keys epoch, plfd_backbone, auxiliarynet"
     )
-    expected = "expected a U-Net 328 of 32 (width 1.0) or 16 (width 0.5) channels, got"
+    expected = "expected a U-Net 328 or 160 of 32 (width 1.0) or 16 (width 0.5) channels, got"
     assert refusal_of(weights, path) == f"{expected} no inc.inconv.0.conv.6.weight"
     wider = {"inc.inconv.0.conv.6.weight": torch.zeros(64, 12, 1, 1)}
     assert refusal_of(wider, path) == f"{expected} 64"
@@ -172,13 +201,26 @@ def test_no_state_dict(tmp_path, content, got):
 
 
 @pytest.mark.parametrize(
-    ("weights_mode", "asked_mode", "expected", "got"), [("wenet", "ave", 32, 256), ("ave", "wenet", 256, 32)]
+    ("weights", "asked", "known"),
+    [
+        (("wenet",), "ave", "a U-Net 328 for wenet"),
+        (("ave",), "wenet", "a U-Net 328 for ave or hubert"),
+        (("hubert", 0.5, UNET_160, 8), "ave", "a U-Net 160 for hubert"),
+    ],
 )
-def test_wrong_audio_mode(tmp_path, network, weights_mode, asked_mode, expected, got):
-    """Weights of another audio mode are told by their audio channels."""
-    state = network(weights_mode).state_dict()
-    assert refusal_of(state, tmp_path / "a.pth", asked_mode) == (
-        f"expected {expected} audio channels (mode {asked_mode}), got {got} in {FIRST}"
+def test_wrong_audio_mode(tmp_path, network, weights, asked, known):
+    """Weights of another audio mode are told by their shapes."""
+    torch.save(network(*weights).state_dict(), tmp_path / "a.pth")
+    with pytest.raises(BadMode) as caught:
+        load_checkpoint(tmp_path / "a.pth", asked)
+    assert str(caught.value) == f"{tmp_path / 'a.pth'}: expected weights for {asked} features, got {known}"
+
+
+def test_foreign_audio_channels(tmp_path, state):
+    """A first audio convolution that is no network's of the family is refused with its channels."""
+    state[FIRST] = torch.zeros(64, 48, 1, 1)
+    assert refusal_of(state, tmp_path / "a.pth") == (
+        f"expected a U-Net 328 of 32 (ave, hubert) or 256 (wenet) audio channels, got 48 in {FIRST}"
     )
 
 

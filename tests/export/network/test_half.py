@@ -11,7 +11,7 @@ from export.network.rewrite.check import Probe
 from export.network.verify import example_inputs
 
 
-def test_weights_and_arithmetic_are_halved(served):
+def test_weights_and_arithmetic_are_halved(served, network):
     """Every weight is float16, inputs and output keep their types, and the output is within a hundredth."""
     model = served()
     half = to_half(model)
@@ -19,7 +19,7 @@ def test_weights_and_arithmetic_are_halved(served):
     assert kinds == {TensorProto.FLOAT16}
     assert [value.type for value in half.graph.input] == [value.type for value in model.graph.input]
     onnx.checker.check_model(half, full_check=True)
-    inputs = example_inputs("ave", 1)
+    inputs = example_inputs(network(), 1)
     np.testing.assert_allclose(Probe(half).run(inputs)[1], Probe(model).run(inputs)[1], atol=1e-2)
 
 

@@ -8,8 +8,8 @@ import onnxruntime
 import pytest
 from onnx import TensorProto
 
-from speech.contract import AUDIO_SHAPES
-from tests.export.conftest import filled_state
+from speech.contract import window_shape
+from tests.export.conftest import NETWORKS, filled_state, published_networks
 from tests.vectors import inputs
 
 OPERATORS = {"Add", "Cast", "Concat", "Conv", "Div", "Mul", "Relu", "Resize", "Sigmoid", "Transpose"}
@@ -26,20 +26,19 @@ def expose(model, name):
     return model
 
 
-@pytest.mark.parametrize("mode", AUDIO_SHAPES)
-def test_export_matches_the_vectors(served, parity, mode):
+@pytest.mark.parametrize("published", NETWORKS, indirect=True)
+def test_export_matches_the_vectors(served, published):
     """In ONNX Runtime the full-width export gives the reference output within 1e-4, pictures within a level."""
-    faces, audio = inputs(2, AUDIO_SHAPES[mode], salt=8)
-    image, output = run(expose(served(mode, 1.0), "output"), ["image", "output"], faces, audio)
-    assert (image.shape, image.dtype) == ((2, 320, 320, 3), np.uint8)
-    assert np.abs(output[:, :, ::4, ::4] - parity[f"{mode}_output"]).max() < 1e-4
-    assert np.abs(image[:, ::2, ::2].astype(int) - parity[f"{mode}_image"]).max() <= 1
+    faces, audio = published.inputs()
+    image, output = run(expose(served(*published.arguments), "output"), ["image", "output"], faces, audio)
+    assert (image.shape, image.dtype) == (faces.shape, np.uint8)
+    published.assert_output(output, image)
 
 
-@pytest.mark.parametrize("mode", AUDIO_SHAPES)
-def test_names_types_and_shapes(served, mode):
+@pytest.mark.parametrize("published", NETWORKS, indirect=True)
+def test_names_types_and_shapes(served, published):
     """uint8 pictures and float32 speech cross the border; only the batch is dynamic."""
-    model = served(mode, 1.0)
+    model = served(*published.arguments)
     tensors = {
         value.name: (
             value.type.tensor_type.elem_type,
@@ -47,17 +46,22 @@ def test_names_types_and_shapes(served, mode):
         )
         for value in [*model.graph.input, *model.graph.output]
     }
+    size = published.geometry.face_size
     assert tensors == {
-        "face": (TensorProto.UINT8, ["batch", 320, 320, 3]),
-        "audio": (TensorProto.FLOAT, ["batch", *AUDIO_SHAPES[mode]]),
-        "image": (TensorProto.UINT8, ["batch", 320, 320, 3]),
+        "face": (TensorProto.UINT8, ["batch", size, size, 3]),
+        "audio": (TensorProto.FLOAT, ["batch", *window_shape(published.mode, published.window)]),
+        "image": (TensorProto.UINT8, ["batch", size, size, 3]),
     }
 
 
-@pytest.mark.parametrize(("mode", "width"), [("ave", 1.0), ("hubert", 1.0), ("wenet", 1.0), ("ave", 0.5)])
-def test_graph_is_plain(served, mode, width):
+@pytest.mark.parametrize(
+    "arguments",
+    [("ave", 0.5), *((one.arguments) for one in published_networks().values())],
+    ids=lambda arguments: "-".join(str(getattr(one, "name", one)) for one in arguments),
+)
+def test_graph_is_plain(served, arguments):
     """Batch norm is folded; neither padding, shape arithmetic, slices nor anything foreign is left."""
-    model = served(mode, width)
+    model = served(*arguments)
     assert {node.op_type for node in model.graph.node} == OPERATORS
     assert {node.domain for node in model.graph.node} == {""}
     assert not model.functions

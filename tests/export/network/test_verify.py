@@ -9,7 +9,7 @@ import torch
 
 from export.errors import VerificationFailed
 from export.network.verify import TOLERANCES, Agreement, example_inputs, reference, verify
-from tests.export.network.test_unet import network_input
+from tests.export.conftest import network_input
 from tests.vectors import inputs
 
 
@@ -70,9 +70,9 @@ def test_reference_feeds_the_published_input(network):
 @pytest.mark.parametrize(
     ("mode", "shape"), [("ave", (32, 16, 16)), ("hubert", (32, 32, 32)), ("wenet", (256, 16, 32))]
 )
-def test_example_inputs(mode, shape):
+def test_example_inputs(network, mode, shape):
     """Examples are named, typed and shaped as the served graph's inputs, and the same at every call."""
-    first, second = example_inputs(mode, 3), example_inputs(mode, 3)
+    first, second = example_inputs(network(mode), 3), example_inputs(network(mode), 3)
     assert {name: (array.shape, array.dtype) for name, array in first.items()} == {
         "face": ((3, 320, 320, 3), np.uint8),
         "audio": ((3, *shape), np.float32),

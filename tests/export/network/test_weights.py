@@ -6,9 +6,11 @@ import onnxruntime
 import pytest
 import torch
 
-from export.errors import BadCheckpoint, BadModel
-from export.network.weights import find_checkpoint, load_served_model
-from tests.export.network.test_unet import network_input
+from export.contract import UNET_328
+from export.errors import BadCheckpoint
+from export.network.kinds import Kind, choose_kind
+from export.network.weights import find_checkpoint, find_kinds, load_served_model
+from tests.export.conftest import network_input
 from tests.vectors import inputs
 
 
@@ -54,7 +56,7 @@ def test_nothing_to_find(tmp_path):
     )
     with pytest.raises(BadCheckpoint) as caught:
         find_checkpoint(files(tmp_path, "best.pth"))
-    names = "best_trainloss.pth, model_best.pth, model_best.onnx"
+    names = "best_trainloss.pth, model_best.pth, model_best.onnx, ultralight.pth"
     assert str(caught.value) == f"{tmp_path}: expected <epoch>.pth or one of {names} in it, got none of them"
 
 
@@ -87,38 +89,15 @@ def test_a_checkpoint_is_exported_and_verified(half_width_pth, served, monkeypat
     )  # a real one is in test_main.py
     lines = []
     model = load_served_model(half_width_pth, "ave", "fp32", lines.append)
-    assert lines[0] == f"exporting {half_width_pth} (width 0.5, ave, fp32)"
+    assert lines[0] == f"exporting {half_width_pth} (U-Net 328, width 0.5, ave, fp32)"
     assert [line.partition(":")[0] for line in lines[1:]] == ["  batch  1", "  batch  2"]
     assert model.graph == served().graph
 
 
-@pytest.mark.parametrize("mode", ["hubert", "wenet"])
-def test_onnx_of_another_mode(bare_onnx, mode):
-    """An ONNX file whose audio input is another mode's is refused with both shapes."""
-    shape = {"hubert": "(32, 32, 32)", "wenet": "(256, 16, 32)"}[mode]
-    with pytest.raises(BadModel) as caught:
-        load_served_model(bare_onnx, mode, "fp32")
-    assert str(caught.value) == f"{bare_onnx}: expected audio of shape {shape} ({mode}), got (32, 16, 16)"
-
-
-@pytest.mark.parametrize("kept", [0, 5000], ids=["empty", "cut"])
-def test_no_whole_onnx(bare_onnx, tmp_path, kept):
-    """An empty or cut ONNX file is refused in one line that names it."""
-    path = tmp_path / "a.onnx"
-    path.write_bytes(bare_onnx.read_bytes()[:kept])
-    with pytest.raises(BadModel) as caught:
-        load_served_model(path, "ave", "fp32")
-    assert str(caught.value).startswith(f"{path}: expected a whole ONNX file, got bytes that are none (")
-    assert "\n" not in str(caught.value)
-
-
-def test_another_onnx_network(bare_onnx, tmp_path):
-    """An ONNX file with other inputs is refused with their names."""
-    model = onnx.load(bare_onnx)
-    model.graph.input[0].name = "x"
-    model.graph.node.insert(0, onnx.helper.make_node("Identity", ["x"], ["input"]))
-    onnx.save(model, tmp_path / "a.onnx")
-    with pytest.raises(BadModel) as caught:
-        load_served_model(tmp_path / "a.onnx", "ave", "fp32")
-    expected = "the inputs and output input, audio, output"
-    assert str(caught.value) == f"{tmp_path / 'a.onnx'}: expected {expected}, got x, audio, output"
+@pytest.mark.parametrize("mode", [None, "ave"])
+def test_kinds_of_files(bare_onnx, half_width_pth, mode):
+    """An ONNX file says which network it is; equal shapes of a checkpoint may be two modes', and ave is the first."""
+    ave, hubert = Kind(UNET_328, "ave", 16), Kind(UNET_328, "hubert", 16)
+    assert find_kinds(bare_onnx) == (ave,)
+    assert find_kinds(half_width_pth) == (ave, hubert)
+    assert choose_kind(half_width_pth, find_kinds(half_width_pth), mode) == ave

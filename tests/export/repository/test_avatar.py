@@ -28,6 +28,9 @@ DESCRIPTION = {
     "edge_padding": "zeros",
     "source": "dataset May",
     "hears": False,
+    "network": "U-Net 328",
+    "audio_window": 16,
+    "resizing": "cubic",
     "mask_rows": [5, 310],
     "mask_columns": [5, 315],
 }

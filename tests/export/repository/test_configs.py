@@ -114,14 +114,31 @@ def test_tensors_of_the_contract(mode):
         "sound": (schema.TYPE_INT16, [640]),
     }
     assert tensors(unet.input) == {"face": PICTURE, "audio": audio}
-    assert tensors(unet.output) == tensors(jpeg.input) == {"image": PICTURE}
+    assert tensors(unet.output) == {"image": PICTURE}
+    assert tensors(jpeg.input) == {"image": (UINT8, [-1, -1, 3])}  # avatars of all sizes share it
     assert tensors(jpeg.output) == {"jpeg": (STRING, [1])}
 
 
-@pytest.mark.parametrize(("fps", "samples"), [(25.0, 640), (30.0, 533), (29.97, 534), (60.0, 267)])
+@pytest.mark.parametrize(("fps", "samples"), [(25.0, 640), (30.0, 534), (29.97, 534), (60.0, 267)])
 def test_sound_of_other_rates(fps, samples):
-    """A frame's sound is as long as the frame is shown, in whole samples of 16 kHz."""
+    """A frame's sound is at least as long as the frame is shown, in whole samples of 16 kHz."""
     assert tensors(parse(frames_configs(avatar(fps=fps))["config.pbtxt"]).output)["sound"][1] == [samples]
+
+
+@pytest.mark.parametrize(("mode", "window"), [("hubert", [16, 32, 32]), ("wenet", [128, 16, 32])])
+def test_tensors_of_the_smaller_network(mode, window):
+    """An avatar of the U-Net 160 has its sizes in every model of its own, and hears 8 vectors."""
+    described = avatar(audio_mode=mode, network="U-Net 160", audio_window=8, resizing="area", hears=False)
+    frames, unet = (
+        parse(frames_configs(described)["config.pbtxt"]),
+        parse(unet_configs(described, ServingOptions())["config.pbtxt"]),
+    )
+    picture, audio = (UINT8, [160, 160, 3]), (FP32, window)
+    assert tensors(frames.output)["face"] == picture
+    assert tensors(frames.output)["audio"] == audio
+    assert tensors(unet.input) == {"face": picture, "audio": audio}
+    assert tensors(unet.output) == {"image": picture}
+    assert frames.parameters["audio_window"].string_value == "8"
 
 
 def test_ensemble_steps():
@@ -150,6 +167,7 @@ def test_metadata_parameters():
         "frame_count": "523",
         "audio_mode": "wenet",
         "edge_padding": "repeat",
+        "audio_window": "16",
     }
     assert config.backend == "frame_lookup"
 

@@ -4,10 +4,12 @@ import cv2
 import numpy as np
 import pytest
 
-from export.repository.contact_sheet import write_contact_sheet
+from export.footage.clip import Remark
+from export.repository.contact_sheet import _frames_around, write_contact_sheet
 
 TILE = 240  # height of a frame on the sheet
 MARGIN = 6
+HEADING = 28  # height of a line of text
 
 
 def write_frames(folder, count, width=480, height=480, bounds=(120, 120, 360, 360)):
@@ -23,8 +25,8 @@ def write_frames(folder, count, width=480, height=480, bounds=(120, 120, 360, 36
     np.save(folder / "faces.npy", np.broadcast_to(levels[:, None, None, None], (count, 320, 320, 3)))
 
 
-def read_sheet(folder):
-    write_contact_sheet(folder)
+def read_sheet(folder, *remarks):
+    write_contact_sheet(folder, remarks)
     return cv2.imread(str(folder / "contact_sheet.jpg")).astype(int)
 
 
@@ -72,4 +74,55 @@ def test_short_clips(tmp_path, count, columns, rows):
     assert read_sheet(tmp_path).shape[:2] == (
         rows * (TILE + MARGIN) + MARGIN,
         columns * (width + TILE + MARGIN) + MARGIN,
+    )
+
+
+def shown_below(sheet, rows, headings):
+    """The frames shown in rows below so many headings, told by their grey levels; and how dark the text above is."""
+    top = 2 * (TILE + MARGIN) + MARGIN + headings * HEADING  # below the 5 to 8 regular tiles
+    text = sheet[top - headings * HEADING : top].min()
+    corners = [(top + y, x) for y, x in (place(number, TILE) for number in range(4 * rows))]
+    levels = [sheet[y + 200 : y + 230, x + 200 : x + 230].mean() - 20 for y, x in corners]
+    return [round(level) for level in levels if level < 200], text
+
+
+def test_what_was_remarked_on_is_shown(tmp_path):
+    """Below its text stand the frames of a remark, with the one before and the one after."""
+    write_frames(tmp_path, 8)
+    sheet = read_sheet(tmp_path, Remark("resampled"), Remark("a cut, before frame 3 …", (3,)))
+    assert sheet.shape[0] == 3 * (TILE + MARGIN) + 2 * MARGIN + HEADING
+    shown, text = shown_below(sheet, 1, 1)
+    assert shown == [2, 3, 4]
+    assert text < 100
+
+
+def test_remarks_on_the_same_frames_share_them(tmp_path):
+    """Two remarks on the same frames stand above one row; at the clip's ends there is no frame beside."""
+    write_frames(tmp_path, 8)
+    sheet = read_sheet(tmp_path, Remark("a gap", (0, 1)), Remark("a cut", (0, 1)))
+    assert sheet.shape[0] == 3 * (TILE + MARGIN) + 2 * MARGIN + 2 * HEADING
+    assert shown_below(sheet, 1, 2)[0] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("frames", "expected"),
+    [
+        ((20, 60), [19, 20, 21, 59, 60, 61]),
+        (tuple(range(5, 95)), [4, 12, 21, 29, 37, 45, 54, 62, 70, 78, 87, 95]),
+        ((0, 10, 20, 30, 40, 50, 95), [0, 1, 19, 20, 21, 39, 40, 41, 94, 95]),
+    ],
+)
+def test_of_many_frames_some_are_shown(frames, expected):
+    """Of a long run some frames are shown, evenly spread; of many runs four."""
+    assert _frames_around(frames, 96) == expected
+
+
+def test_the_sheet_stays_bounded(tmp_path):
+    """However much there is to say, at most six rows are added; a wide text does not widen the sheet."""
+    write_frames(tmp_path, 40)
+    remarks = [Remark(f"{index} " + "words " * 100, (index,)) for index in range(1, 30, 2)]
+    sheet = read_sheet(tmp_path, *remarks)
+    assert sheet.shape[:2] == (
+        11 * (TILE + MARGIN) + 7 * MARGIN + 6 * HEADING,
+        4 * (2 * TILE + MARGIN) + MARGIN,
     )

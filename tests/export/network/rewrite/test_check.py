@@ -10,10 +10,10 @@ from export.network.verify import example_inputs
 from tests.export.network.test_verify import shift_output
 
 
-def test_probe_gives_picture_and_output(served):
+def test_probe_gives_picture_and_output(served, network):
     """The picture is the output times 255, truncated, in whichever layout the graph computes."""
     for model in (served(), rewrite_for_cpu(served())):
-        image, output = Probe(model).run(example_inputs("ave", 2))
+        image, output = Probe(model).run(example_inputs(network(), 2))
         assert (image.shape, output.shape) == ((2, 320, 320, 3), (2, 3, 320, 320))
         np.testing.assert_array_equal(
             image, (output * np.float32(255)).astype(np.uint8).transpose(0, 2, 3, 1)

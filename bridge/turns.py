@@ -1,0 +1,260 @@
+"""Whose call is next where Triton has its hands full: clients take turns, and live sessions come before clips.
+
+A client that asks for much waits for itself: whoever has had less than the others, of late, is next. So one who asks
+for a frame now and then gets it as if nobody else were there. Among equals the latest call is next: it is still waited
+for. Where there is a queue that does not go away, a call that has waited long is refused: too late an answer costs as
+much as one in time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import logging
+import math
+import time
+from collections import deque
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from bridge.errors import Overloaded
+from bridge.upstream import Lease
+
+__all__ = ["Client", "Turns", "current"]
+
+OWN_CALLS = 32
+
+FEW = 8
+"""Calls that a client may have waiting before it counts as one that waits for itself."""
+
+STANDING_S = 0.3
+"""A queue that was empty no longer ago is a moment's: a Triton that died, a burst. Nobody is refused for that."""
+
+STAY = 4.0
+"""Times its patience that a call stays which may, before that is looked at again."""
+
+FORGET_BEYOND = 1024
+"""Clients that are remembered at least; of more, those that nothing is held against are forgotten."""
+
+
+TELL_EVERY_S = 10.0
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Client:
+    """Who asks.
+
+    Attributes:
+        name: One connection, or one address, whatever takes turns with others.
+        has_window: Whether it bounds its calls in flight by itself: alone, it may wait for ``OWN_CALLS`` of its own.
+        is_patient: Whether it would rather wait, up to the deadline, than be refused: it makes a file of the frames.
+    """
+
+    name: str = ""
+    has_window: bool = False
+    is_patient: bool = False
+
+
+NOBODY = Client()
+
+current: ContextVar[Client] = ContextVar("client", default=NOBODY)
+"""Whose request is being answered."""
+
+
+@dataclass(eq=False)
+class _Call:
+    """A call that waits: for a lease, or the refusal."""
+
+    kind: str
+    lease: asyncio.Future[Lease]
+
+
+@dataclass(eq=False)
+class _Line:
+    """What one client waits for, of one urgency.
+
+    Attributes:
+        start: Where its next call begins, in calls that each client has had.
+        moved_s: When one was served or refused last.
+    """
+
+    name: str
+    is_urgent: bool
+    start: float = 0.0
+    is_queued: bool = False
+    moved_s: float = -math.inf
+    calls: deque[_Call] = field(default_factory=deque)
+
+
+class Turns:
+    """Lends upstreams in turn: ``await turns.enter(...)``.
+
+    Args:
+        pick: Takes a kind of call; returns a lease, None where no upstream has room, or raises BridgeError where none
+            is there to wait for.
+
+    Attributes:
+        waiting: How many calls wait.
+    """
+
+    def __init__(self, pick: Callable[[str], Lease | None]) -> None:
+        self.waiting = 0
+        self._pick = pick
+        self._lines: dict[tuple[str, bool], _Line] = {}
+        self._heap: list[tuple[bool, float, int, _Line]] = []
+        self._numbers = itertools.count()
+        self._now = 0.0
+        self._forget_at = FORGET_BEYOND
+        self._refused = 0
+        self._told_s = -math.inf
+        self._empty_s = -math.inf
+
+    async def enter(
+        self, kind: str, patience_s: float, deadline_s: float, *, is_urgent: bool = False
+    ) -> Lease:
+        """Return a lease once it is this call's turn.
+
+        Args:
+            kind: What ``pick`` takes, and the refusal names: the model.
+            patience_s: How long it may wait while other clients wait as well.
+            deadline_s: How long it may wait in any case.
+            is_urgent: Whether it comes before all that are not.
+
+        Raises:
+            Overloaded: If it has waited that long.
+            BridgeError: If ``pick`` raises it.
+        """
+        client = current.get()
+        line = self._line(client.name, is_urgent)
+        if not self._heap:
+            self._empty_s = time.monotonic()
+            if (lease := self._pick(kind)) is not None:
+                self._charge(line)
+                return lease
+        call = _Call(kind, asyncio.get_running_loop().create_future())
+        line.calls.append(call)
+        self.waiting += 1
+        if not line.is_queued:
+            self._queue(line)
+        self.wake()
+        waits_longer = is_urgent or client.is_patient
+        return await self._wait(call, line, client, deadline_s if waits_longer else patience_s, deadline_s)
+
+    def wake(self) -> None:
+        """Give out what has become free."""
+        while self._heap:
+            *_, line = self._heap[0]
+            _tidy(line)
+            if line.calls and not self._serve(line):
+                return
+            heapq.heappop(self._heap)
+            line.is_queued = False
+            if line.calls:
+                self._queue(line)
+        self._empty_s = time.monotonic()
+
+    def _serve(self, line: _Line) -> bool:
+        """Give the line's first call its lease; return whether there was one."""
+        call = line.calls[0]
+        try:
+            lease = self._pick(call.kind)
+        except Exception as exc:  # is the call's to raise
+            call.lease.set_exception(exc)
+        else:
+            if lease is None:
+                return False
+            call.lease.set_result(lease)
+            self._charge(line)
+        line.calls.popleft()
+        return True
+
+    async def _wait(
+        self, call: _Call, line: _Line, client: Client, patience_s: float, deadline_s: float
+    ) -> Lease:
+        waited_s = 0.0
+        try:
+            while not call.lease.done():
+                if waited_s >= deadline_s or (
+                    waited_s and not self._may_stay(call, line, client, patience_s)
+                ):
+                    line.moved_s = time.monotonic()
+                    raise self._refusal(call.kind, waited_s)
+                step_s = STAY * patience_s if waited_s and len(line.calls) > FEW else patience_s
+                step_s = min(step_s, deadline_s - waited_s)
+                await asyncio.wait({call.lease}, timeout=step_s)
+                waited_s += step_s
+                self.wake()  # calls that are stuck make room without a word
+            return call.lease.result()
+        except asyncio.CancelledError:
+            if call.lease.done() and not call.lease.cancelled() and call.lease.exception() is None:
+                call.lease.result().release()
+            raise
+        finally:
+            self.waiting -= 1
+            if not call.lease.done():
+                call.lease.cancel()  # its place in the line goes when its turn comes
+                _tidy(line)
+
+    def _refusal(self, kind: str, waited_s: float) -> Overloaded:
+        self._refused += 1
+        if time.monotonic() - self._told_s >= TELL_EVERY_S:
+            logger.warning(
+                "more is asked than Triton can answer: %d refused, %d wait", self._refused, self.waiting
+            )
+            self._refused, self._told_s = 0, time.monotonic()
+        return Overloaded(kind, waited_s)
+
+    def _may_stay(self, call: _Call, line: _Line, client: Client, patience_s: float) -> bool:
+        """Tell whether a call that has waited long may go on.
+
+        It may where the queue is new, where it is next, where all that wait are its client's own, and where the client
+        has many in flight and would only ask for the next: it is refused few at a time, or refusing would be all the
+        bridge does.
+        """
+        if time.monotonic() - self._empty_s < STANDING_S:
+            return True
+        if self._heap[0][-1] is line and line.calls[0] is call:
+            return True
+        if not client.has_window:
+            return False
+        if len(line.calls) > FEW and time.monotonic() - line.moved_s < STAY * patience_s:
+            return True
+        is_alone = all(other is line or not other.calls for *_, other in self._heap)
+        return is_alone and len(line.calls) <= OWN_CALLS
+
+    def _line(self, name: str, is_urgent: bool) -> _Line:
+        key = name, is_urgent
+        if key not in self._lines:
+            if len(self._lines) >= self._forget_at:
+                self._forget()
+            self._lines[key] = _Line(name, is_urgent)
+        return self._lines[key]
+
+    def _forget(self) -> None:
+        self._lines = {
+            key: line for key, line in self._lines.items() if line.is_queued or line.start > self._now + 1
+        }
+        self._forget_at = max(FORGET_BEYOND, 2 * len(self._lines))
+
+    def _queue(self, line: _Line) -> None:
+        line.is_queued = True
+        line.start = max(line.start, self._now)
+        heapq.heappush(self._heap, (not line.is_urgent, line.start, -next(self._numbers), line))
+
+    def _charge(self, line: _Line) -> None:
+        """Count one call of this client against it: time goes on by one for each, wherever there are no others."""
+        start = max(line.start, self._now)
+        if not line.is_urgent:
+            self._now = start
+        line.start = start + 1
+        line.moved_s = time.monotonic()
+
+
+def _tidy(line: _Line) -> None:
+    """Drop calls at the head that nobody waits for any more, so that a line that is never served stays short."""
+    while line.calls and line.calls[0].lease.done():
+        line.calls.popleft()

@@ -1,0 +1,111 @@
+"""embedded/stubs.py"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from embedded.stubs import Stubs
+from tests.embedded.processes import STUB, WAIT_S, wait_until
+
+PROGRAM = """
+import signal
+print("up", flush=True)
+signal.pause()
+"""
+
+
+@pytest.fixture
+def prefix() -> str:
+    return f"triton_{uuid.uuid4().hex[:12]}_"
+
+
+@pytest.fixture
+def stubs(prefix: str) -> Iterator[Stubs]:
+    stubs = Stubs(prefix)
+    yield stubs
+    stubs.close()
+
+
+@contextlib.contextmanager
+def stub(folder: Path, model: str, prefix: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run what looks like a stub of a model: its path and its prefix follow the program's name."""
+    path = folder / model / "1" / "model.py"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(PROGRAM)
+    arguments = [f"/backends/python/{STUB}", str(path), f"{prefix}region"]
+    with subprocess.Popen(arguments, executable=sys.executable, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield process
+        process.kill()
+
+
+def end(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    """End a process and let it lie, as Triton does."""
+    process.send_signal(number)
+    wait_until(lambda: ") Z " in Path(f"/proc/{process.pid}/stat").read_text() or None)
+
+
+def test_a_stub_that_was_killed(stubs: Stubs, prefix: str, tmp_path: Path) -> None:
+    """A stub that a signal ended is named by its model until it is forgotten; its neighbours are not."""
+    with (
+        stub(tmp_path, "anna_unet", prefix) as victim,
+        stub(tmp_path, "anna_unet", prefix),
+        stub(tmp_path, "anna_frames", prefix),
+        stub(tmp_path, "other", "triton_of_another_") as stranger,
+    ):
+        assert stubs.look() == {}
+        assert (stubs.alive("anna_unet"), stubs.alive("anna_frames"), stubs.alive("other")) == (2, 1, 0)
+        end(victim, signal.SIGKILL)
+        end(stranger, signal.SIGKILL)
+        assert stubs.look() == stubs.look() == {"anna_unet": "was ended by SIGKILL"}
+        assert stubs.alive("anna_unet") == 1
+        stubs.forget_dead("anna_unet")
+        assert stubs.look() == {}
+
+
+def test_a_stub_that_triton_ended(stubs: Stubs, prefix: str, tmp_path: Path) -> None:
+    """A stub that was waited for, as an unloaded model's is, is no loss."""
+    with stub(tmp_path, "anna_unet", prefix) as process:
+        assert stubs.look() == {}
+        process.kill()
+        process.wait(WAIT_S)
+        assert stubs.look() == {}
+        assert stubs.alive("anna_unet") == 0
+
+
+def test_a_stub_that_exits(stubs: Stubs, prefix: str, tmp_path: Path) -> None:
+    """A stub that exits is lost if nobody waits for it soon: at the first look it may be on its way out."""
+    with stub(tmp_path, "anna_unet", prefix) as process:
+        stubs.look()
+        end(process, signal.SIGINT)  # Python's exit code is then its own
+        first, second = stubs.look(), stubs.look()
+        assert first in ({}, second)
+        assert list(second) == ["anna_unet"]
+
+
+def test_a_process_that_becomes_a_stub(stubs: Stubs, prefix: str, tmp_path: Path) -> None:
+    """One that was seen between its birth and its program, with its parent's arguments, is looked at again."""
+    wait = "import os, sys; sys.stdin.readline(); os.execv(sys.executable, sys.argv[1:])"
+    path = tmp_path / "anna_unet" / "1" / "model.py"
+    path.parent.mkdir(parents=True)
+    path.write_text(PROGRAM)
+    arguments = [sys.executable, "-c", wait, STUB, str(path), prefix]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        stubs.look()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+        process.stdout.readline()
+        stubs.look()
+        assert stubs.alive("anna_unet") == 1
+        process.kill()

@@ -1,0 +1,81 @@
+"""Real parts for the faults: Tritons that are shared, a bridge for each test, and the table at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+
+import pytest
+
+from embedded import EmbeddedConfig
+from tests.conftest import Workspace, running_triton
+from tests.faults.report import Goal, Line, format_table, write_json
+from tests.faults.tritons import Tritons
+
+LINES = pytest.StashKey[list[Line]]()
+MISSES = pytest.StashKey[list[str]]()
+
+Report = Callable[[Line, Goal], None]
+"""Notes a line for the table, and fails the test if it misses its goal."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Take the file that the table is written to."""
+    parser.addoption("--faults-json", type=Path, help="file that the table of faults is written to, as JSON")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep room for the lines."""
+    config.stash[LINES] = []
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what ``make test-faults`` runs."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.faults)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print the table."""
+    lines = config.stash.get(LINES, [])
+    if lines:
+        terminalreporter.section("faults")
+        terminalreporter.write_line(format_table(lines))
+    if lines and (path := config.getoption("faults_json", None)):
+        write_json(lines, path)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Fail a test whose lines miss their goals, once all of them are known."""
+    result = yield
+    if misses := item.stash.get(MISSES, []):
+        pytest.fail("\n".join(misses), pytrace=False)
+    return result
+
+
+@pytest.fixture
+def report(request: pytest.FixtureRequest) -> Report:
+    """Call it with a line and its goal."""
+
+    def note(line: Line, goal: Goal) -> None:
+        request.config.stash[LINES].append(line)
+        sentences = [f"{line.fault}: {sentence}" for sentence in line.missed(goal)]
+        request.node.stash.setdefault(MISSES, []).extend(sentences)
+
+    return note
+
+
+@pytest.fixture(scope="session")
+def tritons(request: pytest.FixtureRequest, workspace: Workspace) -> Iterator[Tritons]:
+    """Two real Tritons; the parameter is their strategy."""
+    config = EmbeddedConfig(
+        model_repository=workspace.model_repository,
+        strategy=request.param,
+        processes=2,
+        http_port=0,
+        stop_timeout_s=3,
+    )
+    with running_triton(config) as servers:
+        yield Tritons(servers)
