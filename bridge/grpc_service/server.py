@@ -22,6 +22,7 @@ from grpc_reflection.v1alpha import reflection
 from bridge import request_id, turns
 from bridge.access.client import Client
 from bridge.access.door import Door
+from bridge.access.tls import OwnCertificate
 from bridge.balancer import Balancer
 from bridge.config import BridgeConfig
 from bridge.errors import (
@@ -103,10 +104,12 @@ class GrpcServer:
         metrics: Metrics,
         door: Door,
         requests: Limit,
+        certificate: OwnCertificate | None = None,
     ) -> None:
         self.port = config.grpc_port
         self._config = config
         self._door = door
+        self._certificate = certificate
         self._requests = requests
         self._balancer = balancer
         self._metrics = metrics
@@ -173,9 +176,10 @@ class GrpcServer:
             # gRPC's own failure has no reason in it, and is logged by it as well
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
             socket.create_server((host, port), family=family).close()
-            return int(
-                self._server.add_insecure_port(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
-            )
+            address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            if self._certificate is None:
+                return int(self._server.add_insecure_port(address))
+            return int(self._server.add_secure_port(address, self._certificate.grpc_credentials()))
         except OSError as exc:
             raise ListenError.of(host, port, exc) from exc
         except RuntimeError as exc:

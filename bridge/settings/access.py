@@ -66,8 +66,45 @@ class AccessSettings:
         "file with NAME SECRET in each line: who shows none of them, or a token signed with one, is refused; empty: "
         "nobody is",
     )
+    tls_cert_file: str = setting(
+        "",
+        optional_text,
+        "PEM file of the bridge's certificate and those above it, for HTTP, WebSocket and gRPC; empty: no TLS",
+    )
+    tls_key_file: str = setting("", optional_text, "PEM file of its private key")
+    triton_ca_file: str = setting(
+        "",
+        optional_text,
+        "PEM file of the authorities that Triton's certificate is checked with; empty: Triton is asked without TLS",
+    )
+    triton_cert_file: str = setting(
+        "", optional_text, "PEM file of the certificate that the bridge shows to Triton; empty: none"
+    )
+    triton_key_file: str = setting("", optional_text, "PEM file of its private key")
+    triton_tls_name: str = setting(
+        "",
+        optional_text,
+        "the name in Triton's certificate where it is not that of its address, as with dns:///",
+    )
     trusted_proxies: tuple[str, ...] = setting(
         (),
         _networks,
         "addresses or networks, separated by commas, whose `X-Forwarded-For` says who a client is",
     )
+
+    def check_access(self) -> None:
+        """Check what only several settings together can be wrong about.
+
+        Raises:
+            ConfigError: If one of two settings is there that need each other.
+        """
+        for one, other in (
+            ("tls_cert_file", "tls_key_file"),
+            ("triton_cert_file", "triton_key_file"),
+        ):
+            if bool(getattr(self, one)) != bool(getattr(self, other)):
+                missing, there = (one, other) if getattr(self, other) else (other, one)
+                raise ConfigError(missing, f"a PEM file beside {there}", getattr(self, missing))
+        for name in ("triton_cert_file", "triton_tls_name"):
+            if getattr(self, name) and not self.triton_ca_file:
+                raise ConfigError("triton_ca_file", f"a PEM file beside {name}", self.triton_ca_file)
