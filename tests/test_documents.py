@@ -58,7 +58,10 @@ RUN_BY_CI = {
     ".venv/bin/pip install --no-deps --requirement requirements/detect.txt": "make test installs it",
 }
 RUN_ELSEWHERE = {
-    ".venv/bin/python -m export avatar sanders --package sanders": "tests/export/test_main.py",
+    ".venv/bin/python -m export avatar sanders --package sanders": "tests/export/test_avatar_cli.py",
+    ".venv/bin/python -m export avatar anna --livetalking data/avatars/ultralight_avatar1": (
+        "tests/export/test_avatar_cli.py"
+    ),
     ".venv/bin/python -m export avatar anna --video anna.mp4 --landmarks landmarks --audio-features aud_ave.npy "
     "--checkpoint anna.pth": "tests/conftest.py imports every avatar so",
     ".venv/bin/python -m export tensorrt anna": "tests/export/test_main.py",
