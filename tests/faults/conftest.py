@@ -35,10 +35,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what ``make test-faults`` runs, and have tests with the same Tritons follow one another."""
-    for item in items:
-        if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.faults)
-    items.sort(key=_strategy)
+    ours = [item for item in items if item.path.is_relative_to(Path(__file__).parent)]
+    for item in ours:
+        item.add_marker(pytest.mark.faults)
+    items[:] = [item for item in items if item not in set(ours)] + sorted(ours, key=_strategy)
 
 
 def _strategy(item: pytest.Item) -> str:
