@@ -19,6 +19,7 @@ __all__ = ["Stub", "Stubs"]
 PROC = Path("/proc")
 STUB = "triton_python_backend_stub"
 INSTANCE = re.compile(r"([A-Za-z0-9][\w.-]*)_\d+_\d+")  # <model>_<group>_<number>
+LOOKS_DEAD = 3
 STATE, EXIT_STATUS = 0, 49  # of the words of /proc/PID/stat after the program's name
 
 
@@ -55,9 +56,14 @@ class Stubs:
         self._seen: tuple[set[int], set[int]] = set(), set()
         self._stubs: dict[int, Stub] = {}
 
-    def look(self) -> dict[str, str]:
-        """Return the models that lost a stub, each with what ended it: a signal's name, or its exit code."""
-        self._find_new()
+    def look(self, *, for_new: bool = True) -> dict[str, str]:
+        """Return the models that lost a stub, each with what ended it: a signal's name, or its exit code.
+
+        Args:
+            for_new: Whether to look for new stubs as well, which takes reading the list of all processes.
+        """
+        if for_new:
+            self._find_new()
         lost = {}
         for stub in list(self._stubs.values()):
             if stub.has_ended():
@@ -66,7 +72,7 @@ class Stubs:
                     self._forget(stub)
                     continue
                 stub.looks_dead += 1
-                if stub.looks_dead > 1:  # at the first look Triton may be about to
+                if stub.looks_dead >= LOOKS_DEAD:  # at the first ones Triton may be about to
                     lost[stub.model] = _describe(status)
         return lost
 
