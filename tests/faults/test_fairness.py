@@ -25,7 +25,7 @@ GOAL = Goal(wait_s=0.5, normal_s=MEASURED_S + 1.0)
 
 @pytest.mark.parametrize(
     ("tritons", "frames_per_s", "limit_s", "frames"),
-    [("replay", 25.0, 0.2, "cached"), ("latency", 2.0, 0.5, "computed")],
+    [("replay", 25.0, 0.2, "cached"), ("latency", 1.0, 0.5, "computed")],
     indirect=["tritons"],
 )
 async def test_a_modest_client(
