@@ -38,6 +38,7 @@ from bridge.response import (
     shared,
 )
 from bridge.service import Service
+from bridge.turns import ask_as
 
 __all__ = ["SPEECH_PATH", "STATIC_FOLDER", "Routes", "load_static_files"]
 
@@ -101,7 +102,7 @@ class Routes:
             WrongHost: If it asks under a name that is not the bridge's.
             ForeignOrigin: If a page of another site asks.
         """
-        turns.current.set(turns.Client(client.address))
+        ask_as(client.address)
         self._origin_rules.check(head.headers)
         return client
 
