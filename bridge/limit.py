@@ -15,13 +15,16 @@ __all__ = ["Limit"]
 
 FIRST = 4
 LEAST = 1
-MOST = 512
+MOST = 128
 
 TOLERATED = 1.5
 """Times what a call takes alone."""
 
 NEVER_SLOW_S = 0.025
 """Calls that take no more are not held back, whatever they take alone: one busy moment of a core makes as much."""
+
+QUICK_UP_TO = 32
+"""To here the limit doubles where calls are never slow."""
 
 GROWTH = 1 / 8
 LEAST_GROWTH = 0.5
@@ -145,6 +148,8 @@ class Limit:
             self._trial, self._is_alone = [], False
         elif slowness > TOLERATED:
             self._size = max(LEAST, self._size * max(LEAST_LEFT, TOLERATED / slowness))
+        elif self._usual_s <= NEVER_SLOW_S and self._size < QUICK_UP_TO:
+            self._size *= 2
         else:
             self._size = min(MOST, self._size + max(LEAST_GROWTH, self._size * GROWTH))
 

@@ -59,7 +59,7 @@ async def test_requests_have_ids(triton):
 
 async def test_it_asks_again(triton, monkeypatch):
     """Without a clock nothing is lost: what Triton refuses is asked for again, and the client is told once."""
-    monkeypatch.setattr(painter_module, "PAUSES_S", (0.0,) * 200)
+    monkeypatch.setattr(painter_module, "PAUSES_S", (0.01,) * 200)
     async with painting(triton) as (engine, painter):
         speak(engine)
         triton.set_ready(False)
