@@ -2,7 +2,7 @@
 
 A server that computes two frames at a time answers no more of them a second when twenty wait in its queue; each only
 takes ten times as long, and those who asked may be gone. So the limit grows while calls that fill it take about as long
-as they do alone, and shrinks when they take half as long again. What they take alone is tried out now and then.
+as they do alone, and shrinks when they take much longer. What they take alone is tried out now and then.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ FIRST = 4
 LEAST = 1
 MOST = 128
 
-TOLERATED = 1.5
+TOLERATED = 1.75
 """Times what a call takes alone."""
 
 NEVER_SLOW_S = 0.025
@@ -158,7 +158,7 @@ class Limit:
 
     def _may_be_wrong(self, window: Window, is_at_its_least: bool) -> bool:
         """Tell whether what is known of the slow calls of a window is to be tried out."""
+        if self._usual_s <= NEVER_SLOW_S:
+            return False
         oldest_s = time.monotonic() - (RETRIAL_S if is_at_its_least else TRIAL_EVERY_S)
-        return any(
-            latency_s > NEVER_SLOW_S and self._kinds[kind].tried_s <= oldest_s for kind, latency_s in window
-        )
+        return any(self._kinds[kind].tried_s <= oldest_s for kind, _ in window)
