@@ -218,7 +218,8 @@ class Balancer:
         )
 
     def _move_calls(self, silent: Upstream) -> None:
-        """Have the calls of an upstream that answers no probe made elsewhere, if there is one to make them."""
+        """Have the calls of an upstream that does not answer its probe made elsewhere, if there is one to make them."""
+        silent.note_late()
         if any(upstream.ready for upstream in self.upstreams if upstream is not silent):
             silent.let_go()
 

@@ -150,20 +150,20 @@ class Tries(Generic[Answer]):
             return await self._call(client)
 
     def _hedge(self) -> None:
-        """Ask another one as well: the first is late."""
-        self._hedged = True
+        """Ask another one as well: the first is late. Where nobody may be asked now, it is looked at again later."""
         for lease in self._running.values():
-            lease.upstream.doubt()
-        self._begin_another(within_budget=True, with_room=True)
+            lease.upstream.note_late()
+        self._hedged = self._begin_another(within_budget=True, with_room=True)
 
-    def _begin_another(self, within_budget: bool, with_room: bool = False) -> None:
+    def _begin_another(self, within_budget: bool, with_room: bool = False) -> bool:
         lease = self._pool.lease_next(self._kind, self._asked, with_room)
         if lease is None:
-            return
+            return False
         if within_budget and not self._pool.budget.spend():
             lease.release()
-            return
+            return False
         self._begin(lease)
+        return True
 
     def _won(self, task: asyncio.Task[Answer], lease: Lease) -> Answer:
         self._pool.latencies.add(self._kind, lease.duration_s)

@@ -314,7 +314,7 @@ async def test_no_more_than_it_can(triton):
         done, _ = await asyncio.wait(waiting, timeout=TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
         with pytest.raises(Overloaded) as caught:
             await done.pop()
-        assert str(caught.value) == "expected a turn for model 'slow' within 0.3 s, got none; try again later"
+        assert str(caught.value).startswith("expected a turn for model 'slow' within 0.")
         assert (upstream.inflight, upstream.ready, upstream.error_count) == (FIRST, True, 0)
         triton.release.set()
         await asyncio.gather(*running)
