@@ -509,6 +509,27 @@ async def test_call_all_without_the_late():
             await balancer.call_all(picture)
 
 
+async def test_call_all_with_a_grace():
+    """Where one has answered, the others are waited for a moment only; where none has, as long as they may take."""
+
+    def picture(triton):
+        return triton.infer(frame_request("slow", 1, ("jpeg",)), TIMEOUT_S)
+
+    async with (
+        FakeTriton() as first,
+        FakeTriton() as second,
+        Balancer(config_for(first, second)) as balancer,
+    ):
+        asking = asyncio.create_task(balancer.call_all(picture, 0.02))
+        await first.wait_for_calls("slow", 1)
+        await second.wait_for_calls("slow", 1)
+        assert not asking.done()
+        first.release.set()
+        assert len(await asking) == 1
+        await second.wait_for_cancelled("slow", 1)
+        assert [upstream.inflight for upstream in balancer.upstreams] == [0, 0]
+
+
 async def test_call_all():
     """Every ready upstream is asked; one that is lost meanwhile gives no answer, and all lost is an error."""
 
