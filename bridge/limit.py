@@ -31,6 +31,7 @@ LEAST_GROWTH = 0.5
 LEAST_LEFT = 0.5
 """Of the limit, however slow calls have become from one look at them to the next."""
 
+LEFT_AFTER_REFUSAL = 0.75
 WINDOW_S, WINDOW_CALLS = 0.1, 8
 LONG_WINDOW_S, FEW_CALLS = 0.5, 3
 """So much is looked at together: many calls, or of a slow server those of some time."""
@@ -94,6 +95,10 @@ class Limit:
         """Return what a call of this kind takes where no other is in its way; 0 while that is unknown."""
         known = self._kinds.get(kind)
         return 0.0 if known is None else known.alone_s
+
+    def note_refusal(self) -> None:
+        """Note that Triton's own queue was full: it has fewer places than the limit."""
+        self._size = max(LEAST, self._size * LEFT_AFTER_REFUSAL)
 
     def note(self, kind: str, latency_s: float) -> None:
         """Note what an answered call took; now and then the limit follows."""

@@ -215,6 +215,8 @@ class Upstream:
             self._suspect(exc)
         elif isinstance(exc, InternalError):
             self.recovery.note_error(exc)
+        elif isinstance(exc, Overloaded):
+            self.limit.note_refusal()
 
     def given_back(self, lease: Lease) -> None:
         """One call has ended, however it did."""

@@ -121,3 +121,13 @@ def test_a_trial_is_of_calls_that_are_alone(server):
         server.limit.note("echo", 0.1)
     assert server.limit.calls == FIRST
     assert server.limit.alone_s("echo") == 0.1
+
+
+def test_a_full_queue(server):
+    """A Triton whose own queue is full gets less, and one at least."""
+    server = server(0.1, 4)
+    server.limit.note_refusal()
+    assert server.limit.calls == 3
+    for _ in range(10):
+        server.limit.note_refusal()
+    assert server.limit.calls == LEAST
