@@ -17,7 +17,8 @@ from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
 from bridge import request_id
-from bridge.access.origin import OriginRules
+from bridge.access.door import Door
+from bridge.access.tls import OwnCertificate
 from bridge.answer import Answerer
 from bridge.balancer import Balancer
 from bridge.config import GRPC_OFF, BridgeConfig
@@ -87,14 +88,19 @@ class Bridge:
         self._metrics = Metrics()
         self._metrics.watch(balancer)
         self._service = service = Service(config, balancer, self._metrics)
-        self._grpc: GrpcServer | None = None
-        if config.grpc_port != GRPC_OFF:
-            self._grpc = GrpcServer(config, balancer, service, self._metrics)
-        rules = OriginRules(config.allowed_hosts, config.allowed_origins)
+        self._door = Door(config)
         self._routes = routes = Routes(
-            service, balancer, self._metrics, load_static_files(STATIC_FOLDER), rules
+            service, balancer, self._metrics, load_static_files(STATIC_FOLDER), self._door
         )
         self._requests = Limit(Most("requests in flight", config.requests_per_client, config.requests_max))
+        self._certificate: OwnCertificate | None = None
+        if config.tls_cert_file:
+            self._certificate = OwnCertificate(config.tls_cert_file, config.tls_key_file)
+        self._grpc: GrpcServer | None = None
+        if config.grpc_port != GRPC_OFF:
+            self._grpc = GrpcServer(
+                config, balancer, service, self._metrics, self._door, self._requests, self._certificate
+            )
         self._front = Front(config, routes, self._requests, connections_within(config.max_connections))
         self._answerer = Answerer(service, config.max_message_bytes)
         self._hub = Hub(config, balancer, service, self._metrics.live)
@@ -106,7 +112,8 @@ class Bridge:
     def url(self) -> str:
         """The page's address, as one would type it on this machine."""
         host = {"0.0.0.0": "localhost", "::": "localhost"}.get(self._config.host, self._config.host)
-        return f"http://[{host}]:{self.port}/" if ":" in host else f"http://{host}:{self.port}/"
+        scheme = "http" if self._certificate is None else "https"
+        return f"{scheme}://[{host}]:{self.port}/" if ":" in host else f"{scheme}://{host}:{self.port}/"
 
     @property
     def grpc_address(self) -> str | None:
@@ -146,6 +153,8 @@ class Bridge:
                 # a client under backpressure has its pong behind requests that are not read yet: TCP tells who is gone
                 ping_timeout=None,
                 max_size=MAX_MESSAGE_BYTES,
+                ssl=None if self._certificate is None else self._certificate.context(),
+                open_timeout=config.head_timeout_s,
                 close_timeout=CLOSE_TIMEOUT_S,
             )
         except OSError as exc:

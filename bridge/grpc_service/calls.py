@@ -5,6 +5,7 @@ How a failure reaches the client, and everything else about gRPC, is ``server.py
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import Any
@@ -31,6 +32,9 @@ from speech.utterance import Utterance
 __all__ = ["DeployedCalls", "ShortCalls"]
 
 MAX_BATCH_FRAMES = 1024
+BATCHES_AT_ONCE = 2
+"""Others wait, in their order: each holds all its pictures until the last one is there, and asks for many at once."""
+
 STATUS_HEALTHY = "healthy"
 
 SPOKEN_AT_ONCE = 4
@@ -97,6 +101,7 @@ class DeployedCalls(_Calls):
         super().__init__(config, service, metrics)
         self._packages = packages
         self._models = models
+        self._batches = asyncio.Semaphore(BATCHES_AT_ONCE)
 
     async def GenerateInference(self, request: Any) -> Message:
         """Return one frame with its bounds and times."""
@@ -118,13 +123,14 @@ class DeployedCalls(_Calls):
         """
         if len(request.frame_ids) > MAX_BATCH_FRAMES:
             raise BadRequest("frame_ids", f"at most {MAX_BATCH_FRAMES}", str(len(request.frame_ids)))
-        start_s = time.perf_counter()
         be_patient()  # a batch is for a file, not for a screen
-        answer = self._frame_of_batch(self.GenerateInference)
-        frames = in_order(
-            _frame_requests(request.model_name, request.frame_ids), answer, self._config.max_inflight
-        )
-        return self._batch([response async for response in frames], start_s)
+        async with self._batches:
+            start_s = time.perf_counter()
+            answer = self._frame_of_batch(self.GenerateInference)
+            frames = in_order(
+                _frame_requests(request.model_name, request.frame_ids), answer, self._config.max_inflight
+            )
+            return self._batch([response async for response in frames], start_s)
 
     async def GenerateBatchWithAudio(self, request: Any) -> Message:
         """Return consecutive frames that say the chunks, one each; one that fails says so in its own response.
@@ -140,12 +146,13 @@ class DeployedCalls(_Calls):
         await self._service.metadata(name)  # there is such an avatar
         if not await self._models.can_hear(name):
             raise CannotHear(name)
-        utterance = await hear(self._models, name, samples)
-        answer = self._frame_of_batch(
-            lambda frame: self._spoken_frame(frame, utterance, frame.frame_id - start)
-        )
-        frames = in_order(_frame_requests(name, range(start, start + count)), answer, SPOKEN_AT_ONCE)
-        return self._batch([response async for response in frames], start_s)
+        async with self._batches:
+            utterance = await hear(self._models, name, samples)
+            answer = self._frame_of_batch(
+                lambda frame: self._spoken_frame(frame, utterance, frame.frame_id - start)
+            )
+            frames = in_order(_frame_requests(name, range(start, start + count)), answer, SPOKEN_AT_ONCE)
+            return self._batch([response async for response in frames], start_s)
 
     async def LoadPackage(self, request: Any) -> Message:
         """Import a package and have every Triton load it."""
