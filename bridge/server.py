@@ -51,6 +51,9 @@ KEEP_ALIVE = (
     (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 15),
     (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4),
 )
+RECEIVED_BYTES = 128 << 10
+"""What the system keeps of a connection's input; by itself it keeps megabytes of each."""
+
 ABORT_TIMEOUT_S = 1.0
 
 logger = logging.getLogger(__name__)
@@ -192,6 +195,8 @@ class Bridge:
             )
         except OSError as exc:
             raise ListenError.of(config.host, config.port, exc) from exc
+        for listening in self._server.sockets:  # connections inherit it
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVED_BYTES)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
