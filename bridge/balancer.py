@@ -141,7 +141,10 @@ class Balancer:
         request.parameters["timeout"].int64_param = round(timeout_s * 1e6)
         self._turn += 1
         lease = await self._turns.enter(kind, self._patience_s(kind), timeout_s, is_urgent=is_urgent)
-        return await self._try(lambda triton: triton.infer(request, timeout_s), kind, lease)
+        response = await self._try(lambda triton: triton.infer(request, timeout_s), kind, lease)
+        if not is_urgent:  # what is painted for a live session is asked for once
+            self._warm(request, timeout_s)
+        return response
 
     async def call_all(self, call: Call[Answer], grace_s: float | None = None) -> list[Answer]:
         """Run ``call`` on every ready upstream, and return the answers of those that were not lost or late meanwhile.
@@ -209,6 +212,22 @@ class Balancer:
         if answer is None:
             raise self._reason(tries)
         return answer
+
+    def _warm(self, request: InferRequest, timeout_s: float) -> None:
+        """Ask the idle among those that came back as well, whose answer nobody waits for."""
+        for upstream in self.upstreams:
+            if upstream.ready and upstream.warming.is_due and not upstream.inflight and self.ready_count > 1:
+                self.adopt(asyncio.create_task(self._copy(upstream.take(), request, timeout_s)))
+
+    async def _copy(self, lease: Lease, request: InferRequest, timeout_s: float) -> None:
+        upstream, kind = lease.upstream, request.model_name
+        try:
+            with lease as client:
+                await client.infer(request, timeout_s)
+        except BridgeError:
+            return  # the lease has noted it
+        upstream.note_pace(lease.duration_s / self.latencies.late_s(kind))
+        upstream.warming.note(lease.duration_s, self.latencies.usual_s(kind))
 
     def _pick(self, kind: str) -> Lease | None:
         """Return a lease for the next in turn, None while no upstream has room.

@@ -15,6 +15,7 @@ from bridge.errors import InferTimeout, InternalError, Overloaded, Refused, Upst
 from bridge.limit import Limit
 from bridge.recovery import Recovery
 from bridge.triton import TritonClient
+from bridge.warming import Warming
 
 __all__ = ["Lease", "Upstream"]
 
@@ -92,6 +93,7 @@ class Upstream:
         error_count: Calls it failed: lost, late, refused or with an internal error; a bad request is not its fault.
         is_newcomer: Whether others are at work already when it becomes ready, so that it may begin slowly.
         recovery: What it fails while others answer it.
+        warming: Whether it is to have copies of what others are asked.
         limit: How many calls it may have at once.
 
     Args:
@@ -116,6 +118,7 @@ class Upstream:
         self.client = TritonClient(address, secret, tls)
         self.recovery = Recovery(address, lambda: self.client, may_reload=bool(secret))
         self.limit = Limit()
+        self.warming = Warming()
         self.address = address
         self.ready = False
         self.inflight = 0
@@ -305,6 +308,7 @@ class Upstream:
             logger.info("Triton at %s is %s", self.address, "ready" if ready else "not ready")
         if ready and not self.ready and self.is_newcomer:
             self._set_pace(max(self.pace, NEWCOMER_PACE))
+            self.warming.begin()
         changes, self.ready = ready != self.ready, ready
         if changes:
             self._on_change()

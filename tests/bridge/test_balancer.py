@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from bridge import turns
+from bridge import turns, warming
 from bridge.balancer import Balancer
 from bridge.errors import (
     InferTimeout,
@@ -19,6 +19,7 @@ from bridge.errors import (
 )
 from bridge.limit import FIRST
 from bridge.triton import bytes_output, frame_request
+from bridge.warming import WARM_COPIES
 from tests.bridge.helpers import config_for, triton_process, until
 from tests.fake_triton import FakeTriton, fake_jpeg
 
@@ -292,6 +293,41 @@ async def test_a_slow_upstream_gets_little(tritons):
         first.release.set()
         second.release.set()
         await asyncio.gather(*slow)
+
+
+async def test_what_came_back_is_warmed(tritons, monkeypatch):
+    """One that comes back is given copies of what the other is asked, until it is warm; of live pictures it is not."""
+    first, second, _ = tritons
+    monkeypatch.setattr(warming, "LEAST_COLD_S", TIMEOUT_S)  # a busy machine is no cold cache
+    async with Balancer(config_for(first, second)) as balancer:
+        returned = upstream_of(balancer, second)
+        second.set_ready(False)
+        await until(lambda: not returned.ready)
+        second.set_ready(True)
+        await until(lambda: returned.ready)
+        returned.note_pace(30.0)  # others have far less to do
+        await infer(balancer, is_urgent=True)
+        assert second.calls["echo"] == 0
+        for _ in range(WARM_COPIES + 8):
+            await infer(balancer)
+            await until(lambda: not returned.inflight)
+        assert not returned.warming.is_due
+        assert first.calls["echo"] + second.calls["echo"] == 1 + 8 + 2 * WARM_COPIES
+
+
+async def test_a_copy_that_fails_fails_nobody(tritons):
+    """A copy is nobody's: where it fails, its upstream is known to fail, and the answer of the other is what counts."""
+    first, second, _ = tritons
+    async with Balancer(config_for(first, second)) as balancer:
+        returned = upstream_of(balancer, second)
+        returned.warming.begin()
+        returned.note_pace(30.0)
+        second.failing.add("echo")
+        response = await infer(balancer)
+        await until(lambda: not returned.inflight)
+        assert bytes_output(response, "jpeg") == fake_jpeg("echo", 1)
+        assert second.calls["echo"] == 1
+        assert returned.error_count == 1
 
 
 def infer(balancer, model_name="echo", frame_id=1, client="", **settings):
