@@ -69,7 +69,8 @@ def test_the_containers_are_confined(stack: Stack) -> None:
 @pytest.mark.parametrize("service", ["triton", "bridge"])
 def test_the_images_have_nothing_to_build_with(stack: Stack, service: str) -> None:
     """No compiler, linker, make or pip is in an image: what breaks in can build nothing there."""
-    look = "import shutil; print([name for name in ('cc', 'gcc', 'c++', 'ld', 'as', 'make', 'pip') if shutil.which(name)])"
+    tools = ("cc", "gcc", "c++", "ld", "as", "make", "pip")
+    look = f"import shutil; print([name for name in {tools} if shutil.which(name)])"
     found = stack.engine.docker("exec", stack.containers(service)[0], "python3", "-c", look)
     assert found.stdout.strip() == "[]"
 
