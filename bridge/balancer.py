@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, TypeVar
 
+from bridge.access.tls import TritonTls
 from bridge.config import MAX_UPSTREAMS, BridgeConfig
 from bridge.discovery import Discovery, Resolve, lookup
 from bridge.errors import BridgeError, InferTimeout, NoneReadyInTime, NoUpstreamReady, UpstreamLost
@@ -50,6 +51,11 @@ class Balancer:
         self.budget = Budget()
         self._config = config
         self._secret = config.read_triton_secret()
+        self._tls: TritonTls | None = None
+        if config.triton_ca_file:
+            self._tls = TritonTls(
+                config.triton_ca_file, config.triton_cert_file, config.triton_key_file, config.triton_tls_name
+            )
         self._discovery = Discovery(config.addresses, resolve)
         self._probes: dict[Upstream, asyncio.Task[None]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
@@ -212,6 +218,7 @@ class Balancer:
         return Upstream(
             address,
             self._secret,
+            tls=self._tls,
             is_newcomer=is_newcomer,
             on_silence=self._move_calls,
             on_change=self._turns.wake,

@@ -52,6 +52,7 @@ class BridgeConfig(
             field.metadata["parse"](field.name, ",".join(value) if isinstance(value, tuple) else str(value))
         self.check_upstreams()
         self.check_packages()
+        self.check_access()
 
 
 def env_name(field_name: str) -> str:

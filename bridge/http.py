@@ -14,9 +14,9 @@ from urllib.parse import unquote
 
 from websockets.http11 import Response
 
-from bridge import request_id, turns
+from bridge import request_id
 from bridge.access.client import Client
-from bridge.access.origin import OriginRules
+from bridge.access.door import Door
 from bridge.balancer import Balancer
 from bridge.errors import (
     BadRequest,
@@ -38,6 +38,7 @@ from bridge.response import (
     shared,
 )
 from bridge.service import Service
+from bridge.turns import ask_as
 
 __all__ = ["SPEECH_PATH", "STATIC_FOLDER", "Routes", "load_static_files"]
 
@@ -86,13 +87,13 @@ class Routes:
         balancer: Balancer,
         metrics: Metrics,
         static_files: dict[str, Representation],
-        origin_rules: OriginRules,
+        door: Door,
     ) -> None:
         self._service = service
         self._balancer = balancer
         self._metrics = metrics
         self._static_files = static_files
-        self._origin_rules = origin_rules
+        self._door = door
 
     def check(self, head: Head, client: Client) -> Client:
         """Return who asks.
@@ -100,10 +101,14 @@ class Routes:
         Raises:
             WrongHost: If it asks under a name that is not the bridge's.
             ForeignOrigin: If a page of another site asks.
+            Unauthorized: If it shows no token that is valid now, and has to.
         """
-        turns.current.set(turns.Client(client.address))
-        self._origin_rules.check(head.headers)
-        return client
+        # the page brings its token along once it is loaded, and a preflight request cannot have any
+        is_page = head.path in self._static_files and not head.is_handshake
+        is_open = is_page or head.path == "/health" or head.method == "OPTIONS"
+        found = self._door.check(head, client, is_open)
+        ask_as(found.token or found.address)
+        return found
 
     def is_handshake(self, head: Head) -> bool:
         """Return whether a WebSocket is to be opened."""
@@ -116,7 +121,7 @@ class Routes:
     async def answer(self, head: Head) -> Response:
         """Return the answer to a plain request; raises nothing."""
         response = await self._answer(head)
-        if self._origin_rules.is_listed(head.headers):
+        if self._door.origin_rules.is_listed(head.headers):
             shared(response, head.headers["Origin"])
         response.headers[request_id.HEADER] = request_id.current.get()
         logger.debug("%s %s: %d", head.method, shown(head.path), response.status_code)
@@ -125,7 +130,7 @@ class Routes:
         return response
 
     async def _answer(self, head: Head) -> Response:
-        if head.method == "OPTIONS" and self._origin_rules.is_listed(head.headers):
+        if head.method == "OPTIONS" and self._door.origin_rules.is_listed(head.headers):
             return preflight_response()
         if head.method not in ("GET", "HEAD"):
             error = error_body(

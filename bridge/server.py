@@ -16,8 +16,9 @@ from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
-from bridge import request_id, turns
-from bridge.access.origin import OriginRules
+from bridge import request_id
+from bridge.access.door import Door
+from bridge.access.tls import OwnCertificate
 from bridge.answer import Answerer
 from bridge.balancer import Balancer
 from bridge.config import GRPC_OFF, BridgeConfig
@@ -35,6 +36,7 @@ from bridge.live.wire import SUBPROTOCOL
 from bridge.metrics import Metrics
 from bridge.service import Service
 from bridge.session import Session
+from bridge.turns import ask_as
 
 __all__ = ["Bridge", "serve"]
 
@@ -86,14 +88,19 @@ class Bridge:
         self._metrics = Metrics()
         self._metrics.watch(balancer)
         self._service = service = Service(config, balancer, self._metrics)
-        self._grpc: GrpcServer | None = None
-        if config.grpc_port != GRPC_OFF:
-            self._grpc = GrpcServer(config, balancer, service, self._metrics)
-        rules = OriginRules(config.allowed_hosts, config.allowed_origins)
+        self._door = Door(config)
         self._routes = routes = Routes(
-            service, balancer, self._metrics, load_static_files(STATIC_FOLDER), rules
+            service, balancer, self._metrics, load_static_files(STATIC_FOLDER), self._door
         )
         self._requests = Limit(Most("requests in flight", config.requests_per_client, config.requests_max))
+        self._certificate: OwnCertificate | None = None
+        if config.tls_cert_file:
+            self._certificate = OwnCertificate(config.tls_cert_file, config.tls_key_file)
+        self._grpc: GrpcServer | None = None
+        if config.grpc_port != GRPC_OFF:
+            self._grpc = GrpcServer(
+                config, balancer, service, self._metrics, self._door, self._requests, self._certificate
+            )
         self._front = Front(config, routes, self._requests, connections_within(config.max_connections))
         self._answerer = Answerer(service, config.max_message_bytes)
         self._hub = Hub(config, balancer, service, self._metrics.live)
@@ -105,7 +112,8 @@ class Bridge:
     def url(self) -> str:
         """The page's address, as one would type it on this machine."""
         host = {"0.0.0.0": "localhost", "::": "localhost"}.get(self._config.host, self._config.host)
-        return f"http://[{host}]:{self.port}/" if ":" in host else f"http://{host}:{self.port}/"
+        scheme = "http" if self._certificate is None else "https"
+        return f"{scheme}://[{host}]:{self.port}/" if ":" in host else f"{scheme}://{host}:{self.port}/"
 
     @property
     def grpc_address(self) -> str | None:
@@ -145,6 +153,8 @@ class Bridge:
                 # a client under backpressure has its pong behind requests that are not read yet: TCP tells who is gone
                 ping_timeout=None,
                 max_size=MAX_MESSAGE_BYTES,
+                ssl=None if self._certificate is None else self._certificate.context(),
+                open_timeout=config.head_timeout_s,
                 close_timeout=CLOSE_TIMEOUT_S,
             )
         except OSError as exc:
@@ -192,7 +202,7 @@ class Bridge:
         connection_id = websocket.response.headers[request_id.HEADER]
         request_id.current.set(connection_id)
         host, port, *_ = websocket.remote_address
-        turns.current.set(turns.Client(f"{host} {port}", has_window=True))
+        ask_as(f"{host} {port}", has_window=True)
         session = self._new_session(websocket, connection_id)
         self._sessions.add(session)
         logger.info("connection of %s opened", websocket.remote_address[0])

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from bridge.access.tls import TritonTls
 from bridge.errors import InferTimeout, InternalError, Overloaded, Refused, UpstreamLost
 from bridge.limit import Limit
 from bridge.recovery import Recovery
@@ -90,6 +91,7 @@ class Upstream:
     Args:
         address: ``host:port`` of Triton's gRPC service.
         secret: What Triton wants to be shown before it loads a model; empty: nothing is loaded anew.
+        tls: How it is known to be Triton; None: without TLS.
         is_newcomer: See above.
         on_silence: Called with it whenever it has not answered a probe.
         on_change: Called whenever it may take another call, or takes none any more.
@@ -100,11 +102,12 @@ class Upstream:
         address: str,
         secret: str = "",
         *,
+        tls: TritonTls | None = None,
         is_newcomer: bool = False,
         on_silence: Callable[[Upstream], None] = lambda _: None,
         on_change: Callable[[], None] = lambda: None,
     ) -> None:
-        self.client = TritonClient(address, secret)
+        self.client = TritonClient(address, secret, tls)
         self.recovery = Recovery(address, lambda: self.client, may_reload=bool(secret))
         self.limit = Limit()
         self.address = address
@@ -115,6 +118,7 @@ class Upstream:
         self.error_count = 0
         self.is_newcomer = is_newcomer
         self._secret = secret
+        self._tls = tls
         self._on_silence = on_silence
         self._on_change = on_change
         self._silent_since_s = math.inf
@@ -289,7 +293,7 @@ class Upstream:
         if now_s - self._silent_since_s < RENEW_AFTER_S:
             return
         self._silent_since_s = now_s
-        silent, self.client = self.client, TritonClient(self.address, self._secret)
+        silent, self.client = self.client, TritonClient(self.address, self._secret, self._tls)
         await silent.close()
 
     def _set_pace(self, pace: float) -> None:

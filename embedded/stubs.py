@@ -64,7 +64,7 @@ class Stubs:
                     self._forget(stub)
                     continue
                 stub.looks_dead += 1
-                if os.WIFSIGNALED(status) or stub.looks_dead > 1:
+                if stub.looks_dead > 1:  # at the first look Triton may be about to
                     lost[stub.model] = _describe(status)
         return lost
 

@@ -9,6 +9,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, ConnectionClosedOK, InvalidStatus
 
+from bridge.access.tokens import Key, sign
 from bridge.config import BridgeConfig
 from bridge.errors import ListenError
 from bridge.protocol import encode_frame_request
@@ -72,6 +73,30 @@ async def test_a_foreign_pages_websocket(bridge, path):
         await connect(url.replace("127.0.0.1", "evil.example"), host="127.0.0.1")
     async with connect(url, origin=f"http://127.0.0.1:{bridge.port}"):
         pass
+
+
+async def test_tokens(triton, tmp_path):
+    """With tokens a handshake shows one: a service in its header, a browser as a subprotocol."""
+    (tmp_path / "tokens").write_text(f"site {'s' * 32}\n")
+    async with serve(config_for(triton, tokens_file=str(tmp_path / "tokens"))) as bridge:
+        url = f"ws://127.0.0.1:{bridge.port}/ws"
+        signed = sign(Key("site", "s" * 32), time.time() + 60)
+        for wrong in (
+            {},
+            {"subprotocols": ["lipsync.frames.v1"]},
+            {"additional_headers": {"Authorization": "Bearer x"}},
+        ):
+            with pytest.raises(InvalidStatus, match="401"):
+                await connect(url, **wrong)
+        async with connect(url, additional_headers={"Authorization": f"Bearer {'s' * 32}"}) as websocket:
+            await websocket.send(encode_frame_request("echo", 1))
+            assert await receive(websocket) == fake_jpeg("echo", 1)
+        for path, name in (("/ws", "lipsync.frames.v1"), ("/speech", "lipsync.speech.v1")):
+            offered = ["lipsync.speech.v1", "lipsync.frames.v1", f"lipsync.token.{signed}"]
+            async with connect(url.replace("/ws", path), subprotocols=offered) as websocket:
+                assert websocket.subprotocol == name
+        async with connect(f"{url}?token={signed}"):
+            pass
 
 
 async def test_port_in_use(bridge, triton):

@@ -16,9 +16,10 @@ from embedded.stubs import Stubs
 from tests.embedded.processes import STUB, WAIT_S, wait_until
 
 PROGRAM = """
-import signal
+import os, signal
+signal.signal(signal.SIGTERM, lambda *_: os._exit(3))
 print("up", flush=True)
-signal.pause()
+while True: signal.pause()
 """
 
 
@@ -66,6 +67,7 @@ def test_a_stub_that_was_killed(stubs: Stubs, prefix: str, tmp_path: Path) -> No
         assert (stubs.alive("anna_unet"), stubs.alive("anna_frames"), stubs.alive("other")) == (2, 1, 0)
         end(victim, signal.SIGKILL)
         end(stranger, signal.SIGKILL)
+        assert stubs.look() == {}  # Triton may be about to wait for it
         assert stubs.look() == stubs.look() == {"anna_unet": "was ended by SIGKILL"}
         assert stubs.alive("anna_unet") == 1
         stubs.forget_dead("anna_unet")
@@ -83,13 +85,12 @@ def test_a_stub_that_triton_ended(stubs: Stubs, prefix: str, tmp_path: Path) -> 
 
 
 def test_a_stub_that_exits(stubs: Stubs, prefix: str, tmp_path: Path) -> None:
-    """A stub that exits is lost if nobody waits for it soon: at the first look it may be on its way out."""
+    """A stub that exits by itself is lost as well, with its exit code."""
     with stub(tmp_path, "anna_unet", prefix) as process:
         stubs.look()
-        end(process, signal.SIGINT)  # Python's exit code is then its own
-        first, second = stubs.look(), stubs.look()
-        assert first in ({}, second)
-        assert list(second) == ["anna_unet"]
+        end(process, signal.SIGTERM)
+        assert stubs.look() == {}
+        assert stubs.look() == {"anna_unet": "exited with code 3"}
 
 
 def test_a_process_that_becomes_a_stub(stubs: Stubs, prefix: str, tmp_path: Path) -> None:
