@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import onnx
 import onnxruntime
-from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from onnx import ModelProto, numpy_helper
 
@@ -15,6 +13,7 @@ from export.contract import geometry_of_size
 from export.errors import BadModel
 from export.network.borders import add_borders, has_borders, tensor_shapes
 from export.network.kinds import Kind, choose_kind
+from export.network.onnx_file import read_onnx
 from export.network.rewrite.check import example_frame
 from speech.contract import VECTOR_SHAPES, window_shape
 
@@ -50,13 +49,7 @@ def adopt(path: Path, audio_mode: str | None) -> ModelProto:
 
 
 def _read(path: Path) -> ModelProto:
-    try:
-        model = onnx.load(path)
-        onnx.checker.check_model(model)
-    except (DecodeError, onnx.checker.ValidationError) as exc:
-        raise BadModel(
-            path, "a whole ONNX file", f"bytes that are none ({str(exc).splitlines()[0]})"
-        ) from exc
+    model = read_onnx(path)
     if has_borders(model):
         return model
     fixed = _free_batch(model)
@@ -131,7 +124,11 @@ def _check_finite(path: Path, model: ModelProto) -> None:
         BadModel: By name of the first such tensor.
     """
     for initializer in model.graph.initializer:
-        values = numpy_helper.to_array(initializer)
+        try:
+            values = numpy_helper.to_array(initializer)
+        except (TypeError, ValueError) as exc:
+            got = f"{initializer.name[:80]} of another size than it says"
+            raise BadModel(path, "whole weights", got) from exc
         if values.dtype.kind == "f" and not np.isfinite(values).all():
             odd = int((~np.isfinite(values)).sum())
             raise BadModel(

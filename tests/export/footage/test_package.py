@@ -114,7 +114,7 @@ def test_a_sound_of_another_length(package):
         (
             ("videos", "full_body_video", "frame_count"),
             0,
-            "full_body_video of 1 frame or more, got 0",
+            "full_body_video of 1 to 90000 frames, got 0",
         ),
         (
             ("videos", "full_body_video", "fps"),

@@ -53,7 +53,7 @@ def test_no_video(tmp_path):
     with pytest.raises(BadSource, match="expected a video file, got nothing there"):
         open_video(path)
     path.write_bytes(b"not a video at all")
-    with pytest.raises(BadSource, match="expected a video that FFmpeg can decode, got 18 bytes it cannot"):
+    with pytest.raises(BadSource, match="is MP4, MOV, AVI, MKV or WebM, got 18 bytes of something else"):
         open_video(path)
 
 
