@@ -98,7 +98,7 @@ def open_plain(path: Path, expected: str, most: int, error: type[BadFile] = BadS
     file = os.fdopen(number, "rb") if stat.S_ISREG(os.fstat(number).st_mode) else None
     if file is None:
         os.close(number)
-        raise error(path, expected, "a folder or a device")
+        raise error(path, "a plain file", "a folder or a device")
     size = os.fstat(number).st_size
     if size > most:
         file.close()

@@ -44,20 +44,17 @@ def open_video(path: Path) -> Size:
 
 
 def read_pictures(path: Path, count: int) -> Iterator[NDArray[np.uint8]]:
-    """Yield the first ``count`` pictures, HxWx3 uint8 BGR.
+    """Yield the first ``count`` pictures, HxWx3 uint8 BGR; OpenCV brings all to the size of the first.
 
     Raises:
-        BadSource: If the video cannot be decoded, ends before, or changes the size of its pictures.
+        BadSource: If the video cannot be decoded, ends before, or its pictures are too large.
     """
     with _capture(path) as capture:
-        width, height = _size(path, capture)
+        _size(path, capture)
         for index in range(count):
             ok, picture = capture.read()
             if not ok:
                 raise BadSource(path, f"a video of at least {count} frames", f"{index} that can be decoded")
-            if picture.shape != (height, width, 3):
-                got = f"{picture.shape[1]}x{picture.shape[0]} in frame {index}"
-                raise BadSource(path, f"pictures of one size, {width}x{height}", got)
             yield picture  # type: ignore[misc]
 
 
