@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from websockets.http11 import Response
 
-from bridge import request_id, turns
+from bridge import request_id
 from bridge.access.client import Client
 from bridge.access.door import Door
 from bridge.balancer import Balancer
@@ -38,6 +38,7 @@ from bridge.response import (
     shared,
 )
 from bridge.service import Service
+from bridge.turns import ask_as
 
 __all__ = ["SPEECH_PATH", "STATIC_FOLDER", "MonitorRoutes", "Routes", "load_static_files"]
 
@@ -109,7 +110,7 @@ class Routes:
         is_page = head.path in self._static_files and not head.is_handshake
         is_open = is_page or head.path == "/health" or head.method == "OPTIONS"
         found = self._door.check(head, client, is_open)
-        turns.current.set(turns.Client(found.token or found.address))
+        ask_as(found.token or found.address)
         return found
 
     def is_handshake(self, head: Head) -> bool:

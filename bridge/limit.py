@@ -13,8 +13,8 @@ from collections.abc import Sequence
 
 __all__ = ["Limit"]
 
-FIRST = 8
-LEAST = 2
+FIRST = 4
+LEAST = 1
 MOST = 512
 
 TOLERATED = 1.5
@@ -24,9 +24,14 @@ NEVER_SLOW_S = 0.025
 """Calls that take no more are not held back, whatever they take alone: one busy moment of a core makes as much."""
 
 GROWTH = 1 / 8
-DECREASE = 0.85
-WINDOW_S = 0.1
-WINDOW_CALLS = 8
+LEAST_GROWTH = 0.5
+LEAST_LEFT = 0.5
+"""Of the limit, however slow calls have become from one look at them to the next."""
+
+WINDOW_S, WINDOW_CALLS = 0.1, 8
+LONG_WINDOW_S, FEW_CALLS = 0.5, 3
+"""So much is looked at together: many calls, or of a slow server those of some time."""
+
 TRIAL_CALLS = 3
 TRIAL_EVERY_S = 30.0
 """How old what is known of a kind of call may become, where the limit is reached: a trial takes a moment's work."""
@@ -94,7 +99,9 @@ class Limit:
             return
         self._window.append((kind, latency_s))
         now_s = time.monotonic()
-        if len(self._window) < WINDOW_CALLS or now_s - self._since_s < WINDOW_S:
+        passed_s = now_s - self._since_s
+        is_enough = len(self._window) >= WINDOW_CALLS and passed_s >= WINDOW_S
+        if not is_enough and (len(self._window) < FEW_CALLS or passed_s < LONG_WINDOW_S):
             return
         window, self._window = self._window, []
         self._since_s = now_s
@@ -132,14 +139,14 @@ class Limit:
         return known
 
     def _adjust(self, window: Window) -> None:
-        slowness = sorted(latency_s / self._unhurried_s(kind) for kind, latency_s in window)
-        is_slow = slowness[len(slowness) // 2] > TOLERATED
-        if self._may_be_wrong(window, is_slow and self._size <= LEAST):
+        ratios = sorted(latency_s / self._unhurried_s(kind) for kind, latency_s in window)
+        slowness = ratios[len(ratios) // 2]
+        if self._may_be_wrong(window, slowness > TOLERATED and self._size <= LEAST):
             self._trial, self._is_alone = [], False
-        elif is_slow:
-            self._size = max(LEAST, self._size * DECREASE)
+        elif slowness > TOLERATED:
+            self._size = max(LEAST, self._size * max(LEAST_LEFT, TOLERATED / slowness))
         else:
-            self._size = min(MOST, self._size + max(1.0, self._size * GROWTH))
+            self._size = min(MOST, self._size + max(LEAST_GROWTH, self._size * GROWTH))
 
     def _unhurried_s(self, kind: str) -> float:
         return max(self._kinds[kind].alone_s, NEVER_SLOW_S / TOLERATED)

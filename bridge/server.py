@@ -17,7 +17,7 @@ from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
-from bridge import request_id, turns
+from bridge import request_id
 from bridge.access.door import Door
 from bridge.access.tls import OwnCertificate
 from bridge.answer import Answerer
@@ -38,6 +38,7 @@ from bridge.metrics import Metrics
 from bridge.monitor import Monitor
 from bridge.service import Service
 from bridge.session import Session
+from bridge.turns import ask_as
 
 __all__ = ["Bridge", "serve"]
 
@@ -242,7 +243,7 @@ class Bridge:
         connection_id = websocket.response.headers[request_id.HEADER]
         request_id.current.set(connection_id)
         host, port, *_ = websocket.remote_address
-        turns.current.set(turns.Client(f"{host} {port}", has_window=True))
+        ask_as(f"{host} {port}", has_window=True)
         session = self._new_session(websocket, connection_id)
         self._sessions.add(session)
         logger.info("connection of %s opened", websocket.remote_address[0])

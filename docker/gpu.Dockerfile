@@ -12,7 +12,8 @@ RUN python3 /app/docker/requirements.py triton-gpu > /tmp/requirements.txt \
 COPY LICENSE /app/
 COPY backends /opt/tritonserver/backends
 COPY embedded /app/embedded
-ENV HOME=/tmp PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+ENV HOME=/tmp PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
+    ORT_DISABLE_TELEMETRY=1
 USER 10001:10001
 CMD ["python3", "-m", "embedded", "--host", "0.0.0.0", "--model-repository", "/models/model_repository_gpu"]
 
@@ -26,6 +27,7 @@ COPY LICENSE ./
 COPY export export
 COPY speech speech
 COPY docker/build_engines.py docker/
-ENV HOME=/tmp PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+ENV HOME=/tmp PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
+    ORT_DISABLE_TELEMETRY=1
 USER 10001:10001
 CMD ["python3", "docker/build_engines.py"]

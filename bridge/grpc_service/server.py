@@ -19,7 +19,7 @@ from google.protobuf.message import DecodeError, Message
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from bridge import request_id, turns
+from bridge import request_id
 from bridge.access.client import Client
 from bridge.access.door import Door
 from bridge.access.tls import OwnCertificate
@@ -50,6 +50,7 @@ from bridge.live.models import LiveModels
 from bridge.logs import log_failure
 from bridge.metrics import CANCELLED, OK, Metrics
 from bridge.service import Service
+from bridge.turns import ask_as
 
 __all__ = ["GrpcServer"]
 
@@ -273,7 +274,7 @@ class GrpcServer:
         offered = [value for key, value in context.invocation_metadata() if key == request_id.METADATA_KEY]
         taken = request_id.taken_or_new(offered[0] if len(offered) == 1 else None)
         request_id.current.set(taken)
-        turns.current.set(turns.Client(context.peer(), has_window=True))
+        ask_as(context.peer(), has_window=True)
         await context.send_initial_metadata(((request_id.METADATA_KEY, taken),))
         return taken
 

@@ -8,6 +8,7 @@ import onnx
 from onnx import ModelProto
 
 from export.errors import MissingExtra
+from export.network.finite import check_finite_model
 from export.network.speech_model import add_ears, verify_ears
 from speech.features import AudioEncoder
 from speech.features import open_encoder as open_onnx_encoder
@@ -48,6 +49,7 @@ def load_speech_model(path: Path) -> ModelProto:
         MissingExtra: If the file is a checkpoint and torch is not installed.
         BadCheckpoint: If a checkpoint is not an audio encoder's.
         BadEncoder: If an ONNX file is missing, cannot be read, or has other tensors.
+        BadModel: If its weights are not finite.
         VerificationFailed: If the graph differs from the encoder.
     """
     encoder = open_encoder(path)
@@ -58,7 +60,9 @@ def load_speech_model(path: Path) -> ModelProto:
 
 def _load_model(path: Path) -> ModelProto:
     if path.suffix == ".onnx":
-        return onnx.load(path)
+        model = onnx.load(path)
+        check_finite_model(path, model)
+        return model
     from export.network.audio_encoder import export_encoder, load_encoder
 
     return export_encoder(load_encoder(path))

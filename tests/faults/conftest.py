@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import embedded
 from embedded import EmbeddedConfig
 from tests.conftest import Workspace, running_triton
 from tests.faults.report import Goal, Line, format_table, write_json
@@ -77,5 +78,8 @@ def tritons(request: pytest.FixtureRequest, workspace: Workspace) -> Iterator[Tr
         http_port=0,
         stop_timeout_s=3,
     )
-    with running_triton(config) as servers:
-        yield Tritons(servers)
+    with (
+        running_triton(config) as servers,
+        embedded.keep_secret_file(config, servers[0]) as secret_file,
+    ):
+        yield Tritons(servers, secret_file)
