@@ -146,29 +146,40 @@ class Balancer:
             self._warm(request, timeout_s)
         return response
 
-    async def call_all(self, call: Call[Answer]) -> list[Answer]:
+    async def call_all(self, call: Call[Answer], grace_s: float | None = None) -> list[Answer]:
         """Run ``call`` on every ready upstream, and return the answers of those that were not lost or late meanwhile.
+
+        Args:
+            call: What to run.
+            grace_s: How long others may take once one has answered; None: as long as ``call`` itself lets them.
 
         Raises:
             NoUpstreamReady: If none is ready, or all were lost.
             InferTimeout: If none answered, and one was late.
             BridgeError: Whatever else ``call`` raises.
         """
-        late: list[InferTimeout] = []
 
-        async def ask(upstream: Upstream) -> list[Answer]:
-            try:
-                with upstream.lease() as client:
-                    return [await call(client)]
-            except UpstreamLost:
-                return []
-            except InferTimeout as exc:
-                late.append(exc)
-                return []
+        async def ask(upstream: Upstream) -> Answer:
+            with upstream.lease() as client:
+                return await call(client)
 
-        ready = [upstream for upstream in self.upstreams if upstream.ready]
-        answers = [answer for given in await asyncio.gather(*map(ask, ready)) for answer in given]
+        tasks = [asyncio.create_task(ask(upstream)) for upstream in self.upstreams if upstream.ready]
+        try:
+            await _answered(tasks, grace_s)
+            return self._gathered([task for task in tasks if task.done()])
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _gathered(self, tasks: Sequence[asyncio.Task[Answer]]) -> list[Answer]:
+        failures = [exc for task in tasks if (exc := task.exception()) is not None]
+        for exc in failures:
+            if not isinstance(exc, (UpstreamLost, InferTimeout)):
+                raise exc
+        answers = [task.result() for task in tasks if task.exception() is None]
         if not answers:
+            late = [exc for exc in failures if isinstance(exc, InferTimeout)]
             raise late[0] if late else self._no_upstream_ready()
         return answers
 
@@ -244,7 +255,8 @@ class Balancer:
         )
 
     def _move_calls(self, silent: Upstream) -> None:
-        """Have the calls of an upstream that answers no probe made elsewhere, if there is one to make them."""
+        """Have the calls of an upstream that does not answer its probe made elsewhere, if there is one to make them."""
+        silent.note_late()
         if any(upstream.ready for upstream in self.upstreams if upstream is not silent):
             silent.let_go()
 
@@ -337,3 +349,18 @@ class Balancer:
     def _least_loaded(self, ready: list[Upstream]) -> Upstream:
         least = min(upstream.load for upstream in ready)
         return self._round_robin([upstream for upstream in ready if upstream.load <= least])
+
+
+async def _answered(tasks: Sequence[asyncio.Task[Any]], grace_s: float | None) -> None:
+    """Wait until all have ended or, where there is a grace, until it is over after the first answer."""
+    pending, timeout_s = set(tasks), None
+    while pending:
+        done, pending = await asyncio.wait(
+            pending,
+            timeout=timeout_s,
+            return_when=asyncio.FIRST_COMPLETED if grace_s else asyncio.ALL_COMPLETED,
+        )
+        if not done:
+            return
+        if any(task.exception() is None for task in done):
+            timeout_s = grace_s

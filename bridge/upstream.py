@@ -33,6 +33,12 @@ RENEW_AFTER_S = 3.0
 """A channel that brought no answer to a probe for so long is closed and made anew: after a standstill Triton may serve
 new connections and never the old one again."""
 
+LATE_PACE = 4.0
+"""How slow a call counts that is late and not answered: nobody knows how long it will take."""
+
+SILENCE_S = 0.3
+"""A probe takes a millisecond: while one is not answered for so long, calls in flight are better made elsewhere."""
+
 DOUBT_PAUSE_S = 0.1
 """Between two probes that late answers bring about."""
 
@@ -95,7 +101,7 @@ class Upstream:
         secret: What Triton wants to be shown before it loads a model; empty: nothing is loaded anew.
         tls: How it is known to be Triton; None: without TLS.
         is_newcomer: See above.
-        on_silence: Called with it whenever it has not answered a probe.
+        on_silence: Called with it when it has not answered a probe, or not soon.
         on_change: Called whenever it may take another call, or takes none any more.
     """
 
@@ -130,6 +136,7 @@ class Upstream:
         self._probed_s = -math.inf
         self._idle: asyncio.Event | None = None
         self._held: set[asyncio.Task[Any]] = set()
+        self._let_go: set[asyncio.Task[Any]] = set()
         self._pace = 0.0
         self._pace_at_s = 0.0
 
@@ -193,16 +200,17 @@ class Upstream:
     def hold(self, task: asyncio.Task[Any]) -> None:
         """Have ``let_go`` cancel this try: somebody asks another then."""
         self._held.add(task)
-        task.add_done_callback(self._held.discard)
+        task.add_done_callback(self._drop)
 
     def let_go(self) -> None:
         """Cancel the tries in flight, for others to be asked."""
-        self.error_count += len(self._held)
         for task in tuple(self._held):
+            self._let_go.add(task)
             task.cancel()
 
-    def doubt(self) -> None:
-        """A call is late: have the next probe now."""
+    def note_late(self) -> None:
+        """Note that a call is late and not answered yet: it counts as slow, and the next probe is now."""
+        self.note_pace(LATE_PACE)
         if time.monotonic() - self._probed_s > DOUBT_PAUSE_S:
             self._probe_due.set()
 
@@ -214,6 +222,8 @@ class Upstream:
             self._suspect(exc)
         elif isinstance(exc, InternalError):
             self.recovery.note_error(exc)
+        elif isinstance(exc, Overloaded):
+            self.limit.note_refusal()
 
     def given_back(self, lease: Lease) -> None:
         """One call has ended, however it did."""
@@ -250,7 +260,11 @@ class Upstream:
         self._probe_due.clear()
         self._was_lost = False
         self._probed_s = time.monotonic()
-        ready = await self.client.is_server_ready(timeout_s)
+        timer = asyncio.get_running_loop().call_later(SILENCE_S, self._on_silence, self)
+        try:
+            ready = await self.client.is_server_ready(timeout_s)
+        finally:
+            timer.cancel()
         self._probed_s = time.monotonic()
         if ready and self._was_lost:
             return  # a call was lost while Triton's answer was under way: the next probe decides
@@ -272,6 +286,14 @@ class Upstream:
                 await self._idle.wait()
         finally:
             await self.client.close()
+
+    def _drop(self, task: asyncio.Task[Any]) -> None:
+        self._held.discard(task)
+        if task in self._let_go:
+            self._let_go.discard(task)
+            self.error_count += (
+                task.cancelled()
+            )  # else it ended by itself in the same moment, and was counted
 
     def _suspect(self, error: UpstreamLost) -> None:
         if self.ready:
