@@ -15,6 +15,7 @@ from export.network.borders import add_borders, has_borders, tensor_shapes
 from export.network.kinds import Kind, choose_kind
 from export.network.onnx_file import read_onnx
 from export.network.rewrite.check import example_frame
+from export.network.trial import check_serves
 from speech.contract import VECTOR_SHAPES, window_shape
 
 __all__ = ["adopt", "kinds_of_model"]
@@ -39,12 +40,13 @@ def adopt(path: Path, audio_mode: str | None) -> ModelProto:
     A graph that was exported for a batch of one frame is made to take any, and tried.
 
     Raises:
-        BadModel: If it cannot be read, has other tensors, weights that are not finite, or takes one frame only.
+        BadModel: If it cannot be read or run, has other tensors, weights that are not finite, or takes one frame only.
         BadMode: If it is for other features than those of ``audio_mode``.
     """
     model = _read(path)
     choose_kind(path, [_kind(path, model)], audio_mode)
     _check_finite(path, model)
+    check_serves(path, model)
     return model
 
 
