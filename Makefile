@@ -6,6 +6,11 @@
 #   make test-compose  the containers: build, serve, crash, recover; needs docker, or root to start an engine
 #   make check   formatting, lint, strict types, those of the page's JavaScript too; needs npm
 #   make bench   measure this machine; ARGS=--quick to see that it runs
+#   make fuzz    a million inputs into each quick parser, fewer into the slow ones; ARGS='--parser NAME --runs N --seed N'
+#   make locks   requirements/locks/ anew: the newest releases within the ranges of pyproject.toml, by hash
+#   make sbom    what is installed in each image, in CycloneDX's format, into build/sbom/
+#   make audit   ask for known holes in what the locks name; needs the package index's advisories
+# LOCKED=1 has make install what the tests' lock names, as CI does; PyTorch aside, whose builds differ.
 
 # The Python to make .venv with; requirements/python.sh looks for one, or fetches one into build/.
 PYTHON ?=
@@ -15,7 +20,13 @@ TSC := build/javascript/node_modules/.bin/tsc
 # All are modules of the name "model", so that each needs a run of mypy to itself.
 MODELS := $(wildcard backends/*/model.py embedded/backends/*/model.py)
 
-.PHONY: demo test test-fast test-faults test-compose check bench clean
+SUPPLY := build/supply/bin
+LOCKS := requirements/locks
+IMAGES := triton bridge triton-gpu engines
+# What locks say of where they come from and for whom: nothing but names, versions and hashes.
+UV := $(SUPPLY)/uv pip compile - --quiet --generate-hashes --no-emit-index-url --no-header --no-annotate $(ARGS)
+
+.PHONY: demo test test-fast test-faults test-compose check bench fuzz locks sbom audit clean
 .DELETE_ON_ERROR:
 
 demo: avatars/demo/avatar.json
@@ -44,11 +55,41 @@ check: $(VENV)/.test $(TSC)
 bench: $(VENV)/.bench build/perf_analyzer/perf_analyzer
 	$(BIN)/python -m benchmarks $(ARGS)
 
+fuzz: $(VENV)/.test
+	$(BIN)/python -m tests.fuzz $(ARGS)
+
+# ARGS=--upgrade takes newer releases than are locked. Images: the Pythons of Debian 12 and of NVIDIA's containers.
+locks: $(VENV)/.serve $(SUPPLY)/uv
+	@mkdir -p $(LOCKS)
+	@set -e; for image in $(IMAGES); do \
+	    case $$image in triton-gpu) python="3.12 --no-emit-package numpy" ;; engines) python=3.12 ;; *) python=3.11 ;; esac; \
+	    $(BIN)/python docker/requirements.py $$image | $(UV) --output-file $(LOCKS)/$$image.txt \
+	        --python-platform x86_64-manylinux_2_28 --python-version $$python > build/locks.log; \
+	done
+	@$(BIN)/python docker/requirements.py test | $(UV) --output-file $(LOCKS)/test.txt \
+	    --universal --python-version 3.10 > build/locks.log
+
+sbom: $(SUPPLY)/uv
+	@mkdir -p build/sbom
+	@set -e; for image in $(IMAGES); do \
+	    files="$(LOCKS)/$$image.txt $$([ $$image = triton ] && echo requirements/triton.txt || true)"; \
+	    cat $$files | $(SUPPLY)/cyclonedx-py requirements --output-reproducible --pyproject pyproject.toml \
+	        --output-file build/sbom/$$image.json -; \
+	    echo build/sbom/$$image.json; \
+	done
+
+audit: $(SUPPLY)/uv
+	@set -e; for lock in $(wildcard $(LOCKS)/*.txt) requirements/triton.txt requirements/detect.txt; do \
+	    echo "$$lock"; $(SUPPLY)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off \
+	        --requirement $$lock || { echo "expected no known hole in $$lock and advisories to ask, got the above" >&2; exit 1; }; \
+	done
+
 clean:
 	rm -rf $(VENV) build avatars
 
 $(VENV)/.serve: pyproject.toml requirements/triton.txt
 	@python=$$(sh requirements/python.sh $(PYTHON)) && "$$python" -m venv $(VENV)
+	$(if $(LOCKED),$(BIN)/pip install --quiet --no-deps --require-hashes --requirement $(LOCKS)/test.txt)
 	$(BIN)/pip install --quiet --editable . --editable 'clients/python[speech,video]'
 	$(BIN)/pip install --quiet --no-deps --requirement requirements/triton.txt
 	@sh requirements/libpython.sh $(VENV)
@@ -57,6 +98,12 @@ $(VENV)/.serve: pyproject.toml requirements/triton.txt
 $(VENV)/.test: $(VENV)/.serve requirements/detect.txt
 	$(BIN)/pip install --quiet --editable '.[test]' --editable 'clients/python[http,speech,video]'
 	$(BIN)/pip install --quiet --no-deps --requirement requirements/detect.txt
+	@touch $@
+
+# What writes the locks and reads them: apart, as serving and testing need none of it.
+$(SUPPLY)/uv: requirements/supply.txt
+	@python=$$(sh requirements/python.sh $(PYTHON)) && "$$python" -m venv build/supply
+	$(SUPPLY)/pip install --quiet --requirement $<
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.serve

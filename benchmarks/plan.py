@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from benchmarks.bridge_alone import measure_bridge_alone
 from benchmarks.compare import BARE, PLAIN, PREDECESSOR, SERVED, compare
+from benchmarks.endurance import run_endurance
 from benchmarks.live import measure_live, most_carried
 from benchmarks.machine import usable_cores
 from benchmarks.overhead import measure_overhead, median_of
@@ -44,6 +45,7 @@ class Plan:
         replay_s: Load on the response cache.
         soak_s: The load of many viewers.
         clients: Idle and playing ones of it.
+        endurance_s: The load of clips and live speech together.
         others: Whether to compare LitServe and Ray Serve.
         live_avatars: Whom live sessions speak with.
         live_utterances: Of each session, one after another.
@@ -65,6 +67,7 @@ class Plan:
     replay_s: float = 12.0
     soak_s: float = 60.0
     clients: tuple[int, int] = (200, 50)
+    endurance_s: float = 300.0
     others: bool = True
     live_avatars: tuple[str, ...] = ("wide", "demo")
     live_utterances: int = 5
@@ -88,6 +91,7 @@ QUICK = Plan(
     replay_s=1.5,
     soak_s=1.0,
     clients=(4, 2),
+    endurance_s=2.0,
     others=False,
     live_avatars=("demo",),
     live_utterances=1,
@@ -174,6 +178,17 @@ async def _soak(site: Site, plan: Plan, report: Report) -> None:
     report.add("soak", f"Many viewers for {plan.soak_s:g} s", found.rows(), notes)
 
 
+async def _endurance(site: Site, plan: Plan, report: Report) -> None:
+    found = await run_endurance(site, plan.endurance_s)
+    growth = (found.after.bridge_bytes - found.before.bridge_bytes) / (1 << 20)
+    notes = [
+        goal("pictures of live speech left out", found.heard.skipped, 0, at_most=True),
+        goal("missed deadlines of clips", found.missed, 0, at_most=True),
+        goal("growth of the bridge, MiB", growth, 5, at_most=True),
+    ]
+    report.add("endurance", f"Clips and live speech for {plan.endurance_s:g} s", found.rows(), notes)
+
+
 async def _scaling(site: Site, plan: Plan, report: Report) -> None:
     rows = await measure_scaling(site, plan.avatars, plan.scaling_s)
     report.add("scaling", "Instances, avatars and width", rows)
@@ -208,6 +223,7 @@ PARTS = {
     "sweep": _sweep,
     "replay": _replay,
     "soak": _soak,
+    "endurance": _endurance,
     "scaling": _scaling,
     "live": _live,
 }

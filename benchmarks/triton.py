@@ -7,6 +7,7 @@ import contextlib
 import functools
 import os
 import re
+import resource
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -61,15 +62,26 @@ class BridgeProcess:
 
 
 @contextlib.asynccontextmanager
-async def running_bridge(upstream: str, *options: str) -> AsyncIterator[BridgeProcess]:
+async def running_bridge(
+    upstream: str, *options: str, descriptors: int | None = None
+) -> AsyncIterator[BridgeProcess]:
     """Run ``python -m bridge`` in front of a Triton at ``host:port``, on a free port and without gRPC.
+
+    Args:
+        upstream: Several are separated by commas.
+        options: Further arguments, which overrule those.
+        descriptors: How many files and connections the system is to let it have; None: as many as this process.
 
     Raises:
         LoadFailed: If it does not say where it listens.
     """
     settings = ["--upstreams", upstream, "--port", "0", "--grpc-port=-1", "--log-level", "error", *options]
     arguments = ["-m", "bridge", *settings]
-    process = await asyncio.create_subprocess_exec(sys.executable, *arguments, stdout=asyncio.subprocess.PIPE)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, *arguments),
+        stdout=asyncio.subprocess.PIPE,
+        preexec_fn=None if descriptors is None else functools.partial(_limit_descriptors, descriptors),
+    )
     assert process.stdout is not None
     try:
         line = (await asyncio.wait_for(process.stdout.readline(), DEADLINE_S)).decode()
@@ -81,6 +93,10 @@ async def running_bridge(upstream: str, *options: str) -> AsyncIterator[BridgePr
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
         await process.wait()
+
+
+def _limit_descriptors(most: int) -> None:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 class GrpcCaller:

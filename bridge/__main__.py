@@ -1,4 +1,4 @@
-"""``python -m bridge``: settings from argv and environment, signals, exit codes.
+"""``python -m bridge``: settings from argv and environment, signals, exit codes; ``python -m bridge token``.
 
 Exit codes: 0 after SIGTERM or SIGINT, 1 when it cannot listen or find its
 Tritons, 2 for a setting it cannot use.
@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 import uvloop
 
+from bridge.access.command import main as print_token
 from bridge.config import BridgeConfig, load_config
 from bridge.errors import START_ERRORS, ConfigError
 from bridge.front.descriptors import raise_limit
@@ -26,8 +27,11 @@ __all__ = ["main"]
 
 def main(argv: Sequence[str] | None = None, prog: str = "python -m bridge") -> int:
     """Run the bridge until a signal; return its exit code."""
+    arguments = sys.argv[1:] if argv is None else argv
+    if arguments[:1] == ["token"]:
+        return print_token(arguments[1:], f"{prog} token")
     try:
-        config = load_config(sys.argv[1:] if argv is None else argv, os.environ, prog)
+        config = load_config(arguments, os.environ, prog)
     except ConfigError as exc:
         print(f"bridge: {exc}", file=sys.stderr)
         return 2

@@ -14,9 +14,9 @@ from urllib.parse import unquote
 
 from websockets.http11 import Response
 
-from bridge import request_id, turns
+from bridge import request_id
 from bridge.access.client import Client
-from bridge.access.origin import OriginRules
+from bridge.access.door import Door
 from bridge.balancer import Balancer
 from bridge.errors import (
     BadRequest,
@@ -38,8 +38,9 @@ from bridge.response import (
     shared,
 )
 from bridge.service import Service
+from bridge.turns import ask_as
 
-__all__ = ["SPEECH_PATH", "STATIC_FOLDER", "Routes", "load_static_files"]
+__all__ = ["SPEECH_PATH", "STATIC_FOLDER", "MonitorRoutes", "Routes", "load_static_files"]
 
 STATIC_FOLDER = Path(__file__).parent / "static"
 SPEECH_PATH = "/speech"
@@ -86,13 +87,16 @@ class Routes:
         balancer: Balancer,
         metrics: Metrics,
         static_files: dict[str, Representation],
-        origin_rules: OriginRules,
+        door: Door,
+        *,
+        has_metrics: bool = True,
     ) -> None:
         self._service = service
         self._balancer = balancer
         self._metrics = metrics
         self._static_files = static_files
-        self._origin_rules = origin_rules
+        self._door = door
+        self._has_metrics = has_metrics
 
     def check(self, head: Head, client: Client) -> Client:
         """Return who asks.
@@ -100,10 +104,14 @@ class Routes:
         Raises:
             WrongHost: If it asks under a name that is not the bridge's.
             ForeignOrigin: If a page of another site asks.
+            Unauthorized: If it shows no token that is valid now, and has to.
         """
-        turns.current.set(turns.Client(client.address))
-        self._origin_rules.check(head.headers)
-        return client
+        # the page brings its token along once it is loaded, and a preflight request cannot have any
+        is_page = head.path in self._static_files and not head.is_handshake
+        is_open = is_page or head.path == "/health" or head.method == "OPTIONS"
+        found = self._door.check(head, client, is_open)
+        ask_as(found.token or found.address)
+        return found
 
     def is_handshake(self, head: Head) -> bool:
         """Return whether a WebSocket is to be opened."""
@@ -116,7 +124,7 @@ class Routes:
     async def answer(self, head: Head) -> Response:
         """Return the answer to a plain request; raises nothing."""
         response = await self._answer(head)
-        if self._origin_rules.is_listed(head.headers):
+        if self._door.origin_rules.is_listed(head.headers):
             shared(response, head.headers["Origin"])
         response.headers[request_id.HEADER] = request_id.current.get()
         logger.debug("%s %s: %d", head.method, shown(head.path), response.status_code)
@@ -125,7 +133,7 @@ class Routes:
         return response
 
     async def _answer(self, head: Head) -> Response:
-        if head.method == "OPTIONS" and self._origin_rules.is_listed(head.headers):
+        if head.method == "OPTIONS" and self._door.origin_rules.is_listed(head.headers):
             return preflight_response()
         if head.method not in ("GET", "HEAD"):
             error = error_body(
@@ -156,7 +164,7 @@ class Routes:
     async def _route(self, path: str) -> Response:
         if path == "/health":
             return self._health()
-        if path == "/metrics":
+        if path == "/metrics" and self._has_metrics:
             return response_of(HTTPStatus.OK, CONTENT_TYPE, self._metrics.render())
         if path == "/models":
             return await self._models()
@@ -212,6 +220,28 @@ class Routes:
             raise BadRequest("path", "/audio/<model>.wav", shown(path))
         sound = await self._service.sound(_parse_model_name(match.group(1)))
         return Representation("audio/wav", sound.wav, sound.etag)
+
+
+class MonitorRoutes(Routes):
+    """Answers metrics and health alone, on a port of their own, to whoever can reach that."""
+
+    def check(self, head: Head, client: Client) -> Client:
+        """Return who asks; see ``Routes.check``."""
+        return self._door.check(head, client, True)
+
+    def is_handshake(self, head: Head) -> bool:
+        """Return False: there are no WebSockets."""
+        return False
+
+    def is_always_answered(self, head: Head) -> bool:
+        """Return True."""
+        return True
+
+    async def _find(self, path: str) -> Representation | None:
+        return None
+
+    async def _route(self, path: str) -> Response:
+        return await super()._route(path if path in ALWAYS_ANSWERED else "")
 
 
 def _parse_frame_path(path: str, folder: str = "frames") -> tuple[str, int]:

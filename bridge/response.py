@@ -10,7 +10,7 @@ from typing import Any
 from websockets.datastructures import Headers
 from websockets.http11 import Response
 
-from bridge.access.errors import ForeignOrigin, WrongHost
+from bridge.access.errors import ForeignOrigin, Unauthorized, WrongHost
 from bridge.errors import (
     BadRequest,
     BridgeError,
@@ -48,6 +48,7 @@ STATUS_OF_ERROR = {
     Refused: HTTPStatus.BAD_GATEWAY,
     WrongHost: HTTPStatus.MISDIRECTED_REQUEST,
     ForeignOrigin: HTTPStatus.FORBIDDEN,
+    Unauthorized: HTTPStatus.UNAUTHORIZED,
     HeadTooLarge: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
     TooMany: HTTPStatus.TOO_MANY_REQUESTS,
     BridgeFull: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -99,8 +100,10 @@ def error_response(error: BridgeError) -> Response:
     """Return the answer to a request that failed, and log what an operator should know of it."""
     log_failure(error)
     status = STATUS_OF_ERROR.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR)
-    later = RETRY_LATER if status is HTTPStatus.SERVICE_UNAVAILABLE else {}
-    return response_of(status, JSON_TYPE, error_body(error.code, str(error)), **later)
+    fields = {"WWW-Authenticate": "Bearer"} if status is HTTPStatus.UNAUTHORIZED else {}
+    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+        fields = RETRY_LATER
+    return response_of(status, JSON_TYPE, error_body(error.code, str(error)), **fields)
 
 
 def response_of(

@@ -18,6 +18,7 @@ import grpc.aio
 from tritonclient.grpc import model_config_pb2, service_pb2, service_pb2_grpc
 
 from bridge import request_id
+from bridge.access.tls import TritonTls
 from bridge.errors import (
     BadRequest,
     BridgeError,
@@ -90,12 +91,17 @@ class TritonClient:
     Args:
         address: ``host:port`` of Triton's gRPC service.
         secret: What Triton wants to be shown before it tells of its models or loads one; empty where it does not.
+        tls: How it is known to be Triton; None: without TLS.
     """
 
-    def __init__(self, address: str, secret: str = "") -> None:
+    def __init__(self, address: str, secret: str = "", tls: TritonTls | None = None) -> None:
         self.address = address
         self._control_metadata = ((SECRET_KEY, secret),) if secret else None
-        self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
+        if tls is None:
+            self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
+        else:
+            options = (*CHANNEL_OPTIONS, *tls.options)
+            self._channel = grpc.aio.secure_channel(address, tls.credentials, options=options)
         self._stub = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
 
     async def close(self) -> None:

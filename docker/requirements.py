@@ -1,16 +1,22 @@
-"""Print the Python requirements of one image, picked from ``pyproject.toml``: versions are written down once."""
+"""Print the Python requirements of one image, or of the tests, picked from ``pyproject.toml``: `make locks` locks them.
+
+Versions are written down once, as ranges; ``requirements/locks/`` has the releases that are installed, by hash.
+"""
 
 from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import tomllib
 
-__all__ = ["IMAGES", "requirements"]
+__all__ = ["IMAGES", "TESTS", "requirements"]
 
-PYPROJECT = Path(__file__).parent.parent / "pyproject.toml"
+ROOT = Path(__file__).parent.parent
+PROJECT, CLIENT = ROOT / "pyproject.toml", ROOT / "clients" / "python" / "pyproject.toml"
 WEB = {"grpcio-health-checking", "grpcio-reflection", "prometheus-client", "uvloop", "websockets"}
 WIRE = {"grpcio", "numpy", "protobuf", "tritonclient"}
 SOUND = {"soxr"}
@@ -23,22 +29,54 @@ IMAGES = {
 }
 """What each image imports, by distribution name."""
 
+TESTS = "test"
+"""What `make LOCKED=1 test` and so CI install, of this project and of its client."""
 
-def requirements(image: str) -> list[str]:
-    """Return the requirement lines of ``image``, a key of IMAGES.
+OWN = ("triton-lipsync", "lipsync-client")
+UNLOCKED = {"torch"}
+"""Taken from whichever index has the build for the machine: PyTorch's for CPUs has other hashes than that for GPUs."""
+
+
+def requirements(environment: str) -> list[str]:
+    """Return the requirement lines of an image, a key of IMAGES, or of TESTS.
 
     Raises:
         KeyError: If there is no such image.
         ValueError: If ``pyproject.toml`` lacks one of its distributions.
     """
-    lines = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]["dependencies"]
-    by_name = {re.split(r"[\[<>=~! ]", line, maxsplit=1)[0]: line for line in lines}
-    missing = IMAGES[image] - by_name.keys()
+    project = _read(PROJECT)
+    if environment == TESTS:
+        client = _read(CLIENT)
+        extras = client["optional-dependencies"]
+        lines = [*project["dependencies"], *_extra(project, "test"), *client["dependencies"]]
+        lines += [line for extra in ("http", "speech", "video") for line in extras[extra]]
+        return sorted({line for line in lines if _name(line) not in {*OWN, *UNLOCKED}})
+    by_name = {_name(line): line for line in project["dependencies"]}
+    missing = IMAGES[environment] - by_name.keys()
     if missing:
         raise ValueError(
             f"expected {', '.join(sorted(missing))} among pyproject.toml's dependencies, got none"
         )
-    return [by_name[name] for name in sorted(IMAGES[image])]
+    return [by_name[name] for name in sorted(IMAGES[environment])]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    project: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))["project"]
+    return project
+
+
+def _name(line: str) -> str:
+    return re.split(r"[\[<>=~! ]", line, maxsplit=1)[0]
+
+
+def _extra(project: dict[str, Any], extra: str) -> Iterable[str]:
+    """Yield the lines of an extra, and of those of the project that it names."""
+    for line in project["optional-dependencies"][extra]:
+        if _name(line) != project["name"]:
+            yield line
+            continue
+        for other in re.search(r"\[(.+)\]", line).group(1).split(","):  # type: ignore[union-attr]
+            yield from _extra(project, other)
 
 
 if __name__ == "__main__":

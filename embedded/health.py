@@ -19,6 +19,7 @@ HTTP_PORT = 8000
 TIMEOUT_S = 4.0
 ASKED_FOR = {"frame_lookup": "bounds", "jpeg_encode": "jpeg"}
 """Backends that answer in a moment, and which of their outputs to have."""
+FREE_SIDE = 32
 BYTES = {"TYPE_INT32": 4, "TYPE_UINT8": 1}
 
 
@@ -58,9 +59,9 @@ def check(port: int) -> None:
 
 
 def _infer(connection: http.client.HTTPConnection, name: str, config: dict[str, Any]) -> None:
-    """Have a model answer zeros: the first frame, or a black picture."""
+    """Have a model answer zeros: the first frame, or a black picture, small where any size will do."""
     (tensor,) = config["input"]
-    shape = [1, *(int(side) for side in tensor["dims"])]
+    shape = [1, *(int(side) if int(side) > 0 else FREE_SIDE for side in tensor["dims"])]
     zeros = bytes(math.prod(shape) * BYTES[tensor["data_type"]])
     description = {
         "name": tensor["name"],

@@ -28,6 +28,7 @@ SYSTEM_LIBRARIES = (
 ROOT = Path(__file__).resolve().parent.parent
 BACKEND_FOLDERS = (ROOT / "backends", Path(__file__).resolve().parent / "backends")
 STUB = "triton_python_backend_stub"
+QUIET = {"ORT_DISABLE_TELEMETRY": "1"}  # else ONNX Runtime reports to its maker, unasked
 HUGE_PAGES = "glibc.malloc.hugetlb=1"  # the network's maps pass through far fewer address translations
 
 
@@ -60,15 +61,16 @@ class Installation:
 
         The stub's interpreter finds its packages through the first ``python3`` on PATH, as after activation. Memory
         is asked for in huge pages, where the system grants them to who asks; GLIBC_TUNABLES of the user's come last,
-        so they win. The container's stays as it is.
+        so they win. The container's stays as it is. ONNX Runtime is told to report nothing.
         """
         if self.is_container:
-            return dict(os.environ)
+            return {**QUIET, **os.environ}
         inherited = os.environ.get("LD_LIBRARY_PATH", "")
         libraries = [*map(str, self.libraries), *filter(None, [inherited])]
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
         tunables = ":".join(filter(None, [HUGE_PAGES, os.environ.get("GLIBC_TUNABLES")]))
         return {
+            **QUIET,
             **os.environ,
             "PATH": path,
             "LD_LIBRARY_PATH": os.pathsep.join(libraries),

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -20,12 +23,13 @@ from speech.errors import SpeechError
 
 
 def main(argv: Sequence[str] | None = None, prog: str = "python -m export") -> int:
-    """Run one command; return 0, or 1 after one sentence of error, or 130 after Ctrl-C."""
+    """Run one command; return 0, or 1 after one sentence of error, or 130 after Ctrl-C or SIGTERM."""
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # of a broken video, our sentence says all
     cv2.setLogLevel(0)
     args = _parser(prog).parse_args(argv)
     try:
-        args.run(args)
+        with _sigterm_as_ctrl_c():
+            args.run(args)
     except (ExportError, SpeechError, OSError) as exc:
         # an OSError names its file: no permission, a full disk
         print(f"error: {exc}", file=sys.stderr)
@@ -37,6 +41,19 @@ def main(argv: Sequence[str] | None = None, prog: str = "python -m export") -> i
         print("\ninterrupted: nothing half-written stays behind", file=sys.stderr)
         return 130
     return 0
+
+
+@contextlib.contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    """Have SIGTERM undo what is half done, too; by itself it ends a process on the spot."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:

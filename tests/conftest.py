@@ -65,6 +65,7 @@ SLOW = (
     "export/test_full_disk",
     "export/test_hearing_cli",
     "export/test_avatar_cli",
+    "export/test_interrupted",
     "export/test_main",
     "test_deployed_clients",
     "test_documents.py::test_the_",

@@ -51,13 +51,17 @@ SOURCES = (
 RUN_BY_CI = {
     "make test": "the run that this test is part of",
     "make test-compose": "CI runs it",
+    "make test-faults": "CI runs it",
     ".venv/bin/pip install --editable '.[export]'": "make test installs the extra",
     ".venv/bin/pip install --editable '.[tensorrt]'": "make test installs the extra",
     ".venv/bin/pip install --editable '.[export,video]'": "make test installs the extras",
     ".venv/bin/pip install --no-deps --requirement requirements/detect.txt": "make test installs it",
 }
 RUN_ELSEWHERE = {
-    ".venv/bin/python -m export avatar sanders --package sanders": "tests/export/test_main.py",
+    ".venv/bin/python -m export avatar sanders --package sanders": "tests/export/test_avatar_cli.py",
+    ".venv/bin/python -m export avatar anna --livetalking data/avatars/ultralight_avatar1": (
+        "tests/export/test_avatar_cli.py"
+    ),
     ".venv/bin/python -m export avatar anna --video anna.mp4 --landmarks landmarks --audio-features aud_ave.npy "
     "--checkpoint anna.pth": "tests/conftest.py imports every avatar so",
     ".venv/bin/python -m export tensorrt anna": "tests/export/test_main.py",
@@ -82,6 +86,7 @@ RUN_ELSEWHERE = {
         "tests/export/test_main.py"
     ),
     "make bench": "tests/benchmarks/test_main.py runs every part",
+    "make bench ARGS=endurance": "tests/benchmarks/test_main.py runs it, for two seconds",
     "make build/baselines/bin/python": "tests/benchmarks/baselines/test_servers.py, where it was run",
     ".venv/bin/python -m benchmarks.gpu": "tests/benchmarks/gpu/test_main.py",
     ".venv/bin/python -m export avatar anna --video talk.mp4 --audio-encoder audio_encoder.pth --checkpoint anna.pth": (

@@ -2,14 +2,15 @@
 
 BridgeError
 ├── WrongHost       wrong_host      the bridge was asked under a name that is not its own
-└── ForeignOrigin   foreign_origin  a page of another site asks
+├── ForeignOrigin   foreign_origin  a page of another site asks
+└── Unauthorized    unauthorized    no token was shown that is valid now
 """
 
 from __future__ import annotations
 
 from bridge.errors import BridgeError, shown
 
-__all__ = ["ForeignOrigin", "WrongHost"]
+__all__ = ["ForeignOrigin", "Unauthorized", "WrongHost"]
 
 
 class WrongHost(BridgeError):
@@ -35,3 +36,15 @@ class ForeignOrigin(BridgeError):
     def __str__(self) -> str:
         whose = shown(self.origin) if self.origin else "another site's"
         return f"origin: expected the bridge's own or one of BRIDGE_ALLOWED_ORIGINS, got {whose}"
+
+
+class Unauthorized(BridgeError):
+    """Raised when a token is asked for, and none was shown that is valid now; ``got`` never tells it."""
+
+    code = "unauthorized"
+
+    def __init__(self, got: str) -> None:
+        self.got = got
+
+    def __str__(self) -> str:
+        return f"token: expected one that the bridge knows, got {self.got}"

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from bridge.access.client import Client
+from bridge.errors import BridgeError
 from bridge.front.errors import BridgeFull, TooMany
 
 __all__ = ["Budget", "Limit", "Most"]
@@ -52,12 +53,8 @@ class Limit:
             TooMany: If the client has as many as it may have.
             BridgeFull: If all clients together have.
         """
-        full = self._full(client)
-        if full == EVERYBODY:
-            raise BridgeFull(self._most.what, self._most.of_all)
-        if full is not None:
-            raise TooMany(self._most.what, full[0], self._most.of_one)
-        self._count(client, 1)
+        if not self.try_take(client):
+            raise self.refusal(client)
 
     def try_take(self, client: Client) -> bool:
         """Take one if there is one to take, and say whether there was."""
@@ -65,6 +62,13 @@ class Limit:
             return False
         self._count(client, 1)
         return True
+
+    def refusal(self, client: Client) -> BridgeError:
+        """Return why there was none to take."""
+        full = self._full(client) or EVERYBODY
+        if full == EVERYBODY:
+            return BridgeFull(self._most.what, self._most.of_all)
+        return TooMany(self._most.what, full[0], self._most.of_one)
 
     async def wait_and_take(self, client: Client) -> None:
         """Take one as soon as there is one to take."""

@@ -5,14 +5,14 @@ How a failure reaches the client, and everything else about gRPC, is ``server.py
 
 from __future__ import annotations
 
-import dataclasses
+import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 from google.protobuf.message import Message
 
-from bridge import request_id, turns
+from bridge import request_id
 from bridge.config import BridgeConfig
 from bridge.errors import BadRequest, BridgeError
 from bridge.grpc_service import schema
@@ -26,11 +26,15 @@ from bridge.logs import log_failure
 from bridge.metrics import Metrics
 from bridge.protocol import VIDEO_TYPES, check_frame_id, check_model_name, check_video_type
 from bridge.service import Service
+from bridge.turns import be_patient
 from speech.utterance import Utterance
 
 __all__ = ["DeployedCalls", "ShortCalls"]
 
 MAX_BATCH_FRAMES = 1024
+BATCHES_AT_ONCE = 2
+"""Others wait, in their order: each holds all its pictures until the last one is there, and asks for many at once."""
+
 STATUS_HEALTHY = "healthy"
 
 SPOKEN_AT_ONCE = 4
@@ -97,6 +101,7 @@ class DeployedCalls(_Calls):
         super().__init__(config, service, metrics)
         self._packages = packages
         self._models = models
+        self._batches = asyncio.Semaphore(BATCHES_AT_ONCE)
 
     async def GenerateInference(self, request: Any) -> Message:
         """Return one frame with its bounds and times."""
@@ -118,13 +123,14 @@ class DeployedCalls(_Calls):
         """
         if len(request.frame_ids) > MAX_BATCH_FRAMES:
             raise BadRequest("frame_ids", f"at most {MAX_BATCH_FRAMES}", str(len(request.frame_ids)))
-        start_s = time.perf_counter()
-        _be_patient()
-        answer = self._frame_of_batch(self.GenerateInference)
-        frames = in_order(
-            _frame_requests(request.model_name, request.frame_ids), answer, self._config.max_inflight
-        )
-        return self._batch([response async for response in frames], start_s)
+        be_patient()  # a batch is for a file, not for a screen
+        async with self._batches:
+            start_s = time.perf_counter()
+            answer = self._frame_of_batch(self.GenerateInference)
+            frames = in_order(
+                _frame_requests(request.model_name, request.frame_ids), answer, self._config.max_inflight
+            )
+            return self._batch([response async for response in frames], start_s)
 
     async def GenerateBatchWithAudio(self, request: Any) -> Message:
         """Return consecutive frames that say the chunks, one each; one that fails says so in its own response.
@@ -136,16 +142,17 @@ class DeployedCalls(_Calls):
         name, start, count = check_model_name(request.model_name), request.start_frame_id, request.frame_count
         samples = check_chunks(start, count, request.audio_chunks, MAX_BATCH_FRAMES)
         start_s = time.perf_counter()
-        _be_patient()
+        be_patient()  # a batch is for a file, not for a screen
         await self._service.metadata(name)  # there is such an avatar
         if not await self._models.can_hear(name):
             raise CannotHear(name)
-        utterance = await hear(self._models, name, samples)
-        answer = self._frame_of_batch(
-            lambda frame: self._spoken_frame(frame, utterance, frame.frame_id - start)
-        )
-        frames = in_order(_frame_requests(name, range(start, start + count)), answer, SPOKEN_AT_ONCE)
-        return self._batch([response async for response in frames], start_s)
+        async with self._batches:
+            utterance = await hear(self._models, name, samples)
+            answer = self._frame_of_batch(
+                lambda frame: self._spoken_frame(frame, utterance, frame.frame_id - start)
+            )
+            frames = in_order(_frame_requests(name, range(start, start + count)), answer, SPOKEN_AT_ONCE)
+            return self._batch([response async for response in frames], start_s)
 
     async def LoadPackage(self, request: Any) -> Message:
         """Import a package and have every Triton load it."""
@@ -271,11 +278,6 @@ async def _frame_requests(model_name: str, frame_ids: Iterable[int]) -> AsyncIte
     request_class = schema.message_class(schema.DEPLOYED, "OptimizedInferenceRequest")
     for number, frame_id in enumerate(frame_ids, 1):
         yield number, request_class(model_name=model_name, frame_id=frame_id)
-
-
-def _be_patient() -> None:
-    """A batch is for a file, not for a screen: its frames rather wait for their turns than be refused."""
-    turns.current.set(dataclasses.replace(turns.current.get(), is_patient=True))
 
 
 def _video_types() -> list[str]:

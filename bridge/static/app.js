@@ -13,6 +13,7 @@ import {
 import { Sound } from "./sound.js";
 import { showSpeaker, wireSpeaker } from "./speaker.js";
 import { isSeen } from "./tabs.js";
+import { fetchWithToken } from "./token.js";
 
 /** @import { Away } from "./connection.js" */
 /** @import { Model } from "./player.js" */
@@ -121,12 +122,13 @@ function onFault(error) {
 async function refreshModels() {
   if (!isSeen(TAB)) return;
   try {
-    const answer = await fetch("models", { signal: AbortSignal.timeout(MODELS_LIMIT_MS) });
+    const answer = await fetchWithToken("models", { signal: AbortSignal.timeout(MODELS_LIMIT_MS) });
     const body = await answer.json();
-    if (!answer.ok) throw new Error(`${body.code}: ${body.error}`);
+    if (!answer.ok) throw Object.assign(new Error(`${body.code}: ${body.error}`), { code: body.code });
     setModels(body.models);
     player.retry();
   } catch (error) {
+    if (error.code === "unauthorized") tell("connection", `${error.message}; end this page's address with #token=TOKEN`);
     tell("models", connection.isOpen ? `The list of avatars did not come: ${error.message}` : null);
   }
 }
@@ -196,6 +198,7 @@ connection.addEventListener("away", (event) => {
   const why = reason ? ` (${reason})` : "";
   tell("connection", `The bridge at ${host} does not answer${why}; trying again in ${retryInMs / 1000} s`);
   player.setConnected(false);
+  refreshModels(); // whose answer says why, where the bridge refuses a WebSocket
 });
 
 /**

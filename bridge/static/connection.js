@@ -1,10 +1,12 @@
 /** One WebSocket to the bridge: pipelined requests, answers in order, reconnecting by itself. */
 
 import { decodeAnswer } from "./protocol.js";
+import { subprotocols } from "./token.js";
 
 const FIRST_RETRY_MS = 1000;
 const MAX_RETRY_MS = 8000;
 const WATCHDOG_MS = 1000;
+const SUBPROTOCOL = "lipsync.frames.v1";
 const IDLE = "idle"; // the bridge lets go of who asks for nothing for long
 const REQUEST_ID_KEY = "request_id"; // a browser cannot set headers of a WebSocket
 
@@ -62,7 +64,7 @@ export class Connection extends EventTarget {
     if (this.#socket) return;
     clearTimeout(this.#retryTimer);
     this.#url.searchParams.set(REQUEST_ID_KEY, newRequestId());
-    const socket = new WebSocket(this.#url);
+    const socket = new WebSocket(this.#url, subprotocols(SUBPROTOCOL));
     socket.binaryType = "arraybuffer";
     socket.onopen = () => this.#opened();
     socket.onmessage = ({ data }) => this.#answered(data);

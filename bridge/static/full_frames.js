@@ -1,5 +1,7 @@
 /** The full frames of a clip: fetched once, kept as JPEG, and decoded shortly before they are drawn. */
 
+import { fetchWithToken } from "./token.js";
+
 const MAX_BITMAP_BYTES = 96_000_000;
 const MIN_BITMAPS = 24; // as many as are wanted at once, however large they are
 const MAX_JPEG_BYTES = 128_000_000;
@@ -137,7 +139,7 @@ export class FullFrames {
  * @param {number} frameId
  */
 async function fetchFrame(avatar, frameId) {
-  const answer = await fetch(`full_frames/${encodeURIComponent(avatar)}/${frameId}.jpg`);
+  const answer = await fetchWithToken(`full_frames/${encodeURIComponent(avatar)}/${frameId}.jpg`);
   if (!answer.ok) throw Object.assign(new Error(`expected a picture, got ${answer.status}`), { status: answer.status });
   return answer.blob();
 }

@@ -1,5 +1,7 @@
 /** An avatar's sound, and the clock that pictures follow while it is heard. */
 
+import { fetchWithToken } from "./token.js";
+
 const SAMPLE_RATE_HZ = 16_000;
 const START_S = 0.01; // a source cannot start sooner than the next samples are computed
 
@@ -122,7 +124,7 @@ export class Sound {
  * @param {string} url
  */
 async function fetchSound(url) {
-  const answer = await fetch(url);
+  const answer = await fetchWithToken(url);
   if (answer.status === 404) return null;
   if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
   return new OfflineAudioContext(1, 1, SAMPLE_RATE_HZ).decodeAudioData(await answer.arrayBuffer());

@@ -11,6 +11,7 @@ import { SpeechSession } from "./speech_session.js";
 import { SpeechSound } from "./speech_sound.js";
 import { sayAway, sayState } from "./speech_words.js";
 import { isSeen } from "./tabs.js";
+import { fetchWithToken } from "./token.js";
 
 /** @import { SpeechPicture, Started } from "./speech_protocol.js" */
 /** @import { Away } from "./speech_session.js" */
@@ -207,7 +208,7 @@ function stopListening() {
 async function refreshAvatars() {
   if (!isSeen(TAB)) return;
   try {
-    const answer = await fetch("models", { signal: AbortSignal.timeout(MODELS_LIMIT_MS) });
+    const answer = await fetchWithToken("models", { signal: AbortSignal.timeout(MODELS_LIMIT_MS) });
     if (!answer.ok) return;
     /** @type {{models: {name: string}[]}} */
     const { models } = await answer.json();

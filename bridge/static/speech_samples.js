@@ -2,6 +2,7 @@
 
 import { cut, phrasesOf } from "./phrases.js";
 import { toMono } from "./recording.js";
+import { fetchWithToken } from "./token.js";
 
 /** @import { SpeechSound } from "./speech_sound.js" */
 
@@ -52,7 +53,7 @@ export class SpeechSamples {
    */
   async #fetch(avatars) {
     for (const name of avatars) {
-      const answer = await fetch(`audio/${encodeURIComponent(name)}.wav`);
+      const answer = await fetchWithToken(`audio/${encodeURIComponent(name)}.wav`);
       if (answer.ok) return toMono(await this.#sound.decode(await answer.arrayBuffer()));
     }
     return null;

@@ -1,6 +1,7 @@
 /** One live session at the bridge: sound goes out, pictures and events come in, and it comes back by itself. */
 
 import { encodeControl, encodeStart, parseEvent, parsePicture, SUBPROTOCOL } from "./speech_protocol.js";
+import { subprotocols } from "./token.js";
 
 /** @import { Settings, Started } from "./speech_protocol.js" */
 
@@ -134,7 +135,7 @@ export class SpeechSession extends EventTarget {
   /** @param {Settings} settings */
   #connect(settings) {
     clearTimeout(this.#retryTimer);
-    const socket = new WebSocket(this.#url, SUBPROTOCOL);
+    const socket = new WebSocket(this.#url, subprotocols(SUBPROTOCOL));
     socket.binaryType = "arraybuffer";
     socket.onopen = () => socket.send(encodeStart(settings));
     socket.onmessage = ({ data }) => this.#receive(data);

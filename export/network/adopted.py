@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from onnx import ModelProto, numpy_helper
+from onnx import ModelProto
 
 from export.contract import geometry_of_size
 from export.errors import BadModel
 from export.network.borders import add_borders, has_borders, tensor_shapes
+from export.network.finite import check_finite_model
 from export.network.kinds import Kind, choose_kind
 from export.network.onnx_file import read_onnx
 from export.network.rewrite.check import example_frame
@@ -45,7 +46,7 @@ def adopt(path: Path, audio_mode: str | None) -> ModelProto:
     """
     model = _read(path)
     choose_kind(path, [_kind(path, model)], audio_mode)
-    _check_finite(path, model)
+    check_finite_model(path, model)
     check_serves(path, model)
     return model
 
@@ -117,22 +118,3 @@ def _check_batch(path: Path, model: ModelProto) -> None:
 
 def _apart(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> int:
     return int(np.abs(left.astype(int) - right.astype(int)).max())
-
-
-def _check_finite(path: Path, model: ModelProto) -> None:
-    """Refuse weights that are not numbers.
-
-    Raises:
-        BadModel: By name of the first such tensor.
-    """
-    for initializer in model.graph.initializer:
-        try:
-            values = numpy_helper.to_array(initializer)
-        except (TypeError, ValueError) as exc:
-            got = f"{initializer.name[:80]} of another size than it says"
-            raise BadModel(path, "whole weights", got) from exc
-        if values.dtype.kind == "f" and not np.isfinite(values).all():
-            odd = int((~np.isfinite(values)).sum())
-            raise BadModel(
-                path, "finite weights", f"{odd} of {values.size} NaN or infinite in {initializer.name}"
-            )

@@ -16,6 +16,8 @@ from onnx import ModelProto
 from torch import Tensor, nn
 
 from export.errors import BadCheckpoint, VerificationFailed
+from export.network.checkpoint import as_arrays
+from export.network.finite import check_finite
 from export.network.onnx_model import trace
 from export.network.torch_file import check_plain, read_torch_file
 from speech.features import AudioEncoder
@@ -94,7 +96,7 @@ def load_encoder(path: Path) -> AveEncoder:
     Understood: a bare state dict whose names begin with ``audio_encoder.`` or, as in the published file, do not.
 
     Raises:
-        BadCheckpoint: If the file cannot be read, or names or shapes are not the encoder's.
+        BadCheckpoint: If the file cannot be read, names or shapes are not the encoder's, or a weight is not finite.
     """
     state = {PREFIX + key.removeprefix(PREFIX): value for key, value in _read(path).items()}
     encoder = AveEncoder()
@@ -111,6 +113,7 @@ def load_encoder(path: Path) -> AveEncoder:
             f"the {len(expected)} entries of an AVE audio encoder",
             f"{len(wrong)} that are missing, unknown or of another shape, the first {wrong[0]}",
         )
+    check_finite(path, as_arrays(state), BadCheckpoint)
     encoder.load_state_dict(state, strict=False)  # only num_batches_tracked may be absent by now
     return encoder.eval()
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from export.contract import UNET_160, UNET_328, Geometry
 from export.errors import BadCheckpoint
+from export.network.finite import check_finite
 from export.network.kinds import Kind, choose_kind
 from export.network.torch_file import check_plain, read_torch_file
 from export.network.unet import UNet
 from speech.contract import VECTOR_SHAPES, window_shape
 
-__all__ = ["kinds_of_checkpoint", "load_checkpoint"]
+__all__ = ["as_arrays", "kinds_of_checkpoint", "load_checkpoint"]
 
 WIDTHS = {32: 1.0, 16: 0.5}
 WRAPPER_KEYS = ("model_state_dict", "state_dict", "model")
@@ -53,9 +55,16 @@ def load_checkpoint(path: Path, audio_mode: str | None = None) -> UNet:
     kind = choose_kind(path, _kinds(path, state), audio_mode)
     network = UNet(kind.audio_mode, _width(path, state), kind.geometry, kind.window)
     _check_entries(path, state, network.state_dict(), kind.geometry)
-    _check_finite(path, state)
+    check_finite(path, as_arrays(state), BadCheckpoint)
     network.load_state_dict(state, strict=False)  # only num_batches_tracked may be absent by now
     return network.eval()
+
+
+def as_arrays(state: dict[str, Tensor]) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Yield the floats of a state dict as arrays, by name."""
+    for name, value in state.items():
+        if value.is_floating_point():
+            yield name, value.detach().float().numpy()
 
 
 def _read_canonical(path: Path) -> dict[str, Tensor]:
@@ -120,18 +129,6 @@ def _width(path: Path, state: dict[str, Tensor]) -> float:
         got = f"no {ENTRANCE_KEY}" if channels is None else f"{channels}"
         raise BadCheckpoint(path, "a U-Net 328 or 160 of 32 (width 1.0) or 16 (width 0.5) channels", got)
     return WIDTHS[channels]
-
-
-def _check_finite(path: Path, state: dict[str, Tensor]) -> None:
-    """Refuse weights that are not numbers, which a training that diverged leaves behind.
-
-    Raises:
-        BadCheckpoint: By name of the first such entry.
-    """
-    for key, value in state.items():
-        if value.is_floating_point() and not torch.isfinite(value).all():
-            odd = int((~torch.isfinite(value)).sum())
-            raise BadCheckpoint(path, "finite weights", f"{odd} of {value.numel()} NaN or infinite in {key}")
 
 
 def _check_entries(

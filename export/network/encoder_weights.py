@@ -7,6 +7,7 @@ from pathlib import Path
 from onnx import ModelProto
 
 from export.errors import BadModel, MissingExtra
+from export.network.finite import check_finite_model
 from export.network.onnx_file import read_onnx
 from export.network.speech_model import add_ears, verify_ears
 from speech.errors import BadEncoder
@@ -59,6 +60,7 @@ def load_speech_model(path: Path) -> ModelProto:
         MissingExtra: If the file is a checkpoint and torch is not installed.
         BadCheckpoint: If a checkpoint is not an audio encoder's.
         BadEncoder: If an ONNX file is missing, cannot be read, is too large, or has other tensors.
+        BadModel: If its weights are not finite.
         VerificationFailed: If the graph differs from the encoder.
     """
     encoder = open_encoder(path)
@@ -69,7 +71,9 @@ def load_speech_model(path: Path) -> ModelProto:
 
 def _load_model(path: Path) -> ModelProto:
     if path.suffix == ".onnx":
-        return read_onnx(path)
+        model = read_onnx(path)
+        check_finite_model(path, model)
+        return model
     from export.network.audio_encoder import export_encoder, load_encoder
 
     return export_encoder(load_encoder(path))

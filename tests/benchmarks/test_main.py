@@ -45,6 +45,11 @@ def quick(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         ("replay", "path,callers,frames/s,p50_ms,p95_ms,p99_ms", "the bridge adds at p50, ms: "),
         ("soak", "idle,playing at 25 fps,frames,missed deadlines,p50_ms", "the bridge's memory changed by "),
+        (
+            "endurance",
+            "viewers,frames,missed deadlines,p99_ms,live pictures,left out",
+            "growth of the bridge, MiB: ",
+        ),
         ("scaling", "case,strategy,callers,frames/s,p50_ms,p95_ms,p99_ms,memory_mib", "1 instances"),
         (
             "live",
@@ -84,6 +89,6 @@ def test_unknown_part(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         command.main(["dance"])
     assert (
-        "expected parts of compare, overhead, sweep, replay, soak, scaling, live, got dance"
+        "expected parts of compare, overhead, sweep, replay, soak, endurance, scaling, live, got dance"
         in capsys.readouterr().err
     )

@@ -30,4 +30,4 @@ def test_full_plan_covers_the_strategies():
 def test_quick_is_quick():
     """The quick run has the same parts and a tenth of the time."""
     assert QUICK.soak_s + QUICK.replay_s < (FULL.soak_s + FULL.replay_s) / 10
-    assert set(PARTS) == {"compare", "overhead", "sweep", "replay", "soak", "scaling", "live"}
+    assert set(PARTS) == {"compare", "overhead", "sweep", "replay", "soak", "endurance", "scaling", "live"}

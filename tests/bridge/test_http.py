@@ -3,16 +3,20 @@
 import asyncio
 import io
 import json
+import time
 import wave
 
 import numpy as np
 import pytest
 
+from bridge.access.tokens import Key, sign
 from bridge.http import load_static_files
 from bridge.limit import FIRST
 from bridge.server import serve
 from tests.bridge.helpers import config_for, exchange, http
 from tests.fake_triton import FakeTriton, fake_jpeg, fake_sound
+
+SECRET = "s" * 32
 
 
 async def get_json(bridge, path):
@@ -119,7 +123,7 @@ async def test_parts_of_audio(bridge):
 
 async def test_audio_for_many(triton, bridge):
     """Viewers who ask for a clip's sound at once have Triton asked once."""
-    answers = await asyncio.gather(*(http(bridge.port, "/audio/echo.wav") for _ in range(5)))
+    answers = await asyncio.gather(*(http(bridge.port, "/audio/echo.wav") for _ in range(100)))
     assert {status for status, _, _ in answers} == {200}
     assert len({body for _, _, body in answers}) == 1
     assert triton.calls["echo_frames"] == 10
@@ -324,3 +328,47 @@ async def test_a_page_of_a_listed_site(triton):
         assert (status, headers["access-control-allow-methods"], body) == (204, "GET, HEAD", b"")
         assert (await http(bridge.port, "/models", "OPTIONS"))[0] == 405
         assert (await http(bridge.port, "/models", origin="https://other.example"))[0] == 403
+
+
+@pytest.fixture
+def tokens_file(tmp_path):
+    path = tmp_path / "tokens"
+    path.write_text(f"site {SECRET}\n")
+    return str(path)
+
+
+async def test_tokens(triton, tokens_file):
+    """With tokens everything but the page and health asks for one, in the header or, signed, in the address."""
+    async with serve(config_for(triton, tokens_file=tokens_file)) as bridge:
+        for path in (
+            "/models",
+            "/frames/echo/1.jpg",
+            "/full_frames/echo/1.jpg",
+            "/audio/echo.wav",
+            "/metrics",
+            "/no",
+        ):
+            status, headers, body = await http(bridge.port, path)
+            assert (status, headers["www-authenticate"]) == (401, "Bearer")
+            assert json.loads(body)["code"] == "unauthorized"
+        for path in ("/", "/app.js", "/health"):
+            assert (await http(bridge.port, path))[0] == 200
+        assert (await http(bridge.port, "/frames/echo/1.jpg", authorization=f"Bearer {SECRET}"))[0] == 200
+        signed = sign(Key("site", SECRET), time.time() + 60)
+        assert (await http(bridge.port, f"/metrics?token={signed}"))[0] == 200
+        assert (await http(bridge.port, f"/metrics?token={SECRET}"))[0] == 401
+
+
+async def test_requests_in_flight_of_one_token(triton, tokens_file):
+    """A token has so many requests in flight."""
+    async with serve(config_for(triton, tokens_file=tokens_file, requests_per_client=1)) as bridge:
+        slow = asyncio.create_task(
+            http(
+                bridge.port, "/frames/slow/1.jpg", authorization=f"Bearer {SECRET}", x_forwarded_for="1.1.1.1"
+            )
+        )
+        await triton.wait_for_calls("slow", 1)
+        status, _, body = await http(bridge.port, "/frames/echo/1.jpg", authorization=f"Bearer {SECRET}")
+        assert (status, json.loads(body)["code"]) == (429, "too_many")
+        triton.release.set()
+        assert (await slow)[0] == 200

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import itertools
 import re
+import time
 from pathlib import Path
 
 import cv2
@@ -13,6 +15,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import expect
 
+from bridge.access.tokens import Key, sign
 from bridge.config import BridgeConfig
 from bridge.server import serve
 from tests.browser import (
@@ -321,3 +324,45 @@ async def test_the_page_says_that_its_pictures_are_synthetic(browser, bridge):
     async with open_page(browser, bridge.url) as page:
         await expect(page.locator("#stage .synthetic")).to_be_visible()
         await expect_text(page, "#stage .synthetic", "AI-generated picture")
+
+
+async def test_a_token(browser, triton, tmp_path):
+    """The page takes its token out of its address, shows it with everything it asks for, and keeps it on reloading."""
+    (tmp_path / "tokens").write_text(f"site {'s' * 32}\n")
+    config = dataclasses.replace(config_for(triton), tokens_file=str(tmp_path / "tokens"))
+    token = sign(Key("site", "s" * 32), time.time() + 300)
+    async with serve(config) as bridge, open_page(browser, f"{bridge.url}#token={token}") as page:
+        await shown_frame(page, 0)
+        assert page.url == bridge.url
+        await page.reload()
+        await shown_frame(page, 0)
+        await page.goto(f"{bridge.url}?token={token}#speak")
+        await expect(page.locator("#speak-tab")).to_be_visible()
+        assert page.url == f"{bridge.url}#speak"
+
+
+async def test_without_a_token(browser, triton, tmp_path):
+    """Without its token the page says what is missing."""
+    (tmp_path / "tokens").write_text(f"site {'s' * 32}\n")
+    config = dataclasses.replace(config_for(triton), tokens_file=str(tmp_path / "tokens"))
+    async with serve(config) as bridge:
+        page = await browser.new_page()
+        await page.goto(bridge.url)
+        await expect(page.locator("body")).to_contain_text(
+            "token: expected one that the bridge knows, got none", timeout=WAIT_MS
+        )
+        await page.close()
+
+
+async def test_what_the_page_may_load(browser, bridge):
+    """The browser lets the page ask nobody but the bridge, and a test whose page tries fails."""
+    refused = None
+    with pytest.raises(AssertionError):
+        async with open_page(browser, bridge.url) as page:
+            refused = await page.evaluate(
+                """() => new Promise((resolve) => {
+                  addEventListener("securitypolicyviolation", (event) => resolve(event.effectiveDirective));
+                  new Image().src = "http://example.org/";
+                })"""
+            )
+    assert refused == "img-src"

@@ -9,6 +9,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, ConnectionClosedOK, InvalidStatus
 
+from bridge.access.tokens import Key, sign
 from bridge.config import BridgeConfig
 from bridge.errors import ListenError
 from bridge.protocol import encode_frame_request
@@ -74,6 +75,30 @@ async def test_a_foreign_pages_websocket(bridge, path):
         pass
 
 
+async def test_tokens(triton, tmp_path):
+    """With tokens a handshake shows one: a service in its header, a browser as a subprotocol."""
+    (tmp_path / "tokens").write_text(f"site {'s' * 32}\n")
+    async with serve(config_for(triton, tokens_file=str(tmp_path / "tokens"))) as bridge:
+        url = f"ws://127.0.0.1:{bridge.port}/ws"
+        signed = sign(Key("site", "s" * 32), time.time() + 60)
+        for wrong in (
+            {},
+            {"subprotocols": ["lipsync.frames.v1"]},
+            {"additional_headers": {"Authorization": "Bearer x"}},
+        ):
+            with pytest.raises(InvalidStatus, match="401"):
+                await connect(url, **wrong)
+        async with connect(url, additional_headers={"Authorization": f"Bearer {'s' * 32}"}) as websocket:
+            await websocket.send(encode_frame_request("echo", 1))
+            assert await receive(websocket) == fake_jpeg("echo", 1)
+        for path, name in (("/ws", "lipsync.frames.v1"), ("/speech", "lipsync.speech.v1")):
+            offered = ["lipsync.speech.v1", "lipsync.frames.v1", f"lipsync.token.{signed}"]
+            async with connect(url.replace("/ws", path), subprotocols=offered) as websocket:
+                assert websocket.subprotocol == name
+        async with connect(f"{url}?token={signed}"):
+            pass
+
+
 async def test_port_in_use(bridge, triton):
     """A port that is in use is one sentence."""
     with pytest.raises(ListenError) as caught:
@@ -100,6 +125,18 @@ async def test_url(host, url):
         upstreams = ()
 
     assert Bridge(BridgeConfig(host=host), NoBalancer()).url == url
+
+
+@pytest.mark.parametrize(("host", "is_told"), [("127.0.0.1", False), ("localhost", False), ("0.0.0.0", True)])
+async def test_what_is_open_to_all(triton, caplog, host, is_told):
+    """A bridge that others can reach says that it asks for no token and speaks no TLS; on loopback it does not."""
+    async with serve(config_for(triton, host=host)):
+        pass
+    sentence = (
+        f"the bridge listens on {host} and asks for no token (BRIDGE_TOKENS_FILE) and speaks no TLS "
+        "(BRIDGE_TLS_CERT_FILE)"
+    )
+    assert (sentence in caplog.messages) == is_told
 
 
 async def test_starts_without_triton():

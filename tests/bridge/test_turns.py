@@ -102,6 +102,16 @@ async def test_who_asks_rarely_is_next(server):
         await server.answer(35)
 
 
+async def test_who_has_few_waiting_comes_before_who_has_many(server):
+    """A client that asks often, one at a time, comes before those that keep many waiting, from their first call on."""
+    for number in range(5):
+        await server.ask(f"greedy {number}", 8)
+    for _ in range(10):
+        await server.ask("steady")
+        await server.answer()
+        assert server.served[-1] == "steady"
+
+
 async def test_past_frugality_earns_nothing(server):
     """A client that was away for long gets its turns, and no more than those."""
     await server.ask("a", 60)

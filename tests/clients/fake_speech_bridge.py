@@ -88,6 +88,7 @@ class FakeSpeechBridge:
         starts: The first message of each session.
         heard: What the last session was sent: bytes of sound, and the type of each control message.
         full_frames: How often each full frame was asked for.
+        shown: What requests said in ``Authorization``.
         closed: Set when a session's connection is closed.
         most_held_s: The most sound that waited at any time.
         has_heard: Set when a message was taken in.
@@ -104,6 +105,7 @@ class FakeSpeechBridge:
         self.starts: list[dict[str, Any]] = []
         self.heard: list[bytes | str] = []
         self.full_frames: Counter[int] = Counter()
+        self.shown: list[str | None] = []
         self.closed = asyncio.Event()
         self.has_heard = asyncio.Event()
         self.most_held_s = 0.0
@@ -130,6 +132,7 @@ class FakeSpeechBridge:
         await self._server.wait_closed()
 
     def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
+        self.shown.append(request.headers.get("Authorization"))
         if request.path == "/speech":
             return None
         match = re.fullmatch(r"/full_frames/[^/]+/(\d+)\.jpg", request.path)

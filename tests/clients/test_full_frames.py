@@ -35,6 +35,14 @@ async def test_frames_are_remembered(bridge: FakeSpeechBridge) -> None:
     assert bridge.full_frames == {0: 1, 1: 2, 2: 1, 3: 1, 4: 1}
 
 
+async def test_a_token(bridge: FakeSpeechBridge) -> None:
+    """A token is shown with each request, and is in no text about the settings."""
+    shown = settings(bridge.url, token="s" * 32)
+    assert "sss" not in repr(shown)
+    await asyncio.to_thread(FullFrames(shown).get, 0)
+    assert bridge.shown == [f"Bearer {'s' * 32}"]
+
+
 async def test_no_such_frame(bridge: FakeSpeechBridge) -> None:
     """A frame that there is not is an error with the bridge's words."""
     with pytest.raises(ServerError) as caught:

@@ -231,6 +231,15 @@ async def test_no_start(bridge: FakeSpeechBridge, kind: str) -> None:
     await asyncio.wait_for(bridge.closed.wait(), 10)
 
 
+async def test_a_token(bridge: FakeSpeechBridge, kind: str) -> None:
+    """A token is shown in the handshake, and none where there is none."""
+    async with opened_speech(kind, bridge.url, token="s" * 32):
+        pass
+    async with opened_speech(kind, bridge.url):
+        pass
+    assert bridge.shown == [f"Bearer {'s' * 32}", None]
+
+
 async def test_no_bridge(kind: str, free_port: int) -> None:
     """Where nobody listens the error says so."""
     url = f"http://127.0.0.1:{free_port}"

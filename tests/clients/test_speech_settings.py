@@ -57,6 +57,7 @@ def test_invalid_url(url: str, reason: str) -> None:
         ({"connect_timeout_s": 0}, "connect_timeout_s must be a number of seconds above 0, got 0"),
         ({"start_timeout_s": math.inf}, "start_timeout_s must be a number of seconds above 0, got inf"),
         ({"answer_timeout_s": -1}, "answer_timeout_s must be a number of seconds above 0, got -1"),
+        ({"token": "a b"}, "token must be letters, digits and ._~-, got 'something else'"),
         ({"root_certificates": "none.pem"}, "root_certificates must be a PEM file, got 'none.pem'"),
     ],
 )

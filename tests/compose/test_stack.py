@@ -66,6 +66,15 @@ def test_the_containers_are_confined(stack: Stack) -> None:
     assert set(stack.must("ps", "--services").split()) >= JOBS_AND_SERVERS
 
 
+@pytest.mark.parametrize("service", ["triton", "bridge"])
+def test_the_images_have_nothing_to_build_with(stack: Stack, service: str) -> None:
+    """No compiler, linker, make or pip is in an image: what breaks in can build nothing there."""
+    tools = ("cc", "gcc", "c++", "ld", "as", "make", "pip")
+    look = f"import shutil; print([name for name in {tools} if shutil.which(name)])"
+    found = stack.engine.docker("exec", stack.containers(service)[0], "python3", "-c", look)
+    assert found.stdout.strip() == "[]"
+
+
 def test_the_bridge_follows_the_scale(stack: Stack) -> None:
     """Scaled down to one Triton and up again, the bridge has as many upstreams, and no frame fails."""
     with playing(f"ws://127.0.0.1:{stack.port}/ws") as player:

@@ -33,6 +33,7 @@ def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     folders = environment["LD_LIBRARY_PATH"].split(os.pathsep)
     assert folders[-1] == "/the/users"
     assert any((Path(folder) / f"{LIBRARY}.so.1.0").exists() for folder in folders[:-1])
+    assert environment["ORT_DISABLE_TELEMETRY"] == "1"
     assert environment["GLIBC_TUNABLES"] == "glibc.malloc.hugetlb=1:glibc.malloc.hugetlb=0"
 
 
@@ -49,7 +50,7 @@ def test_missing_wheel(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_requirement() -> None:
     """The sentence names the version that ``requirements/triton.txt`` names."""
-    assert installation.REQUIREMENT in (ROOT / "requirements" / "triton.txt").read_text().splitlines()
+    assert f"\n{installation.REQUIREMENT} \\\n" in (ROOT / "requirements" / "triton.txt").read_text()
 
 
 def test_missing_stub(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,6 +103,6 @@ def test_container(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(installation, "CONTAINER", tmp_path)
     found = find_installation()
     assert found.server == tmp_path / "bin" / "tritonserver"
-    assert found.environment() == dict(os.environ)
+    assert found.environment() == {"ORT_DISABLE_TELEMETRY": "1", **os.environ}
     assert lay_out_backends(found, tmp_path / "unused") == tmp_path / "backends"
     assert not (tmp_path / "unused").exists()

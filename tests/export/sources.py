@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import pickle
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -139,6 +140,23 @@ def write_package(folder: Path) -> Source:
     }
     (folder / "package_info.json").write_text(json.dumps(info))
     return source
+
+
+LIVETALKING_SQUARES = [(40 + index, 30, 200 + index, 190) for index in range(FRAMES)]
+
+
+def write_livetalking(folder: Path) -> Path:
+    """Write an avatar folder as LiveTalking's generator does, its coordinates being NumPy's numbers."""
+    for name in ("full_imgs", "face_imgs"):
+        (folder / name).mkdir(parents=True)
+    for index, (x1, y1, x2, y2) in enumerate(LIVETALKING_SQUARES):
+        picture = smooth_picture(index)
+        crop = cv2.resize(picture[y1:y2, x1:x2], (168, 168), interpolation=cv2.INTER_AREA)
+        cv2.imwrite(str(folder / "full_imgs" / f"{index:08d}.png"), picture)
+        cv2.imwrite(str(folder / "face_imgs" / f"{index:08d}.png"), crop)
+    squares = [tuple(np.array(square, np.int64)) for square in LIVETALKING_SQUARES]
+    (folder / "coords.pkl").write_bytes(pickle.dumps(squares))
+    return folder
 
 
 def edit_json(path: Path, *keys: str, value: object) -> None:

@@ -27,6 +27,7 @@ from tests.export.sources import (
     speech_features,
     tree,
     write_landmarks,
+    write_livetalking,
     write_video,
 )
 
@@ -140,6 +141,20 @@ def test_a_dataset_of_the_smaller_network(dataset, served, out, tmp_path, capsys
     np.testing.assert_array_equal(join_frames(np.load(folder / "sound.npy"), fps), sound)
     assert f"{FRAMES} frames at {fps:g} fps, {mode} features, U-Net 160\n" in capsys.readouterr().out
     assert (out / "models" / "jpeg_encode").is_dir()
+
+
+def test_an_avatar_of_livetalking(network, tmp_path, out, capsys, monkeypatch):
+    """An avatar folder brings its weights, whose network and mode are read from them; what it lacks is said."""
+    monkeypatch.setattr("export.network.verify.MAX_BATCH_SIZE", 2)  # 16 is for test_verify.py
+    source = write_livetalking(tmp_path / "ultralight_avatar1")
+    torch.save({"model": network("wenet", 0.5, UNET_160, 8).state_dict()}, source / "ultralight.pth")
+    assert main(["avatar", "anna", "--livetalking", str(source), *folders(out)]) == 0
+    described = read_avatar(out / "avatars" / "anna")
+    assert (described.network, described.audio_mode, described.fps) == ("U-Net 160", "wenet", 20.0)
+    assert described.source == "LiveTalking ultralight_avatar1"
+    said_lines = capsys.readouterr().out
+    assert f"exporting {source / 'ultralight.pth'} (U-Net 160, width 0.5, wenet, fp32)" in said_lines
+    assert "comes without speech: its clip is painted with windows of zeros" in said_lines
 
 
 def test_the_older_resizing(dataset, served, out, tmp_path):

@@ -30,7 +30,7 @@ async def watched_through_a_network(tritons: Tritons) -> AsyncIterator[tuple[Obs
     first, second = tritons.addresses
     async with (
         network(second) as between,
-        watched([first, between.address]) as (observation, _),
+        watched(tritons, addresses=[first, between.address]) as (observation, _),
     ):
         yield observation, between
 

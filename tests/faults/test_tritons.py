@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
 
 import pytest
 
-from benchmarks.triton import BridgeProcess
-from tests.faults.bridges import healthy_count, watched
+from tests.faults.bridges import both_healthy, watched
 from tests.faults.conftest import Report
 from tests.faults.report import Goal
 from tests.faults.tritons import Tritons
@@ -21,30 +19,20 @@ RESTART_GOAL = Goal(normal_s=20.0)
 """A Triton of these models takes three seconds to start, several times that beside viewers on two cores."""
 
 
-def both_healthy(bridge: BridgeProcess) -> Callable[[], Awaitable[bool]]:
-    """Return the condition that the bridge uses both Tritons."""
-
-    async def check() -> bool:
-        return await healthy_count(bridge) == 2
-
-    return check
-
-
 async def test_sigkill_and_return(tritons: Tritons, report: Report) -> None:
     """A Triton dies by SIGKILL, and comes back with an empty cache."""
     await tritons.ready()
-    async with watched(tritons.addresses) as (observation, bridge):
+    async with watched(tritons) as (observation, bridge):
 
         async def kill() -> None:
             tritons.signal(signal.SIGKILL)
 
-        async def has_returned() -> bool:
-            return await tritons.victim_answers()
-
         async def nothing() -> None:
             """Its return is the fault."""
 
-        report(await observation.try_fault("SIGKILL of one of two Tritons", kill, has_returned), RESTART_GOAL)
+        report(
+            await observation.try_fault("SIGKILL of one of two Tritons", kill, tritons.answers), RESTART_GOAL
+        )
         returned = await observation.try_fault(
             "its return with an empty cache", nothing, both_healthy(bridge)
         )
@@ -54,7 +42,7 @@ async def test_sigkill_and_return(tritons: Tritons, report: Report) -> None:
 async def test_standstill(tritons: Tritons, report: Report) -> None:
     """A Triton is stopped by SIGSTOP for some seconds, and goes on."""
     await tritons.ready()
-    async with watched(tritons.addresses) as (observation, bridge):
+    async with watched(tritons) as (observation, bridge):
 
         async def stop() -> None:
             tritons.signal(signal.SIGSTOP)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import signal
-from collections.abc import Iterator
+import time
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from pathlib import Path
 
-import grpc
-
-from benchmarks.errors import LoadFailed
-from benchmarks.triton import GrpcCaller
+from benchmarks.triton import OUTPUTS, BridgeProcess, running_bridge
+from bridge.errors import BridgeError
+from bridge.triton import TritonClient, frame_request
 from embedded import Server
 from tests.conftest import CLIP_FRAMES
 from tests.embedded.processes import STUB, Family, Process, find_family, program
@@ -20,75 +21,85 @@ from tests.embedded.processes import STUB, Family, Process, find_family, program
 __all__ = ["AVATAR", "Tritons"]
 
 AVATAR = "demo"
+VICTIM = 1
+PROBE_TIMEOUT_S = 2.0
+REPAIR_S, RESTART_S = 10.0, 40.0
 POLL_S = 0.05
 
 
 @dataclass(frozen=True)
 class Tritons:
-    """Two Tritons behind one bridge; faults befall the second."""
+    """Two Tritons behind one bridge; faults befall the second.
+
+    Attributes:
+        servers: Where they answer.
+        secret_file: What a bridge is shown so that it may load a model anew, as ``make demo`` does.
+    """
 
     servers: list[Server]
+    secret_file: Path
 
     @property
     def addresses(self) -> list[str]:
         """Where both answer, ``host:port``."""
         return [server.grpc_url for server in self.servers]
 
-    @property
-    def victim(self) -> Server:
-        """The one that faults befall."""
-        return self.servers[1]
+    def bridge(
+        self, *options: str, addresses: Sequence[str] = (), descriptors: int | None = None
+    ) -> AbstractAsyncContextManager[BridgeProcess]:
+        """Return a bridge of default settings before both, or before other addresses that lead to them."""
+        secret = ("--triton-secret-file", str(self.secret_file))
+        return running_bridge(
+            ",".join(addresses or self.addresses), *secret, *options, descriptors=descriptors
+        )
 
-    def family(self) -> Family:
-        """The victim's processes, as they are now."""
-        return find_family(f"--grpc-port={self.victim.grpc_port}", with_part="tritonserver")
+    def family(self, index: int = VICTIM) -> Family:
+        """The processes of one of them, as they are now."""
+        return find_family(f"--grpc-port={self.servers[index].grpc_port}", with_part="tritonserver")
 
-    def signal(self, number: int) -> None:
-        """Send a signal to the victim's server; it may have ended meanwhile."""
+    def signal(self, number: int, index: int = VICTIM) -> None:
+        """Send a signal to the server of one of them; it may have ended meanwhile."""
         with contextlib.suppress(ProcessLookupError):
-            self.family().member("tritonserver").kill(number)
+            self.family(index).member("tritonserver").kill(number)
 
     def kill_stub(self, model_name: str) -> None:
         """Kill the process of a model's first instance, which Triton itself does not start again."""
         (stub,) = [process for process in self.family().members if _is_stub(process, model_name)]
         stub.kill(signal.SIGKILL)
 
-    async def ready(self) -> None:
-        """Wait until both answer any frame, and have every frame in their caches, where they have caches.
+    async def ready(self, frames: int = CLIP_FRAMES) -> None:
+        """Wait until both answer so many frames, and so have them in their caches, where they have caches.
 
-        Raises:
-            LoadFailed: If one of them answers with anything but frames.
+        One that an earlier fault has left broken is started again.
         """
-        waiting = list(self.addresses)
-        while waiting:
-            if await asyncio.to_thread(self._has_frames, waiting[-1]):
-                waiting.pop()
-            else:
-                await asyncio.sleep(POLL_S)
+        for index in range(len(self.servers)):
+            if not await self._fill_within(index, frames, REPAIR_S):
+                self.signal(signal.SIGKILL, index)
+                assert await self._fill_within(index, frames, RESTART_S), f"Triton {index} does not come back"
 
-    async def victim_answers(self) -> bool:
-        """Whether the victim answers a frame."""
-        with _caller(self.victim.grpc_url) as caller, contextlib.suppress(LoadFailed):
-            await asyncio.to_thread(caller.call)
-            return True
-        return False
+    async def answers(self, index: int = VICTIM) -> bool:
+        """Whether one of them answers a frame."""
+        return await self._fill(index, 1)
 
-    def _has_frames(self, address: str) -> bool:
-        with _caller(address) as caller:
-            try:
-                for _ in range(CLIP_FRAMES):
-                    caller.call()
-            except LoadFailed as exc:
-                if isinstance(exc.__cause__, grpc.RpcError):
-                    return False
-                raise
+    async def _fill_within(self, index: int, frames: int, limit_s: float) -> bool:
+        end_s = time.monotonic() + limit_s
+        while not await self._fill(index, frames):
+            if time.monotonic() > end_s:
+                return False
+            await asyncio.sleep(POLL_S)
         return True
 
-
-@contextlib.contextmanager
-def _caller(address: str) -> Iterator[GrpcCaller]:
-    with GrpcCaller(address, AVATAR, itertools.cycle(range(CLIP_FRAMES))) as caller:
-        yield caller
+    async def _fill(self, index: int, frames: int) -> bool:
+        """Ask for the first frames; return whether all came."""
+        client = TritonClient(self.addresses[index])
+        try:
+            for frame_id in range(frames):
+                await client.infer(frame_request(AVATAR, frame_id, OUTPUTS), PROBE_TIMEOUT_S)
+        except BridgeError:
+            return False
+        finally:
+            await client.close()
+        return True
 
 
 def _is_stub(process: Process, model_name: str) -> bool:

@@ -56,6 +56,7 @@ class Viewer:
         lag_s: When the first one is due, from the start.
 
     Attributes:
+        interval_s: How long after one frame the next one is due.
         frames: All that fell due, in order.
         losses: How often the connection was lost.
     """
@@ -67,7 +68,7 @@ class Viewer:
         self.losses = 0
         self._url = f"ws://127.0.0.1:{port}/ws"
         self._avatar, self._frame_ids = avatar, frame_ids
-        self._interval_s, self._lag_s = 1 / frames_per_s, lag_s
+        self.interval_s, self._lag_s = 1 / frames_per_s, lag_s
         self._asked: deque[Frame] = deque()
         self._open = asyncio.Event()
         self._stopped = asyncio.Event()
@@ -105,7 +106,7 @@ class Viewer:
             else:
                 await self._open.wait()  # which asks for it, too; the page begins anew from there
                 due_s = loop.time()
-            due_s += self._interval_s
+            due_s += self.interval_s
 
     async def _stay_connected(self) -> None:
         failures = 0

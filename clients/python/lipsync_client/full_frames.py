@@ -68,7 +68,8 @@ class FullFrames:
         url, timeout_s = str(self._settings.endpoint), self._settings.answer_timeout_s
         connection = self._connection()
         try:
-            connection.request("GET", f"/full_frames/{quote(self._settings.avatar, safe='')}/{frame_id}.jpg")
+            path = f"/full_frames/{quote(self._settings.avatar, safe='')}/{frame_id}.jpg"
+            connection.request("GET", path, headers=self._settings.headers)
             response = connection.getresponse()
             content = response.read()
         except TimeoutError as exc:

@@ -7,6 +7,7 @@ complete is never left behind.
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import time
@@ -73,6 +74,7 @@ def _speak(args: argparse.Namespace) -> None:
             args.out,
             progress=bar.update,
             answer_timeout_s=args.answer_timeout_s,
+            token=args.token,
         )
     elapsed_s = time.perf_counter() - started
     length_s = spoken.pictures / FPS
@@ -116,6 +118,11 @@ def _build_parser() -> argparse.ArgumentParser:
         default=60.0,
         metavar="S",
         help="deadline of the next picture (default: 60)",
+    )
+    parser.add_argument(
+        "--token",
+        default=os.environ.get("LIPSYNC_TOKEN") or None,
+        help="shown to a bridge that asks for one (default: LIPSYNC_TOKEN, where other users cannot see it)",
     )
     return parser
 

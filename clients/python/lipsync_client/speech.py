@@ -34,6 +34,7 @@ async def connect_speech(
     start_timeout_s: float = 30.0,
     answer_timeout_s: float = 10.0,
     root_certificates: str | None = None,
+    token: str | None = None,
 ) -> AsyncIterator[SpeechSession]:
     """Open a session of live speech, and close it in every case.
 
@@ -52,6 +53,7 @@ async def connect_speech(
         answer_timeout_s: Deadline for the bridge's next message while one is due, and for room for more sound, in
             seconds.
         root_certificates: PEM file of the authorities to trust instead of the system's, for TLS.
+        token: What a bridge that asks for one is shown: a secret of its file, or one that is signed with it.
 
     Raises:
         InvalidUrl: If the URL names no bridge.
@@ -76,6 +78,7 @@ async def connect_speech(
         start_timeout_s=start_timeout_s,
         answer_timeout_s=answer_timeout_s,
         root_certificates=root_certificates,
+        token=token,
     )
     try:
         from lipsync_client.speech_sockets import open_async_socket

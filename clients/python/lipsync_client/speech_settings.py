@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ __all__ = ["SpeechSettings", "parse_bridge_url"]
 
 DEFAULT_PORTS = {"http": 8086, "https": 443}
 SCHEMES = {"http": "http", "ws": "http", "https": "https", "wss": "https"}
+TOKEN = re.compile(r"[A-Za-z0-9._~-]+")
 SAMPLE_RATES = range(8_000, 48_001)
 
 
@@ -34,6 +36,7 @@ class SpeechSettings:
         start_timeout_s: Deadline for the session to begin, in seconds: an avatar's first session measures the machine.
         answer_timeout_s: Deadline for the next message of the bridge while one is due, in seconds.
         root_certificates: PEM file of the authorities to trust instead of the system's, for TLS.
+        token: What a bridge that asks for one is shown: a secret of its file, or one that is signed with it.
 
     Raises:
         InvalidSetting: If one has a value it cannot have.
@@ -49,6 +52,7 @@ class SpeechSettings:
     start_timeout_s: float = 30.0
     answer_timeout_s: float = 10.0
     root_certificates: str | None = None
+    token: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if not self.avatar:
@@ -63,6 +67,15 @@ class SpeechSettings:
                 raise InvalidSetting(name, "a number of seconds above 0", getattr(self, name))
         if self.root_certificates is not None and not Path(self.root_certificates).is_file():
             raise InvalidSetting("root_certificates", "a PEM file", self.root_certificates)
+        if self.token is not None and not TOKEN.fullmatch(self.token):
+            raise InvalidSetting(
+                "token", "letters, digits and ._~-", "something else"
+            )  # it is told to nobody
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What every request says of who asks."""
+        return {"Authorization": f"Bearer {self.token}"} if self.token is not None else {}
 
     @property
     def speech_url(self) -> str:

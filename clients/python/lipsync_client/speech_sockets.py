@@ -164,6 +164,7 @@ def open_sync_socket(settings: SpeechSettings) -> Iterator[SyncSocket]:
 def _options(settings: SpeechSettings) -> dict[str, Any]:
     options: dict[str, Any] = {
         "subprotocols": [Subprotocol(SUBPROTOCOL)],
+        "additional_headers": settings.headers,
         "compression": None,  # a JPEG does not get smaller
         "open_timeout": settings.connect_timeout_s,
         "close_timeout": CLOSE_TIMEOUT_S,

@@ -34,6 +34,7 @@ def connect_speech_sync(
     start_timeout_s: float = 30.0,
     answer_timeout_s: float = 10.0,
     root_certificates: str | None = None,
+    token: str | None = None,
 ) -> Iterator[SyncSpeechSession]:
     """Open a session of live speech, and close it in every case; arguments and errors as in ``connect_speech``.
 
@@ -50,6 +51,7 @@ def connect_speech_sync(
         start_timeout_s=start_timeout_s,
         answer_timeout_s=answer_timeout_s,
         root_certificates=root_certificates,
+        token=token,
     )
     try:
         from lipsync_client.speech_sockets import open_sync_socket

@@ -60,6 +60,7 @@ def speak(
     progress: Callable[[], object] = lambda: None,
     answer_timeout_s: float = ANSWER_TIMEOUT_S,
     root_certificates: str | None = None,
+    token: str | None = None,
 ) -> Spoken:
     """Write a video in which an avatar says a sound; picture i is that of the sound from i·40 ms on.
 
@@ -71,6 +72,7 @@ def speak(
         progress: Called once a picture.
         answer_timeout_s: Deadline for the bridge's next message, and for a full frame, in seconds.
         root_certificates: PEM file of the authorities to trust instead of the system's, for TLS.
+        token: What a bridge that asks for one is shown: a secret of its file, or one that is signed with it.
 
     Raises:
         BadSound: If the sound cannot be decoded.
@@ -83,6 +85,7 @@ def speak(
         pacing="none",
         answer_timeout_s=answer_timeout_s,
         root_certificates=root_certificates,
+        token=token,
     )
     with ExitStack() as unread:
         unread.callback(sound.close)
@@ -94,6 +97,7 @@ def speak(
                 pacing="none",
                 answer_timeout_s=answer_timeout_s,
                 root_certificates=root_certificates,
+                token=token,
             ) as session,
         ):
             feeder = _Feeder(sound, session)

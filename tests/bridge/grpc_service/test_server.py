@@ -156,3 +156,36 @@ async def test_a_bug_is_an_internal_error(bridge, pb, deployed, monkeypatch, cap
     assert "secret" not in response.error
     assert "a bug: GenerateInference ended with a foreign exception" in caplog.text
     assert "RuntimeError: a bug's secret" in caplog.text
+
+
+async def test_what_is_no_message(bridge, channel):
+    """A request that is no message of its method is INVALID_ARGUMENT, in a stream too."""
+    path = f"/{SERVICES[0]}"
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await channel.unary_unary(f"{path}/GenerateInference")(b"\xff\xff\xff")
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert (
+        caught.value.details()
+        == "request: expected the message OptimizedInferenceRequest, got something else"
+    )
+
+    async def requests():
+        yield b"\xff"
+
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await channel.stream_stream(f"{path}/StreamInference")(requests()).read()
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_batches_share_their_room(triton, pb, deployed, bridge):
+    """Of many batches of one client a few are there at once, and two are worked on; all are answered."""
+    request = pb.BatchInferenceRequest(model_name="slow", frame_ids=range(40))
+    calls = [asyncio.ensure_future(deployed.GenerateBatchInference(request)) for _ in range(6)]
+    await triton.wait_for_calls("slow", 1)
+    while bridge._grpc._batches.count < 4:  # noqa: ASYNC110 (nobody tells)
+        await asyncio.sleep(0.001)
+    assert bridge._grpc._services[0]._batches.locked()
+    triton.release.set()
+    for call in calls:
+        assert len((await call).responses) == 40
+    assert bridge._grpc._batches.count == 0

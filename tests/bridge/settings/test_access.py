@@ -41,3 +41,23 @@ def test_what_is_no_origin(origin):
     assert str(caught.value) == (
         f"--allowed-origins: expected origins such as https://example.org, separated by commas, got '{origin}'"
     )
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        (["--tls-cert-file", "a"], "tls_key_file: expected a PEM file beside tls_cert_file, got ''"),
+        (["--tls-key-file", "a"], "tls_cert_file: expected a PEM file beside tls_key_file, got ''"),
+        (["--triton-cert-file", "a"], "triton_key_file: expected a PEM file beside triton_cert_file, got ''"),
+        (["--triton-tls-name", "a"], "triton_ca_file: expected a PEM file beside triton_tls_name, got ''"),
+        (
+            ["--trusted-proxies", "10.0.0.0/8,proxy"],
+            "--trusted-proxies: expected addresses or networks such as 10.0.0.0/8, separated by commas, got 'proxy'",
+        ),
+    ],
+)
+def test_settings_that_need_each_other(settings, sentence):
+    """A certificate needs its key, and what is shown to Triton an authority that knows it."""
+    with pytest.raises(ConfigError) as caught:
+        load_config(settings, {})
+    assert str(caught.value) == sentence

@@ -74,6 +74,18 @@ def test_no_state_dict(tmp_path: Path, content: object, got: str) -> None:
         load_encoder(path)
 
 
+def test_weights_that_are_not_finite(weights: Path, tmp_path: Path) -> None:
+    """An encoder whose weights hold NaN is refused by name of the first such entry."""
+    state = torch.load(weights, weights_only=True)
+    key = next(key for key in state if key.endswith("3.conv_block.0.weight"))
+    state[key][0] = float("nan")
+    torch.save(state, tmp_path / "encoder.pth")
+    with pytest.raises(
+        BadCheckpoint, match=rf"expected finite weights, got \d+ of \d+ NaN or infinite in .*{key}$"
+    ):
+        load_encoder(tmp_path / "encoder.pth")
+
+
 def test_export_equals_the_reference(weights: Path) -> None:
     """The ONNX encoder gives the reference features, for any number of windows."""
     model = export_encoder(load_encoder(weights))

@@ -7,6 +7,7 @@ import pytest
 import tensorrt_rtx
 from onnx import TensorProto, helper
 
+from export.contract import UNET_160
 from export.errors import EngineFailed, MissingExtra
 from export.network.engine import BatchProfile, build_engine, load_tensorrt
 
@@ -19,8 +20,13 @@ def one_node(operator, dtype=TensorProto.FLOAT):
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
 
 
-def test_engine_of_a_real_network(served):
-    """TensorRT for RTX builds a whole plan of the half-width network for batches of 1 to 16, without a GPU."""
+@pytest.mark.parametrize(
+    ("arguments", "size", "window"),
+    [(("ave", 0.5), 320, (32, 16, 16)), (("hubert", 0.5, UNET_160, 8), 160, (16, 32, 32))],
+    ids=["U-Net 328", "U-Net 160"],
+)
+def test_engine_of_a_real_network(served, arguments, size, window):
+    """TensorRT for RTX builds a whole plan of a half-width network for batches of 1 to 16, without a GPU."""
     builders = []
 
     class Builder(tensorrt_rtx.Builder):
@@ -30,15 +36,15 @@ def test_engine_of_a_real_network(served):
             return self.profile
 
     plan = build_engine(
-        served(), BatchProfile(), trt=SimpleNamespace(**{**vars(tensorrt_rtx), "Builder": Builder})
+        served(*arguments), BatchProfile(), trt=SimpleNamespace(**{**vars(tensorrt_rtx), "Builder": Builder})
     )
     assert len(plan) > 4 * 3.0e6  # every weight in float32
     shapes = {
         name: [tuple(shape) for shape in builders[0].profile.get_shape(name)] for name in ("face", "audio")
     }
     assert shapes == {
-        "face": [(1, 320, 320, 3), (8, 320, 320, 3), (16, 320, 320, 3)],
-        "audio": [(1, 32, 16, 16), (8, 32, 16, 16), (16, 32, 16, 16)],
+        "face": [(batch, size, size, 3) for batch in (1, 8, 16)],
+        "audio": [(batch, *window) for batch in (1, 8, 16)],
     }
 
 
