@@ -13,7 +13,7 @@ from onnx.external_data_helper import load_external_data_for_model, uses_externa
 from export.bounds import MODEL_BYTES, open_plain, read_plain
 from export.errors import BadModel
 
-__all__ = ["read_onnx"]
+__all__ = ["WHOLE", "read_onnx"]
 
 WHOLE = "a whole ONNX file"
 

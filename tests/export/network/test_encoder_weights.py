@@ -7,6 +7,7 @@ import onnx
 import pytest
 import torch
 
+from demo.weights import AUDIO_ENCODER_PATH
 from export.errors import BadCheckpoint, MissingExtra
 from export.network.audio_encoder import AveEncoder, export_encoder
 from export.network.encoder_weights import open_encoder
@@ -37,3 +38,19 @@ def test_a_checkpoint_needs_torch(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "export.network.audio_encoder", None)
     with pytest.raises(MissingExtra, match=r"this needs torch: pip install 'triton-lipsync\[export\]'"):
         open_encoder(tmp_path / "encoder.pth")
+
+
+def test_weights_outside(tmp_path):
+    """An encoder whose weights lie anywhere but beside it is refused before ONNX Runtime reads them."""
+    model = onnx.load(AUDIO_ENCODER_PATH)
+    onnx.save(
+        model, tmp_path / "e.onnx", save_as_external_data=True, location="weights.bin", size_threshold=1024
+    )
+    open_encoder(tmp_path / "e.onnx")
+    written = onnx.load(tmp_path / "e.onnx", load_external_data=False)
+    for tensor in written.graph.initializer:
+        for entry in tensor.external_data:
+            entry.value = "../weights.bin" if entry.key == "location" else entry.value
+    (tmp_path / "e.onnx").write_bytes(written.SerializeToString())
+    with pytest.raises(BadEncoder, match=r"expected weights in files beside it, got '\.\./weights\.bin'"):
+        open_encoder(tmp_path / "e.onnx")
