@@ -24,6 +24,9 @@ SENTENCES = {
         "expected an avatar name of 1 to 64 letters, digits, '-' or '_' that starts with a letter or digit, "
         "is not jpeg_encode or jpeg_live and does not end in _frames, _unet, _speech or _live, got 'a b'"
     ),
+    errors.NameTaken(PATH, "dataset May"): (
+        "clip/5.lms: expected a name that is free, or this package's already, got one of dataset May"
+    ),
     errors.VerificationFailed("the export differs"): "the export differs",
     errors.EngineFailed("TensorRT cannot"): "TensorRT cannot",
     errors.MissingExtra("torch", "export"): "this needs torch: pip install 'triton-lipsync[export]'",
