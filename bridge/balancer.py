@@ -141,31 +141,45 @@ class Balancer:
         request.parameters["timeout"].int64_param = round(timeout_s * 1e6)
         self._turn += 1
         lease = await self._turns.enter(kind, self._patience_s(kind), timeout_s, is_urgent=is_urgent)
-        return await self._try(lambda triton: triton.infer(request, timeout_s), kind, lease)
+        response = await self._try(lambda triton: triton.infer(request, timeout_s), kind, lease)
+        if not is_urgent:  # what is painted for a live session is asked for once
+            self._warm(request, timeout_s)
+        return response
 
-    async def call_all(self, call: Call[Answer]) -> list[Answer]:
+    async def call_all(self, call: Call[Answer], grace_s: float | None = None) -> list[Answer]:
         """Run ``call`` on every ready upstream, and return the answers of those that were not lost or late meanwhile.
+
+        Args:
+            call: What to run.
+            grace_s: How long others may take once one has answered; None: as long as ``call`` itself lets them.
 
         Raises:
             NoUpstreamReady: If none is ready, or all were lost.
             InferTimeout: If none answered, and one was late.
             BridgeError: Whatever else ``call`` raises.
         """
-        late: list[InferTimeout] = []
 
-        async def ask(upstream: Upstream) -> list[Answer]:
-            try:
-                with upstream.lease() as client:
-                    return [await call(client)]
-            except UpstreamLost:
-                return []
-            except InferTimeout as exc:
-                late.append(exc)
-                return []
+        async def ask(upstream: Upstream) -> Answer:
+            with upstream.lease() as client:
+                return await call(client)
 
-        ready = [upstream for upstream in self.upstreams if upstream.ready]
-        answers = [answer for given in await asyncio.gather(*map(ask, ready)) for answer in given]
+        tasks = [asyncio.create_task(ask(upstream)) for upstream in self.upstreams if upstream.ready]
+        try:
+            await _answered(tasks, grace_s)
+            return self._gathered([task for task in tasks if task.done()])
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _gathered(self, tasks: Sequence[asyncio.Task[Answer]]) -> list[Answer]:
+        failures = [exc for task in tasks if (exc := task.exception()) is not None]
+        for exc in failures:
+            if not isinstance(exc, (UpstreamLost, InferTimeout)):
+                raise exc
+        answers = [task.result() for task in tasks if task.exception() is None]
         if not answers:
+            late = [exc for exc in failures if isinstance(exc, InferTimeout)]
             raise late[0] if late else self._no_upstream_ready()
         return answers
 
@@ -199,6 +213,22 @@ class Balancer:
             raise self._reason(tries)
         return answer
 
+    def _warm(self, request: InferRequest, timeout_s: float) -> None:
+        """Ask the idle among those that came back as well, whose answer nobody waits for."""
+        for upstream in self.upstreams:
+            if upstream.ready and upstream.warming.is_due and not upstream.inflight and self.ready_count > 1:
+                self.adopt(asyncio.create_task(self._copy(upstream.take(), request, timeout_s)))
+
+    async def _copy(self, lease: Lease, request: InferRequest, timeout_s: float) -> None:
+        upstream, kind = lease.upstream, request.model_name
+        try:
+            with lease as client:
+                await client.infer(request, timeout_s)
+        except BridgeError:
+            return  # the lease has noted it
+        upstream.note_pace(lease.duration_s / self.latencies.late_s(kind))
+        upstream.warming.note(lease.duration_s, self.latencies.usual_s(kind))
+
     def _pick(self, kind: str) -> Lease | None:
         """Return a lease for the next in turn, None while no upstream has room.
 
@@ -225,7 +255,8 @@ class Balancer:
         )
 
     def _move_calls(self, silent: Upstream) -> None:
-        """Have the calls of an upstream that answers no probe made elsewhere, if there is one to make them."""
+        """Have the calls of an upstream that does not answer its probe made elsewhere, if there is one to make them."""
+        silent.note_late()
         if any(upstream.ready for upstream in self.upstreams if upstream is not silent):
             silent.let_go()
 
@@ -318,3 +349,18 @@ class Balancer:
     def _least_loaded(self, ready: list[Upstream]) -> Upstream:
         least = min(upstream.load for upstream in ready)
         return self._round_robin([upstream for upstream in ready if upstream.load <= least])
+
+
+async def _answered(tasks: Sequence[asyncio.Task[Any]], grace_s: float | None) -> None:
+    """Wait until all have ended or, where there is a grace, until it is over after the first answer."""
+    pending, timeout_s = set(tasks), None
+    while pending:
+        done, pending = await asyncio.wait(
+            pending,
+            timeout=timeout_s,
+            return_when=asyncio.FIRST_COMPLETED if grace_s else asyncio.ALL_COMPLETED,
+        )
+        if not done:
+            return
+        if any(task.exception() is None for task in done):
+            timeout_s = grace_s

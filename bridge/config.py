@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bridge.settings.access import AccessSettings
-from bridge.settings.front import GRPC_OFF, LOG_LEVELS, FrontSettings
+from bridge.settings.front import GRPC_OFF, LOG_LEVELS, METRICS_TOO, FrontSettings
 from bridge.settings.limits import LimitSettings
 from bridge.settings.packages import IMPORT_OFF, PackageSettings
 from bridge.settings.speech import SpeechSettings
@@ -24,6 +24,7 @@ __all__ = [
     "IMPORT_OFF",
     "LOG_LEVELS",
     "MAX_UPSTREAMS",
+    "METRICS_TOO",
     "POLICIES",
     "BridgeConfig",
     "env_name",

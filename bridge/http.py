@@ -40,7 +40,7 @@ from bridge.response import (
 from bridge.service import Service
 from bridge.turns import ask_as
 
-__all__ = ["SPEECH_PATH", "STATIC_FOLDER", "Routes", "load_static_files"]
+__all__ = ["SPEECH_PATH", "STATIC_FOLDER", "MonitorRoutes", "Routes", "load_static_files"]
 
 STATIC_FOLDER = Path(__file__).parent / "static"
 SPEECH_PATH = "/speech"
@@ -88,12 +88,15 @@ class Routes:
         metrics: Metrics,
         static_files: dict[str, Representation],
         door: Door,
+        *,
+        has_metrics: bool = True,
     ) -> None:
         self._service = service
         self._balancer = balancer
         self._metrics = metrics
         self._static_files = static_files
         self._door = door
+        self._has_metrics = has_metrics
 
     def check(self, head: Head, client: Client) -> Client:
         """Return who asks.
@@ -161,7 +164,7 @@ class Routes:
     async def _route(self, path: str) -> Response:
         if path == "/health":
             return self._health()
-        if path == "/metrics":
+        if path == "/metrics" and self._has_metrics:
             return response_of(HTTPStatus.OK, CONTENT_TYPE, self._metrics.render())
         if path == "/models":
             return await self._models()
@@ -217,6 +220,28 @@ class Routes:
             raise BadRequest("path", "/audio/<model>.wav", shown(path))
         sound = await self._service.sound(_parse_model_name(match.group(1)))
         return Representation("audio/wav", sound.wav, sound.etag)
+
+
+class MonitorRoutes(Routes):
+    """Answers metrics and health alone, on a port of their own, to whoever can reach that."""
+
+    def check(self, head: Head, client: Client) -> Client:
+        """Return who asks; see ``Routes.check``."""
+        return self._door.check(head, client, True)
+
+    def is_handshake(self, head: Head) -> bool:
+        """Return False: there are no WebSockets."""
+        return False
+
+    def is_always_answered(self, head: Head) -> bool:
+        """Return True."""
+        return True
+
+    async def _find(self, path: str) -> Representation | None:
+        return None
+
+    async def _route(self, path: str) -> Response:
+        return await super()._route(path if path in ALWAYS_ANSWERED else "")
 
 
 def _parse_frame_path(path: str, folder: str = "frames") -> tuple[str, int]:

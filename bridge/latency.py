@@ -33,12 +33,14 @@ class _Kind:
         self.samples: deque[float] = deque(maxlen=SAMPLES)
         self.added = 0
         self.late_s = UNKNOWN_LATE_S
+        self.usual_s = UNKNOWN_LATE_S
 
     def add(self, latency_s: float) -> None:
         self.samples.append(latency_s)
         self.added += 1
         if self.added % SORT_EVERY == 0:
             ordered = sorted(self.samples)
+            self.usual_s = ordered[len(ordered) // 2]
             self.late_s = max(LEAST_LATE_S, LATE_FACTOR * ordered[int(USUAL_QUANTILE * len(ordered))])
 
 
@@ -60,3 +62,8 @@ class Latencies:
         """Return how long a call of that kind may take before it is worth asking another upstream, too."""
         known = self._kinds.get(kind)
         return UNKNOWN_LATE_S if known is None else known.late_s
+
+    def usual_s(self, kind: str) -> float:
+        """Return what half of the calls of that kind do not exceed."""
+        known = self._kinds.get(kind)
+        return UNKNOWN_LATE_S if known is None else known.usual_s

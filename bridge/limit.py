@@ -2,7 +2,7 @@
 
 A server that computes two frames at a time answers no more of them a second when twenty wait in its queue; each only
 takes ten times as long, and those who asked may be gone. So the limit grows while calls that fill it take about as long
-as they do alone, and shrinks when they take half as long again. What they take alone is tried out now and then.
+as they do alone, and shrinks when they take much longer. What they take alone is tried out now and then.
 """
 
 from __future__ import annotations
@@ -15,19 +15,23 @@ __all__ = ["Limit"]
 
 FIRST = 4
 LEAST = 1
-MOST = 512
+MOST = 128
 
-TOLERATED = 1.5
+TOLERATED = 1.75
 """Times what a call takes alone."""
 
 NEVER_SLOW_S = 0.025
 """Calls that take no more are not held back, whatever they take alone: one busy moment of a core makes as much."""
+
+QUICK_UP_TO = 32
+"""To here the limit doubles where calls are never slow."""
 
 GROWTH = 1 / 8
 LEAST_GROWTH = 0.5
 LEAST_LEFT = 0.5
 """Of the limit, however slow calls have become from one look at them to the next."""
 
+LEFT_AFTER_REFUSAL = 0.75
 WINDOW_S, WINDOW_CALLS = 0.1, 8
 LONG_WINDOW_S, FEW_CALLS = 0.5, 3
 """So much is looked at together: many calls, or of a slow server those of some time."""
@@ -92,6 +96,10 @@ class Limit:
         known = self._kinds.get(kind)
         return 0.0 if known is None else known.alone_s
 
+    def note_refusal(self) -> None:
+        """Note that Triton's own queue was full: it has fewer places than the limit."""
+        self._size = max(LEAST, self._size * LEFT_AFTER_REFUSAL)
+
     def note(self, kind: str, latency_s: float) -> None:
         """Note what an answered call took; now and then the limit follows."""
         if self._trial is not None:
@@ -145,6 +153,8 @@ class Limit:
             self._trial, self._is_alone = [], False
         elif slowness > TOLERATED:
             self._size = max(LEAST, self._size * max(LEAST_LEFT, TOLERATED / slowness))
+        elif self._usual_s <= NEVER_SLOW_S and self._size < QUICK_UP_TO:
+            self._size *= 2
         else:
             self._size = min(MOST, self._size + max(LEAST_GROWTH, self._size * GROWTH))
 
@@ -153,7 +163,7 @@ class Limit:
 
     def _may_be_wrong(self, window: Window, is_at_its_least: bool) -> bool:
         """Tell whether what is known of the slow calls of a window is to be tried out."""
+        if self._usual_s <= NEVER_SLOW_S:
+            return False
         oldest_s = time.monotonic() - (RETRIAL_S if is_at_its_least else TRIAL_EVERY_S)
-        return any(
-            latency_s > NEVER_SLOW_S and self._kinds[kind].tried_s <= oldest_s for kind, latency_s in window
-        )
+        return any(self._kinds[kind].tried_s <= oldest_s for kind, _ in window)

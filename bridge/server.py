@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import logging
 import socket
 from collections.abc import AsyncIterator, Sequence
@@ -21,7 +22,7 @@ from bridge.access.door import Door
 from bridge.access.tls import OwnCertificate
 from bridge.answer import Answerer
 from bridge.balancer import Balancer
-from bridge.config import GRPC_OFF, BridgeConfig
+from bridge.config import GRPC_OFF, METRICS_TOO, BridgeConfig
 from bridge.errors import ListenError
 from bridge.front.connection import MAX_MESSAGE_BYTES, Connection
 from bridge.front.descriptors import connections_within
@@ -29,11 +30,12 @@ from bridge.front.front import Front
 from bridge.front.limits import Limit, Most
 from bridge.front.websocket import WebSocket
 from bridge.grpc_service.server import GrpcServer
-from bridge.http import SPEECH_PATH, STATIC_FOLDER, Routes, load_static_files
+from bridge.http import SPEECH_PATH, STATIC_FOLDER, MonitorRoutes, Routes, load_static_files
 from bridge.live.hub import Hub
 from bridge.live.session import SpeechSession
 from bridge.live.wire import SUBPROTOCOL
 from bridge.metrics import Metrics
+from bridge.monitor import Monitor
 from bridge.service import Service
 from bridge.session import Session
 from bridge.turns import ask_as
@@ -50,6 +52,9 @@ KEEP_ALIVE = (
     (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 15),
     (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4),
 )
+RECEIVED_BYTES = 128 << 10
+"""What the system keeps of a connection's input; by itself it keeps megabytes of each."""
+
 ABORT_TIMEOUT_S = 1.0
 
 logger = logging.getLogger(__name__)
@@ -90,8 +95,17 @@ class Bridge:
         self._service = service = Service(config, balancer, self._metrics)
         self._door = Door(config)
         self._routes = routes = Routes(
-            service, balancer, self._metrics, load_static_files(STATIC_FOLDER), self._door
+            service,
+            balancer,
+            self._metrics,
+            load_static_files(STATIC_FOLDER),
+            self._door,
+            has_metrics=config.metrics_port == METRICS_TOO,
         )
+        self._monitor: Monitor | None = None
+        if config.metrics_port != METRICS_TOO:
+            monitor_routes = MonitorRoutes(service, balancer, self._metrics, {}, self._door)
+            self._monitor = Monitor(config, monitor_routes)
         self._requests = Limit(Most("requests in flight", config.requests_per_client, config.requests_max))
         self._certificate: OwnCertificate | None = None
         if config.tls_cert_file:
@@ -116,6 +130,11 @@ class Bridge:
         return f"{scheme}://[{host}]:{self.port}/" if ":" in host else f"{scheme}://{host}:{self.port}/"
 
     @property
+    def metrics_port(self) -> int:
+        """The port of metrics and health."""
+        return self.port if self._monitor is None else self._monitor.port
+
+    @property
     def grpc_address(self) -> str | None:
         """Where the gRPC service listens, None if it does not."""
         if self._grpc is None:
@@ -130,13 +149,31 @@ class Bridge:
             ListenError: If one of the addresses cannot be listened on.
         """
         await self._listen()
-        if self._grpc is not None:
-            try:
+        try:
+            if self._grpc is not None:
                 await self._grpc.start()
-            except BaseException:
-                self._server.close()
-                await self._server.wait_closed()
-                raise
+            if self._monitor is not None:
+                await self._monitor.start()
+        except BaseException:
+            self._server.close()
+            await self._server.wait_closed()
+            if self._grpc is not None:
+                await self._grpc.stop()
+            raise
+        self._warn()
+
+    def _warn(self) -> None:
+        """Say what is open to all who can reach the bridge, where that is not only this machine."""
+        missing = [
+            what
+            for what, is_there in (
+                ("asks for no token (BRIDGE_TOKENS_FILE)", self._door.asks_for_tokens),
+                ("speaks no TLS (BRIDGE_TLS_CERT_FILE)", self._certificate is not None),
+            )
+            if not is_there
+        ]
+        if missing and not _is_loopback(self._config.host):
+            logger.warning("the bridge listens on %s and %s", self._config.host, " and ".join(missing))
 
     async def _listen(self) -> None:
         config = self._config
@@ -159,6 +196,8 @@ class Bridge:
             )
         except OSError as exc:
             raise ListenError.of(config.host, config.port, exc) from exc
+        for listening in self._server.sockets:  # connections inherit it
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVED_BYTES)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
@@ -170,6 +209,8 @@ class Bridge:
         ending = [self._front.close(self._config.shutdown_timeout_s), self._end_websockets()]
         if self._grpc is not None:
             ending.append(self._grpc.stop())
+        if self._monitor is not None:
+            ending.append(self._monitor.stop())
         await asyncio.gather(*ending)
         await self._hub.close()
         await self._service.close()
@@ -211,6 +252,13 @@ class Bridge:
         finally:
             self._sessions.remove(session)
             logger.info("connection closed after %d requests", session.requests)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _select_subprotocol(connection: Any, offered: Sequence[Subprotocol]) -> Subprotocol | None:

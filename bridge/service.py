@@ -51,6 +51,9 @@ __all__ = ["Metadata", "Picture", "Placement", "Service", "Sound"]
 FRAME_OUTPUTS = ("jpeg", "bounds")
 UNANSWERED = (NoUpstreamReady, InferTimeout, Overloaded)
 MAX_REMEMBERED_MODELS = 256
+LIST_GRACE_S = 0.5
+"""How long the list of avatars waits for one Triton when another has told its own: it may stand still."""
+
 MAX_REMEMBERED_SOUND_BYTES = 64 << 20  # a minute is 1.9 MB
 
 logger = logging.getLogger(__name__)
@@ -138,7 +141,7 @@ class Service:
     async def list_models(self) -> list[str]:
         """Return the names of all avatars, sorted: models that are ready together with their ``_frames``."""
         indexes = await self._balancer.call_all(
-            lambda triton: triton.get_model_repository_index(self._timeout_s)
+            lambda triton: triton.get_model_repository_index(self._timeout_s), LIST_GRACE_S
         )
         ready = {name for index in indexes for name in index}
         return sorted(name for name in ready if f"{name}_frames" in ready)

@@ -88,6 +88,7 @@ class Tries(Generic[Answer]):
         self._failed: list[Upstream] = []
         self._running: dict[asyncio.Task[Answer], Lease] = {}
         self._hedged = False
+        self._waiter: asyncio.Future[None] | None = None
 
     async def run(self, lease: Lease) -> Answer | None:
         """Return the first answer; None where no try brought one, for reasons that the attributes tell.
@@ -102,9 +103,8 @@ class Tries(Generic[Answer]):
         try:
             self._begin(lease)
             while self._running:
-                done, _ = await asyncio.wait(
-                    self._running, timeout=self._patience_s, return_when=asyncio.FIRST_COMPLETED
-                )
+                await self._wait()
+                done = [task for task in self._running if task.done()]
                 if not done:
                     self._hedge()
                 for task in done:
@@ -116,6 +116,24 @@ class Tries(Generic[Answer]):
         finally:
             await self._cancel()
 
+    async def _wait(self) -> None:
+        """Wait until a try has ended, or is late; ``asyncio.wait`` takes several times as long, for every frame."""
+        loop = asyncio.get_running_loop()
+        self._waiter = loop.create_future()
+        if any(task.done() for task in self._running):
+            return
+        patience_s = self._patience_s
+        timer = None if patience_s is None else loop.call_later(patience_s, self._wake)
+        try:
+            await self._waiter
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+    def _wake(self, task: asyncio.Task[Answer] | None = None) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
     @property
     def _patience_s(self) -> float | None:
         return None if self._hedged or len(self.failures) + 1 >= MAX_TRIES else self._late_s
@@ -123,6 +141,7 @@ class Tries(Generic[Answer]):
     def _begin(self, lease: Lease) -> None:
         self._asked.append(lease.upstream)
         task = asyncio.create_task(self._try(lease))
+        task.add_done_callback(self._wake)
         self._running[task] = lease
         lease.upstream.hold(task)
 
@@ -131,20 +150,20 @@ class Tries(Generic[Answer]):
             return await self._call(client)
 
     def _hedge(self) -> None:
-        """Ask another one as well: the first is late."""
-        self._hedged = True
+        """Ask another one as well: the first is late. Where nobody may be asked now, it is looked at again later."""
         for lease in self._running.values():
-            lease.upstream.doubt()
-        self._begin_another(within_budget=True, with_room=True)
+            lease.upstream.note_late()
+        self._hedged = self._begin_another(within_budget=True, with_room=True)
 
-    def _begin_another(self, within_budget: bool, with_room: bool = False) -> None:
+    def _begin_another(self, within_budget: bool, with_room: bool = False) -> bool:
         lease = self._pool.lease_next(self._kind, self._asked, with_room)
         if lease is None:
-            return
+            return False
         if within_budget and not self._pool.budget.spend():
             lease.release()
-            return
+            return False
         self._begin(lease)
+        return True
 
     def _won(self, task: asyncio.Task[Answer], lease: Lease) -> Answer:
         self._pool.latencies.add(self._kind, lease.duration_s)

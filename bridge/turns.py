@@ -79,14 +79,6 @@ def be_patient() -> None:
 
 
 @dataclass(eq=False)
-class _Call:
-    """A call that waits: for a lease, or the refusal."""
-
-    kind: str
-    lease: asyncio.Future[Lease]
-
-
-@dataclass(eq=False)
 class _Line:
     """What one client waits for, of one urgency.
 
@@ -109,6 +101,25 @@ class _Line:
     def has_many(self) -> bool:
         """Whether it has, or had lately, many waiting."""
         return time.monotonic() - self.many_s < LATELY_S
+
+
+@dataclass(eq=False)
+class _Call:
+    """A call that waits: for a lease, or the refusal."""
+
+    kind: str
+    line: _Line
+    client: Client
+    patience_s: float
+    deadline_s: float
+    lease: asyncio.Future[Lease]
+    waited_s: float = 0.0
+    timer: asyncio.TimerHandle | None = None
+
+    @property
+    def is_first(self) -> bool:
+        """Whether it is the next one of its line."""
+        return self.line.calls[0] is self
 
 
 class Turns:
@@ -157,17 +168,10 @@ class Turns:
             if (lease := self._pick(kind)) is not None:
                 self._charge(line)
                 return lease
-        call = _Call(kind, asyncio.get_running_loop().create_future())
-        line.calls.append(call)
-        had_many = line.has_many
-        if len(line.calls) > FEW:
-            line.many_s = time.monotonic()
-        self.waiting += 1
-        if line.place is None or line.has_many > had_many:
-            self._queue(line)
-        self.wake()
         waits_longer = is_urgent or client.is_patient
-        return await self._wait(call, line, client, deadline_s if waits_longer else patience_s, deadline_s)
+        patience_s = deadline_s if waits_longer else patience_s
+        lease_of = asyncio.get_running_loop().create_future()
+        return await self._wait(_Call(kind, line, client, patience_s, deadline_s, lease_of))
 
     def wake(self) -> None:
         """Give out what has become free."""
@@ -205,32 +209,48 @@ class Turns:
         line.calls.popleft()
         return True
 
-    async def _wait(
-        self, call: _Call, line: _Line, client: Client, patience_s: float, deadline_s: float
-    ) -> Lease:
-        waited_s = 0.0
+    async def _wait(self, call: _Call) -> Lease:
+        self.waiting += 1
+        self._line_up(call)
+        self._look_later(call)
+        self.wake()
         try:
-            while not call.lease.done():
-                if waited_s >= deadline_s or (
-                    waited_s and not self._may_stay(call, line, client, patience_s)
-                ):
-                    line.moved_s = time.monotonic()
-                    raise self._refusal(call.kind, waited_s)
-                step_s = STAY * patience_s if waited_s and len(line.calls) > FEW else patience_s
-                step_s = min(step_s, deadline_s - waited_s)
-                await asyncio.wait({call.lease}, timeout=step_s)
-                waited_s += step_s
-                self.wake()  # calls that are stuck make room without a word
-            return call.lease.result()
+            return await call.lease
         except asyncio.CancelledError:
-            if call.lease.done() and not call.lease.cancelled() and call.lease.exception() is None:
+            if not call.lease.cancelled() and call.lease.exception() is None:  # lent in the same moment
                 call.lease.result().release()
             raise
         finally:
             self.waiting -= 1
-            if not call.lease.done():
-                call.lease.cancel()  # its place in the line goes when its turn comes
-                _tidy(line)
+            _tidy(call.line)
+            if call.timer is not None:
+                call.timer.cancel()
+
+    def _line_up(self, call: _Call) -> None:
+        line = call.line
+        had_many = line.has_many
+        line.calls.append(call)
+        if len(line.calls) > FEW:
+            line.many_s = time.monotonic()
+        if line.place is None or line.has_many > had_many:
+            self._queue(line)
+
+    def _look_later(self, call: _Call) -> None:
+        """Have it looked at whether the call may go on waiting, when it has waited long."""
+        step_s = STAY * call.patience_s if call.waited_s and len(call.line.calls) > FEW else call.patience_s
+        step_s = min(step_s, call.deadline_s - call.waited_s)
+        call.timer = asyncio.get_running_loop().call_later(step_s, self._look, call, step_s)
+
+    def _look(self, call: _Call, step_s: float) -> None:
+        call.waited_s += step_s
+        self.wake()  # calls that are stuck make room without a word
+        if call.lease.done():
+            return
+        if call.waited_s < call.deadline_s and self._may_stay(call):
+            self._look_later(call)
+            return
+        call.line.moved_s = time.monotonic()
+        call.lease.set_exception(self._refusal(call.kind, call.waited_s))
 
     def _refusal(self, kind: str, waited_s: float) -> Overloaded:
         self._refused += 1
@@ -242,21 +262,21 @@ class Turns:
             self._refused, self._told_s = 0, self._refused_s
         return Overloaded(kind, waited_s)
 
-    def _may_stay(self, call: _Call, line: _Line, client: Client, patience_s: float) -> bool:
+    def _may_stay(self, call: _Call) -> bool:
         """Tell whether a call that has waited long may go on.
 
         It may where the queue is new, where it is next, where all that wait are its client's own, and where the client
         has many in flight and would only ask for the next: it is refused few at a time, or refusing would be all the
         bridge does.
         """
-        now_s = time.monotonic()
+        now_s, line = time.monotonic(), call.line
         if now_s - self._empty_s < STANDING_S and now_s - self._refused_s > LATELY_S:
             return True
-        if self._first() is line and line.calls[0] is call:
+        if self._first() is line and call.is_first:
             return True
-        if not client.has_window:
+        if not call.client.has_window:
             return False
-        if len(line.calls) > FEW and now_s - line.moved_s < STAY * patience_s:
+        if len(line.calls) > FEW and now_s - line.moved_s < STAY * call.patience_s:
             return True
         is_alone = all(other is line or not other.calls for _, other in self._heap)
         return is_alone and len(line.calls) <= OWN_CALLS

@@ -15,6 +15,7 @@ from bridge.errors import InferTimeout, InternalError, Overloaded, Refused, Upst
 from bridge.limit import Limit
 from bridge.recovery import Recovery
 from bridge.triton import TritonClient
+from bridge.warming import Warming
 
 __all__ = ["Lease", "Upstream"]
 
@@ -31,6 +32,12 @@ NEWCOMER_PACE = 4.0
 RENEW_AFTER_S = 3.0
 """A channel that brought no answer to a probe for so long is closed and made anew: after a standstill Triton may serve
 new connections and never the old one again."""
+
+LATE_PACE = 4.0
+"""How slow a call counts that is late and not answered: nobody knows how long it will take."""
+
+SILENCE_S = 0.3
+"""A probe takes a millisecond: while one is not answered for so long, calls in flight are better made elsewhere."""
 
 DOUBT_PAUSE_S = 0.1
 """Between two probes that late answers bring about."""
@@ -86,6 +93,7 @@ class Upstream:
         error_count: Calls it failed: lost, late, refused or with an internal error; a bad request is not its fault.
         is_newcomer: Whether others are at work already when it becomes ready, so that it may begin slowly.
         recovery: What it fails while others answer it.
+        warming: Whether it is to have copies of what others are asked.
         limit: How many calls it may have at once.
 
     Args:
@@ -93,7 +101,7 @@ class Upstream:
         secret: What Triton wants to be shown before it loads a model; empty: nothing is loaded anew.
         tls: How it is known to be Triton; None: without TLS.
         is_newcomer: See above.
-        on_silence: Called with it whenever it has not answered a probe.
+        on_silence: Called with it when it has not answered a probe, or not soon.
         on_change: Called whenever it may take another call, or takes none any more.
     """
 
@@ -110,6 +118,7 @@ class Upstream:
         self.client = TritonClient(address, secret, tls)
         self.recovery = Recovery(address, lambda: self.client, may_reload=bool(secret))
         self.limit = Limit()
+        self.warming = Warming()
         self.address = address
         self.ready = False
         self.inflight = 0
@@ -127,6 +136,7 @@ class Upstream:
         self._probed_s = -math.inf
         self._idle: asyncio.Event | None = None
         self._held: set[asyncio.Task[Any]] = set()
+        self._let_go: set[asyncio.Task[Any]] = set()
         self._pace = 0.0
         self._pace_at_s = 0.0
 
@@ -190,16 +200,17 @@ class Upstream:
     def hold(self, task: asyncio.Task[Any]) -> None:
         """Have ``let_go`` cancel this try: somebody asks another then."""
         self._held.add(task)
-        task.add_done_callback(self._held.discard)
+        task.add_done_callback(self._drop)
 
     def let_go(self) -> None:
         """Cancel the tries in flight, for others to be asked."""
-        self.error_count += len(self._held)
         for task in tuple(self._held):
+            self._let_go.add(task)
             task.cancel()
 
-    def doubt(self) -> None:
-        """A call is late: have the next probe now."""
+    def note_late(self) -> None:
+        """Note that a call is late and not answered yet: it counts as slow, and the next probe is now."""
+        self.note_pace(LATE_PACE)
         if time.monotonic() - self._probed_s > DOUBT_PAUSE_S:
             self._probe_due.set()
 
@@ -211,6 +222,8 @@ class Upstream:
             self._suspect(exc)
         elif isinstance(exc, InternalError):
             self.recovery.note_error(exc)
+        elif isinstance(exc, Overloaded):
+            self.limit.note_refusal()
 
     def given_back(self, lease: Lease) -> None:
         """One call has ended, however it did."""
@@ -247,7 +260,11 @@ class Upstream:
         self._probe_due.clear()
         self._was_lost = False
         self._probed_s = time.monotonic()
-        ready = await self.client.is_server_ready(timeout_s)
+        timer = asyncio.get_running_loop().call_later(SILENCE_S, self._on_silence, self)
+        try:
+            ready = await self.client.is_server_ready(timeout_s)
+        finally:
+            timer.cancel()
         self._probed_s = time.monotonic()
         if ready and self._was_lost:
             return  # a call was lost while Triton's answer was under way: the next probe decides
@@ -270,6 +287,14 @@ class Upstream:
         finally:
             await self.client.close()
 
+    def _drop(self, task: asyncio.Task[Any]) -> None:
+        self._held.discard(task)
+        if task in self._let_go:
+            self._let_go.discard(task)
+            self.error_count += (
+                task.cancelled()
+            )  # else it ended by itself in the same moment, and was counted
+
     def _suspect(self, error: UpstreamLost) -> None:
         if self.ready:
             logger.warning("%s; it is out of the rotation", error)
@@ -283,6 +308,7 @@ class Upstream:
             logger.info("Triton at %s is %s", self.address, "ready" if ready else "not ready")
         if ready and not self.ready and self.is_newcomer:
             self._set_pace(max(self.pace, NEWCOMER_PACE))
+            self.warming.begin()
         changes, self.ready = ready != self.ready, ready
         if changes:
             self._on_change()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import select
 import signal
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ __all__ = ["Stub", "Stubs"]
 
 PROC = Path("/proc")
 STUB = "triton_python_backend_stub"
+INSTANCE = re.compile(r"([A-Za-z0-9][\w.-]*)_\d+_\d+")  # <model>_<group>_<number>
+LOOKS_DEAD = 3
 STATE, EXIT_STATUS = 0, 49  # of the words of /proc/PID/stat after the program's name
 
 
@@ -53,9 +56,14 @@ class Stubs:
         self._seen: tuple[set[int], set[int]] = set(), set()
         self._stubs: dict[int, Stub] = {}
 
-    def look(self) -> dict[str, str]:
-        """Return the models that lost a stub, each with what ended it: a signal's name, or its exit code."""
-        self._find_new()
+    def look(self, *, for_new: bool = True) -> dict[str, str]:
+        """Return the models that lost a stub, each with what ended it: a signal's name, or its exit code.
+
+        Args:
+            for_new: Whether to look for new stubs as well, which takes reading the list of all processes.
+        """
+        if for_new:
+            self._find_new()
         lost = {}
         for stub in list(self._stubs.values()):
             if stub.has_ended():
@@ -64,7 +72,7 @@ class Stubs:
                     self._forget(stub)
                     continue
                 stub.looks_dead += 1
-                if stub.looks_dead > 1:  # at the first look Triton may be about to
+                if stub.looks_dead >= LOOKS_DEAD:  # at the first ones Triton may be about to
                     lost[stub.model] = _describe(status)
         return lost
 
@@ -100,11 +108,21 @@ class Stubs:
         if _command_line(pid) != words:  # the number has come to mean another
             os.close(pidfd)
             return
-        self._stubs[pid] = Stub(pid, Path(words[1]).parents[1].name, pidfd)  # …/<model>/<version>/<file>
+        self._stubs[pid] = Stub(pid, _model_of(words), pidfd)
 
     def _forget(self, stub: Stub) -> None:
         os.close(stub.pidfd)
         del self._stubs[stub.pid]
+
+
+def _model_of(words: list[str]) -> str:
+    """Return the model of a stub: of its path, …/<model>/<version>/<file>, and of its instance's name.
+
+    A model that came in the body of a load lies in a folder of any name, and an instance group may have one of its own.
+    """
+    folder = Path(words[1]).parents[1].name
+    names = [match[1] for word in words[3:] if (match := INSTANCE.fullmatch(word))]
+    return folder if folder in names or not names else names[0]
 
 
 def _command_line(pid: int) -> list[str]:

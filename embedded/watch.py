@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import time
 from dataclasses import dataclass
@@ -13,7 +14,9 @@ from embedded.stubs import Stubs
 
 __all__ = ["GivenUp", "watch"]
 
-LOOK_INTERVAL_S = 0.25
+LOOK_INTERVAL_S = 0.05
+LOOKS_PER_LIST = 10
+"""How often to look at the processes we know for each time that we look for new ones."""
 LIVE_INTERVAL_S = 2.0
 SILENT_LIMIT_S = 15.0
 """How long a Triton may answer nothing, which a busy or a briefly stopped machine's may."""
@@ -68,8 +71,8 @@ class _Watch:
 
     async def run(self) -> None:
         asked_s = time.monotonic()
-        while True:
-            for model, cause in self.stubs.look().items():
+        for number in itertools.count():
+            for model, cause in self.stubs.look(for_new=number % LOOKS_PER_LIST == 0).items():
                 await self._renew(model, cause)
             for model in [model for model, trouble in self.troubles.items() if trouble.unloaded]:
                 await self._load_again(model)

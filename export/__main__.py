@@ -34,6 +34,9 @@ def main(argv: Sequence[str] | None = None, prog: str = "python -m export") -> i
         # an OSError names its file: no permission, a full disk
         print(f"error: {exc}", file=sys.stderr)
         return 1
+    except MemoryError:
+        print("error: expected an import that fits into memory, got none left", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("\ninterrupted: nothing half-written stays behind", file=sys.stderr)
         return 130

@@ -16,6 +16,7 @@ from export.footage.feature_files import FILE_NAMES, find_modes, modes_of
 from export.footage.livetalking import open_livetalking
 from export.footage.marked_video import open_video_with_landmarks
 from export.footage.package import WEIGHTS_FOLDER, open_package
+from export.footage.private_copy import check_links, private_copy
 from export.footage.talking import features_reader, open_talking_video
 from export.network.encoder_weights import find_encoder, load_speech_model
 from export.network.kinds import Kind, choose_kind
@@ -24,6 +25,7 @@ from export.options import above_zero
 from export.repository.avatar import Avatar, check_name, write_avatar
 from export.repository.contact_sheet import CONTACT_SHEET
 from export.repository.entries import write_entries
+from export.repository.names import check_free
 from export.serving_cli import add_serving_options, serving_options
 from speech.contract import EDGE_PADDINGS, VECTOR_SHAPES
 
@@ -64,6 +66,7 @@ def add_avatar(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--edge-padding", choices=EDGE_PADDINGS, default="zeros", help="features past the clip's ends"
     )
+    _add_care(parser)
     add_serving_options(parser)
     parser.add_argument(
         "--avatars", type=Path, default=Path("avatars"), metavar="DIR", help="default: avatars"
@@ -92,6 +95,20 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_care(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--below",
+        type=Path,
+        metavar="DIR",
+        help="a folder above the package; others may write below it: no link is followed there, and a copy is read",
+    )
+    parser.add_argument(
+        "--no-replace",
+        action="store_true",
+        help="refuse the name of an avatar or model that was not made, with --below, of the same package",
+    )
+
+
 def _add_source(parser: argparse.ArgumentParser) -> None:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--dataset", type=Path, metavar="DIR", help="a training repository's dataset folder")
@@ -112,6 +129,24 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
 def _import_avatar(args: argparse.Namespace) -> None:
     check_name(args.name)
     _check_options(args)
+    if args.no_replace:
+        check_free(args.avatars / args.name, args.model_repository, _origin(args))
+    if args.below:
+        with private_copy(args.below, args.package, args.avatars / args.name) as copy:
+            _import(argparse.Namespace(**{**vars(args), "package": copy}), _origin(args))
+        return
+    for folder in (args.package, args.livetalking):
+        if folder:
+            check_links(folder)
+    _import(args)
+
+
+def _origin(args: argparse.Namespace) -> str | None:
+    """Return what a package is called that a client had imported; no command line makes an avatar of such."""
+    return f"client's package {args.package.relative_to(args.below)}" if args.below else None
+
+
+def _import(args: argparse.Namespace, origin: str | None = None) -> None:
     checkpoint = args.checkpoint or _own_weights(args)
     kind = _choose_kind(args, checkpoint)
     geometry = replace(kind.geometry, resizing=args.resizing or kind.geometry.resizing)
@@ -125,7 +160,7 @@ def _import_avatar(args: argparse.Namespace) -> None:
         frame_count=footage.frame_count,
         audio_mode=kind.audio_mode,
         edge_padding=args.edge_padding,
-        source=f"{footage.kind} {footage.name}",
+        source=origin or f"{footage.kind} {footage.name}",
         hears=speech_model is not None,
         network=geometry.name,
         audio_window=kind.window,
@@ -157,6 +192,8 @@ def _check_options(args: argparse.Namespace) -> None:
     """End with a usage message where options do not fit one another."""
     if args.fps and args.video:
         args.parser.error("--fps is for datasets and packages: a video says its rate itself")
+    if args.below and not (args.package and args.package.is_relative_to(args.below)):
+        args.parser.error("--below is for a --package that lies below that folder")
     if not args.video:
         return
     if args.landmarks and args.audio_features:

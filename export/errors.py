@@ -8,6 +8,7 @@ ExportError
 │   └── BadSource       a video, picture, landmark, feature or package file
 ├── DiskFull            no room for what is written
 ├── BadName             a name Triton or the wire cannot carry
+├── NameTaken           a name that another avatar or model has
 ├── VerificationFailed  an export that differs from PyTorch
 ├── EngineFailed        TensorRT refused the network
 ├── MissingExtra        a part that needs a package that is not installed
@@ -30,6 +31,7 @@ __all__ = [
     "ExportError",
     "MissingExtra",
     "MissingFaceModels",
+    "NameTaken",
     "VerificationFailed",
 ]
 
@@ -101,6 +103,24 @@ class BadName(ExportError):
         return (
             "expected an avatar name of 1 to 64 letters, digits, '-' or '_' that starts with a letter or digit, "
             f"is not jpeg_encode or jpeg_live and does not end in _frames, _unet, _speech or _live, got {self.name!r}"
+        )
+
+
+class NameTaken(ExportError):
+    """Raised when an avatar's name is another's, which is not to be replaced.
+
+    Attributes:
+        path: The other's folder.
+        origin: What the other was made of.
+    """
+
+    def __init__(self, path: Path, origin: str) -> None:
+        super().__init__(path, origin)
+        self.path, self.origin = path, origin
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path}: expected a name that is free, or this package's already, got one of {self.origin}"
         )
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from export.errors import DiskFull
 
-__all__ = ["link_or_copy", "new_array", "replacing_file", "replacing_folder"]
+__all__ = ["link_or_copy", "new_array", "replacing_file", "replacing_folder", "temporary_folder"]
 
 SUFFIX = ".part"
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -34,7 +34,7 @@ def replacing_folder(target: Path, workplace: Path | None = None) -> Iterator[Pa
     Raises:
         DiskFull: If the block fails as there is no room.
     """
-    with _temporary_folder(target, workplace or target.parent) as temporary:
+    with temporary_folder(target, workplace or target.parent) as temporary:
         new = temporary / "new"
         new.mkdir()
         yield new
@@ -48,7 +48,7 @@ def replacing_file(target: Path) -> Iterator[Path]:
     Raises:
         DiskFull: If the block fails as there is no room.
     """
-    with _temporary_folder(target, target.parent) as temporary:
+    with temporary_folder(target, target.parent) as temporary:
         new = temporary / target.name
         yield new
         new.replace(target)
@@ -95,8 +95,12 @@ def _put_in_place(new: Path, target: Path, temporary: Path) -> None:
 
 
 @contextlib.contextmanager
-def _temporary_folder(target: Path, workplace: Path) -> Iterator[Path]:
-    """Lend a temporary folder in ``workplace``; parents made for ``target`` go again when the block fails."""
+def temporary_folder(target: Path, workplace: Path) -> Iterator[Path]:
+    """Lend a temporary folder in ``workplace``; parents made for ``target`` go again when the block fails.
+
+    Raises:
+        DiskFull: If the block fails as there is no room.
+    """
     made = [parent for parent in target.parents if not parent.exists()]
     target.parent.mkdir(parents=True, exist_ok=True)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from speech.contract import SAMPLE_RATE_HZ
 
-__all__ = ["FORMATS", "RATES_HZ", "SoundStream", "resample"]
+__all__ = ["FORMATS", "RATES_HZ", "SoundStream", "resample", "resample_blocks"]
 
 RATES_HZ = range(8_000, 48_001)
 """Sample rates that a stream may have."""
@@ -65,6 +66,15 @@ def resample(samples: NDArray[np.floating], rate_hz: int) -> Samples:  # type: i
     if rate_hz == SAMPLE_RATE_HZ:
         return samples.astype(np.float32)
     return _resampled(_resampler(rate_hz), samples.astype(np.float32), last=True)
+
+
+def resample_blocks(blocks: Iterable[NDArray[np.floating]], rate_hz: int) -> Samples:  # type: ignore[type-arg]
+    """Return a sound that comes in blocks as ``resample`` returns it whole."""
+    if rate_hz == SAMPLE_RATE_HZ:
+        return np.concatenate([np.zeros(0, np.float32), *(block.astype(np.float32) for block in blocks)])
+    resampler = _resampler(rate_hz)
+    parts = [_resampled(resampler, block.astype(np.float32), last=False) for block in blocks]
+    return np.concatenate([*parts, _resampled(resampler, np.zeros(0, np.float32), last=True)])
 
 
 def _resampler(rate_hz: int) -> soxr.ResampleStream:

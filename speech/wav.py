@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import wave
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from speech.contract import SAMPLE_RATE_HZ
 from speech.errors import BadSound
-from speech.streaming import resample
+from speech.streaming import resample_blocks
 
 if TYPE_CHECKING:
     from soundfile import SoundFile
@@ -43,6 +44,15 @@ EXPECTED = "a PCM WAV file of 8, 16, 24 or 32 bits"
 WAV_FORMATS = ("WAV", "WAVEX", "RF64")  # WAVEX: with a header that tells channels and 24 bits apart
 PCM_SUBTYPES = ("PCM_U8", "PCM_16", "PCM_24", "PCM_32")
 RATES_HZ = (4_000, 192_000)
+
+CHANNELS = 32
+"""More than any recorder's; a header may claim a thousand."""
+
+LONGEST_S = 7200
+"""Twice the longest clip that is imported, an hour; at 16 kHz it is 460 MB."""
+
+BLOCK_FRAMES = 1 << 16
+"""Samples of each channel that are held at once as they are stored."""
 
 
 def read_speech(path: Path) -> NDArray[np.float32]:
@@ -74,12 +84,13 @@ def read_wav(path: Path) -> NDArray[np.float32]:
         (S,) float32, -1.0 to 1.0.
 
     Raises:
-        BadSound: If the file is missing, no PCM WAV, of a rate outside 4 to 192 kHz, or empty.
+        BadSound: If the file is missing, no PCM WAV, of a rate outside 4 to 192 kHz, of more than 32 channels or two
+            hours, or empty.
     """
-    samples, rate_hz = _decode(path)
+    samples = _decode(path)
     if not len(samples):
         raise BadSound(path, "a sound", "a WAV file of 0 samples")
-    return resample(mix_channels(samples)[0], rate_hz)
+    return samples
 
 
 def mix_channels(samples: NDArray[np.floating[Any]]) -> tuple[NDArray[np.floating[Any]], int | None]:
@@ -94,10 +105,15 @@ def mix_channels(samples: NDArray[np.floating[Any]]) -> tuple[NDArray[np.floatin
     mix = samples.mean(axis=1)
     if samples.shape[1] == 2:
         powers = np.square(samples).sum(axis=0, dtype=np.float64)
-        if np.square(mix).sum(dtype=np.float64) < CANCELLED * powers.max():
-            louder = int(powers.argmax())
+        louder = _louder(powers, np.square(mix).sum(dtype=np.float64))
+        if louder is not None:
             return samples[:, louder], louder
     return mix, None
+
+
+def _louder(powers: NDArray[np.float64], mix_power: float) -> int | None:
+    """Return the louder of two channels if their mix has lost its speech, else None."""
+    return int(powers.argmax()) if mix_power < CANCELLED * powers.max() else None
 
 
 def to_int16(samples: NDArray[np.floating[Any]]) -> NDArray[np.int16]:
@@ -124,14 +140,16 @@ def write_wav(path: Path, sound: NDArray[np.int16]) -> None:
     path.write_bytes(encode_wav(sound.astype("<i2").tobytes()))
 
 
-def _decode(path: Path) -> tuple[NDArray[np.float64], int]:
-    """Return a WAV file's samples, (S, channels) -1.0 to 1.0, and their rate in Hz."""
+def _decode(path: Path) -> NDArray[np.float32]:
+    """Return a WAV file's samples, (S,) -1.0 to 1.0, at 16 kHz: block by block, so that only the result is held."""
     import soundfile  # what only writes WAV files, such as the bridge, is installed without it
 
     try:
         with path.open("rb") as file, soundfile.SoundFile(file.fileno(), closefd=False) as sound:
             _check_header(path, sound)
-            return sound.read(dtype="float64", always_2d=True), int(sound.samplerate)
+            only = _cancelling(sound)
+            mixes = (block.mean(axis=1) if only is None else block[:, only] for block in _blocks(sound))
+            return resample_blocks(mixes, int(sound.samplerate))
     except FileNotFoundError as exc:
         raise BadSound(path, EXPECTED, "nothing there") from exc
     except soundfile.LibsndfileError as exc:
@@ -140,10 +158,32 @@ def _decode(path: Path) -> tuple[NDArray[np.float64], int]:
         raise BadSound(path, EXPECTED, str(exc)) from exc
 
 
+def _blocks(sound: SoundFile) -> Iterator[NDArray[np.float64]]:
+    """Yield a file's samples from its beginning, (S, channels) -1.0 to 1.0 each."""
+    sound.seek(0)
+    while len(block := sound.read(BLOCK_FRAMES, dtype="float64", always_2d=True)):
+        yield block
+
+
+def _cancelling(sound: SoundFile) -> int | None:
+    """Return the louder of two channels that cancel each other, else None; see ``mix_channels``."""
+    if sound.channels != 2:
+        return None
+    powers, mix_power = np.zeros(2), 0.0
+    for block in _blocks(sound):
+        powers += np.square(block).sum(axis=0)
+        mix_power += float(np.square(block.mean(axis=1)).sum())
+    return _louder(powers, mix_power)
+
+
 def _check_header(path: Path, sound: SoundFile) -> None:
-    """Check that a file is of a kind and a rate that sounds are brought in."""
+    """Check that a file is of a kind, a rate and a size that sounds are brought in."""
     if sound.format not in WAV_FORMATS or sound.subtype not in PCM_SUBTYPES:
         raise BadSound(path, EXPECTED, f"{sound.format_info}, {sound.subtype_info}")
     low, high = RATES_HZ
     if not low <= sound.samplerate <= high:
         raise BadSound(path, f"a rate of {low} to {high} Hz", f"{sound.samplerate} Hz")
+    if sound.channels > CHANNELS:
+        raise BadSound(path, f"up to {CHANNELS} channels", f"{sound.channels}")
+    if sound.frames > LONGEST_S * sound.samplerate:
+        raise BadSound(path, f"up to {LONGEST_S} s of sound", f"{sound.frames / sound.samplerate:.0f} s")

@@ -29,7 +29,7 @@ PENDING_BYTES = 16 << 10
 SMALL_SLICE_BYTES = 256
 LARGE_SLICE_BYTES = 8 << 10
 MANY_FRAMES = 8
-TURN_COST = 10
+TURN_COST = 2.0
 BYTES_OF_COST = 4096.0
 HEAD_COST = 3.0
 
@@ -117,6 +117,7 @@ class Connection(asyncio.BufferedProtocol, Taker):
         """Wait for a request's head, for a while."""
         self._transport = transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass of it
         self.client = Client(counted_as(str((transport.get_extra_info("peername") or ("",))[0])))
+        self.line = self._front.turns.line_of(self.client.address)
         self._set_timer(self._front.head_timeout_s, transport.close)
         self._front.add(self)
 
@@ -160,7 +161,7 @@ class Connection(asyncio.BufferedProtocol, Taker):
         self._writable.set()
         if self._websocket is not None:
             self._websocket.resume_writing()
-        self._front.turns.ask(self)
+        self._ask()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End what goes on behind it."""
@@ -188,6 +189,11 @@ class Connection(asyncio.BufferedProtocol, Taker):
     def is_idle(self) -> bool:
         """Whether its request is still awaited."""
         return self._websocket is None and self._answering is None
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether all that has arrived was looked at."""
+        return not self._pending
 
     def abort(self) -> None:
         """Drop it at once."""
@@ -314,7 +320,8 @@ class Connection(asyncio.BufferedProtocol, Taker):
         self._ask()
 
     def _ask(self) -> None:
-        self._front.turns.ask(self)
+        if self._pending or self._is_at_end or self._has_room:
+            self._front.turns.ask(self)
 
     def _set_timer(self, delay_s: float | None, then: Callable[[], None] | None = None) -> None:
         if self._timer is not None:

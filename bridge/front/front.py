@@ -18,7 +18,6 @@ from bridge.front.head import Head
 from bridge.front.limits import Budget, Limit, Most
 from bridge.front.turns import Turns
 from bridge.response import error_response
-from bridge.turns import ask_as
 
 __all__ = ["Answering", "Front"]
 
@@ -104,7 +103,6 @@ class Front:
                 return await self._routes.answer(head)
             self._check(head, connection)
             with self._requests.held(connection.client):
-                ask_as(connection.client.address)
                 return await self._routes.answer(head)
         except BridgeError as exc:
             return await self.answer_to(exc)

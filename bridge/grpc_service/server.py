@@ -37,7 +37,7 @@ from bridge.errors import (
     Refused,
     UnknownModel,
 )
-from bridge.front.descriptors import connections_within
+from bridge.front.descriptors import connections_within, for_grpc
 from bridge.front.errors import BridgeFull, TooMany
 from bridge.front.limits import Limit, Most
 from bridge.grpc_service import schema
@@ -376,5 +376,5 @@ def _options(config: BridgeConfig) -> tuple[tuple[str, int], ...]:
         ("grpc.max_concurrent_streams", STREAMS_OF_CONNECTION),
         ("grpc.server_handshake_timeout_ms", round(config.head_timeout_s * 1000)),
         ("grpc.max_connection_idle_ms", round(config.idle_timeout_s * 1000)),
-        ("grpc.max_allowed_incoming_connections", connections_within(config.max_connections) // 4 or 1),
+        ("grpc.max_allowed_incoming_connections", for_grpc(connections_within(config.max_connections))),
     )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
+from bridge.access.client import Client
 from bridge.balancer import Balancer
 from bridge.config import BridgeConfig
+from bridge.front.errors import BridgeFull
+from bridge.front.limits import Limit, Most
 from bridge.live.errors import CannotHear, NoRoom
 from bridge.live.metrics import LiveMetrics
 from bridge.live.models import LiveModels
@@ -36,7 +38,7 @@ class Seat:
 
 
 class Hub:
-    """Admits sessions: ``async with hub.seat(start, address) as seat``.
+    """Admits sessions: ``async with hub.seat(start, client) as seat``.
 
     Attributes:
         models: What sessions ask Triton for.
@@ -52,19 +54,21 @@ class Hub:
         self.metrics = metrics
         self._config = config
         self._service = service
-        self._addresses: Counter[str] = Counter()
+        self._limit = Limit(
+            Most("live sessions", config.speech_sessions_per_client, config.speech_sessions_max)
+        )
         self._shares: list[float] = []
 
     @contextlib.asynccontextmanager
-    async def seat(self, start: Start, address: str) -> AsyncIterator[Seat]:
+    async def seat(self, start: Start, client: Client) -> AsyncIterator[Seat]:
         """Admit a session for as long as the block lasts.
 
         Raises:
-            NoRoom: If there are too many sessions, of this address or in all, or Triton cannot paint for one more.
+            NoRoom: If there are too many sessions, of this address or token or in all, or Triton paints for no more.
             CannotHear: If the avatar has no audio encoder.
             BridgeError: If Triton has no such avatar, or does not answer.
         """
-        with self._counted(address):
+        with self._counted(client):
             metadata = await self._service.metadata(start.avatar)
             if not await self.models.can_hear(start.avatar):
                 raise CannotHear(start.avatar)
@@ -77,18 +81,15 @@ class Hub:
         await self.silent_clips.close()
 
     @contextlib.contextmanager
-    def _counted(self, address: str) -> Iterator[None]:
-        if self._addresses.total() >= self._config.speech_sessions_max:
-            raise self._refused(NoRoom("of this bridge", self._config.speech_sessions_max))
-        if self._addresses[address] >= self._config.speech_sessions_per_client:
-            raise self._refused(NoRoom("of one client", self._config.speech_sessions_per_client))
-        self._addresses[address] += 1
+    def _counted(self, client: Client) -> Iterator[None]:
+        if not self._limit.try_take(client):
+            of_all = isinstance(self._limit.refusal(client), BridgeFull)
+            most = self._config.speech_sessions_max if of_all else self._config.speech_sessions_per_client
+            raise self._refused(NoRoom("of this bridge" if of_all else "of one client", most))
         try:
             yield
         finally:
-            self._addresses[address] -= 1
-            if not self._addresses[address]:
-                del self._addresses[address]
+            self._limit.give_back(client)
 
     @contextlib.contextmanager
     def _share_of(self, clip: SilentClip) -> Iterator[bool]:

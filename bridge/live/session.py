@@ -10,11 +10,11 @@ import asyncio
 import logging
 from typing import Any
 
-from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from bridge.config import BridgeConfig
 from bridge.errors import BadRequest, BridgeError, InternalError, MessageTooLarge
+from bridge.front.websocket import WebSocket
 from bridge.live.engine import Engine
 from bridge.live.errors import BREACHES, IdleTooLong, ShuttingDown, SlowClient, TooMuchSound, close_code
 from bridge.live.hub import Hub, Seat
@@ -49,7 +49,7 @@ class SpeechSession:
         requests: Messages read after the first.
     """
 
-    def __init__(self, websocket: ServerConnection, hub: Hub, config: BridgeConfig, session_id: str) -> None:
+    def __init__(self, websocket: WebSocket, hub: Hub, config: BridgeConfig, session_id: str) -> None:
         self._websocket = websocket
         self._hub = hub
         self._config = config
@@ -96,8 +96,7 @@ class SpeechSession:
 
     async def _serve(self) -> None:
         self._start = await self._receive_start()
-        address = str(self._websocket.remote_address[0])
-        async with self._hub.seat(self._start, address) as seat:
+        async with self._hub.seat(self._start, self._websocket.client) as seat:
             loop = asyncio.get_running_loop()
             self._engine = self._new_engine(seat, loop.time())
             self._sound = SoundStream(self._start.sample_rate, self._start.format)

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from bridge.logs import LOG_FORMATS
 from bridge.settings.values import choice, integer, seconds, setting, text
 
-__all__ = ["GRPC_OFF", "LOG_LEVELS", "FrontSettings"]
+__all__ = ["GRPC_OFF", "LOG_LEVELS", "METRICS_TOO", "FrontSettings"]
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 GRPC_OFF = -1
+METRICS_TOO = -1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +22,12 @@ class FrontSettings:
     port: int = setting(8086, integer(0, 65535), "port to listen on; 0: any free port")
     grpc_port: int = setting(
         50051, integer(GRPC_OFF, 65535), "port of the gRPC service; 0: any free port; -1: no gRPC service"
+    )
+    metrics_host: str = setting("127.0.0.1", text, "address that `BRIDGE_METRICS_PORT` is on")
+    metrics_port: int = setting(
+        METRICS_TOO,
+        integer(METRICS_TOO, 65535),
+        "port of its own for /metrics and /health, without tokens and TLS; 0: any free port; -1: `BRIDGE_PORT`",
     )
     max_inflight: int = setting(
         32, integer(1, 4096), "requests of one connection in flight before it is no longer read"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bridge.errors import ConfigError
-from bridge.settings.values import seconds, setting, text
+from bridge.settings.values import choice, integer, seconds, setting, text
 
 __all__ = ["IMPORT_OFF", "PackageSettings"]
 
@@ -24,6 +24,14 @@ class PackageSettings:
     avatars_dir: str = setting("avatars", text, "folder that imported avatars are kept in")
     model_repository: str = setting(
         "model_repository", text, "folder that their models are written to: the one Triton reads"
+    )
+    packages_replace: str = setting(
+        "off",
+        choice(("off", "on")),
+        "whether LoadPackage may replace an avatar that it has not made of the same package",
+    )
+    import_memory_gb: int = setting(
+        12, integer(2, 1024), "how much memory an import may ask for; one of a .pth needs 7"
     )
     import_timeout_s: float = setting(
         600.0, seconds(0.01, 86400), "how long an import, and loading it, may take"

@@ -17,7 +17,7 @@ class SpeechSettings:
 
     speech_sessions_max: int = setting(200, integer(0, 10_000), "live sessions at once; 0 refuses all")
     speech_sessions_per_client: int = setting(
-        16, integer(1, 10_000), "live sessions at once of one client address"
+        16, integer(1, 10_000), "live sessions at once of one client address, or one token"
     )
     speech_admission: str = setting(
         "measured",

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from export.bounds import PICTURE_PIXELS
 from export.errors import BadSource, MissingExtra
+from export.footage.formats import PROTOCOLS, open_video_file
 
 __all__ = [
     "decodable_tracks",
     "decode",
-    "file_url",
     "import_av",
     "is_default",
     "open_container",
@@ -27,14 +27,11 @@ DEFAULT, ATTACHED_PICTURE = 0x1, 0x400
 """Bits of a track's disposition: the one that players take, and a cover, which is no video."""
 
 
-def file_url(path: Path) -> str:
-    """Return what FFmpeg takes for the file of this name, even where it looks like a protocol: ``talk-12:30.mp4``."""
-    return f"file:{os.fspath(path)}"
-
-
 @contextlib.contextmanager
 def open_container(path: Path, options: dict[str, str] | None = None) -> Iterator[Any]:
     """Lend a file, opened by FFmpeg; the one place where a file that people bring is opened so.
+
+    FFmpeg is told which container it is, opens no other file for it, and decodes no picture past the bound.
 
     Args:
         path: The file.
@@ -42,22 +39,26 @@ def open_container(path: Path, options: dict[str, str] | None = None) -> Iterato
 
     Raises:
         MissingExtra: If PyAV is not installed.
-        BadSource: If there is no such file or FFmpeg does not know what it is.
+        BadSource: If there is no such file, it is of another container, or FFmpeg cannot open it.
         OSError: If it cannot be read.
     """
     av = import_av()
-    if not path.is_file():
-        raise BadSource(path, "a video file", "nothing there")
-    with path.open("rb"):  # says in the system's words what else is wrong
-        pass
-    try:
-        # tags in another encoding than UTF-8 are no reason to refuse a file
-        container = av.open(file_url(path), options=options or {}, metadata_errors="replace")
-    except av.FFmpegError as exc:
-        size = path.stat().st_size
-        raise BadSource(path, "a video that FFmpeg can decode", f"{size} bytes it cannot") from exc
-    with container:
-        yield container
+    with open_video_file(path) as file:
+        try:
+            # tags in another encoding than UTF-8 are no reason to refuse a file
+            container = av.open(
+                file.url,
+                format=file.format_name,
+                options={"protocol_whitelist": PROTOCOLS, **(options or {})},
+                metadata_errors="replace",
+            )
+        except av.FFmpegError as exc:
+            raise BadSource(path, "a video that FFmpeg can decode", f"{file.size} bytes it cannot") from exc
+        with container:
+            for track in container.streams.video:
+                if track.codec_context:
+                    track.codec_context.options = {"max_pixels": str(PICTURE_PIXELS)}
+            yield container
 
 
 def import_av() -> ModuleType:

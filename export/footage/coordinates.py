@@ -14,12 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from export.bounds import COORDINATES_BYTES, FRAMES, read_plain
 from export.errors import BadSource
 
 __all__ = ["read_coordinates"]
-
-MAX_BYTES = 16 << 20
-"""A hundred bytes a frame are many; an hour has 90,000 frames."""
 
 NUMBER_TYPES = {f"{kind}{size}" for kind in "iuf" for size in (2, 4, 8)}
 
@@ -34,23 +32,20 @@ def read_coordinates(path: Path) -> NDArray[np.int32]:
         BadSource: If the file is missing, calls Python code, or holds anything but four whole numbers a frame.
     """
     expected = "a pickled list of (x1, y1, x2, y2), one for each frame"
+    data = read_plain(path, expected, COORDINATES_BYTES)
     try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise BadSource(path, f"a file of up to {MAX_BYTES >> 20} MiB", f"{size >> 20} MiB")
-        content = _Numbers(io.BytesIO(path.read_bytes())).load()
-        squares = np.array([[int(number) for number in square] for square in content], np.int64)
-    except FileNotFoundError as exc:
-        raise BadSource(path, expected, "nothing there") from exc
+        content = _Numbers(io.BytesIO(data)).load()
+        if len(content) <= FRAMES:
+            squares = np.array([[int(number) for number in square] for square in content], np.int64)
     except _Forbidden as exc:
         raise BadSource(path, expected, f"one that calls Python code ({exc})") from exc
-    except BadSource:
-        raise
     except Exception as exc:  # a damaged pickle raises whatever it trips over
         raise BadSource(path, expected, f"bytes that are none ({type(exc).__name__})") from exc
+    if len(content) > FRAMES:
+        raise BadSource(path, f"up to {FRAMES} crops", f"{len(content)}")
     if squares.ndim != 2 or squares.shape[1] != 4 or not len(squares):
         raise BadSource(path, expected, f"an array of shape {squares.shape}")
-    if np.abs(squares).max() > np.iinfo(np.int32).max:
+    if max(-int(squares.min()), int(squares.max())) > np.iinfo(np.int32).max:
         raise BadSource(path, expected, "numbers of more than 32 bits")
     return squares.astype(np.int32)
 

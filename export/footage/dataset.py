@@ -10,15 +10,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
+from export.bounds import FRAMES
 from export.contract import UNET_328, Geometry
 from export.errors import BadSource
 from export.footage.agreement import USUAL_RATES, check_lengths, check_rate
 from export.footage.clip import Footage, Frame, cut_frame
 from export.footage.feature_files import FILE_NAMES, read_audio_features
+from export.footage.pictures import read_jpeg
 from export.footage.sound import WAV_FILE, find_wav
 
 __all__ = [
@@ -28,7 +26,6 @@ __all__ = [
     "find_numbers",
     "numbered_files",
     "open_dataset",
-    "read_picture",
 ]
 
 PICTURES, LANDMARKS = "full_body_img", "landmarks"
@@ -36,8 +33,6 @@ PICTURE_SUFFIX, LANDMARK_SUFFIX = ".jpg", ".lms"
 
 NUMBER = re.compile("0|[1-9][0-9]{0,8}")
 """What stands before a numbered file's suffix: no leading zeros, no digits of other scripts."""
-
-JPEG_END = b"\xff\xd9"
 
 
 @dataclass(frozen=True)
@@ -82,7 +77,7 @@ class Dataset:
         Raises:
             BadSource: If one of them is missing, cut short or of something else.
         """
-        picture, data = read_picture(self.picture(frame))
+        picture, data = read_jpeg(self.picture(frame))
         return cut_frame(picture, self.landmarks(frame), data, geometry)
 
 
@@ -135,7 +130,7 @@ def find_numbers(folder: Path, suffix: str) -> list[int]:
     """Return the numbers of a folder's numbered files, ascending; files of other names are passed over.
 
     Raises:
-        BadSource: If there are none.
+        BadSource: If there are none, or too many.
     """
     if not folder.is_dir():
         raise BadSource(folder, f"a folder of files 0{suffix}, 1{suffix}, …", "nothing there")
@@ -144,27 +139,6 @@ def find_numbers(folder: Path, suffix: str) -> list[int]:
     if not numbers:
         got = f"none (but {stems[0]}{suffix})" if stems else "none"
         raise BadSource(folder, f"files 0{suffix}, 1{suffix}, …", got)
+    if len(numbers) > FRAMES:
+        raise BadSource(folder, f"up to {FRAMES} files of frames", f"{len(numbers)}")
     return numbers
-
-
-def read_picture(path: Path) -> tuple[NDArray[np.uint8], bytes]:
-    """Read a JPEG picture that must be whole.
-
-    Returns:
-        HxWx3 uint8 BGR, and the file's own bytes.
-
-    Raises:
-        BadSource: If the file is missing, cut short or of something else.
-    """
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError as exc:
-        raise BadSource(path, "a whole JPEG picture", "nothing there") from exc
-    whole = JPEG_END in data[-64:]  # a decoder greys what is missing, or zeros
-    try:
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if whole else None
-    except cv2.error:  # a header that claims more pixels than OpenCV takes
-        picture = None
-    if picture is None:
-        raise BadSource(path, "a whole JPEG picture", f"{len(data)} bytes that are none")
-    return picture, data  # type: ignore[return-value]

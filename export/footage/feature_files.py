@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
+import os
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from export.bounds import FEATURES_BYTES, FRAMES, open_plain
 from export.errors import BadSource
+from export.footage.agreement import VECTOR_TOLERANCE
 from speech.contract import VECTOR_SHAPES, vector_size
 
 __all__ = ["FILE_NAMES", "find_modes", "modes_of", "read_audio_features"]
@@ -31,21 +36,50 @@ def read_audio_features(path: Path, audio_mode: str) -> NDArray[np.float32]:
     """
     length = vector_size(audio_mode)
     expected = f"T vectors of {length} float values ({audio_mode})"
-    try:
-        with path.open("rb") as file:
+    with open_plain(path, expected, FEATURES_BYTES) as file:
+        try:
+            shape, dtype = _read_header(file)
+            if not dtype.hasobject:  # which are refused below
+                _check_claim(path, shape, dtype, length, expected)
+            if math.prod(shape) * dtype.itemsize > os.fstat(file.fileno()).st_size:
+                raise ValueError("its end is missing")
+            file.seek(0)
             features = np.lib.format.read_array(file, allow_pickle=False)  # type: ignore[no-untyped-call]
-    except FileNotFoundError as exc:
-        raise BadSource(path, expected, "nothing there") from exc
-    except Exception as exc:  # a damaged header raises anything, from MemoryError to TokenError
-        reason = str(exc).partition("\n")[0] or type(exc).__name__
-        raise BadSource(path, expected, f"no whole .npy file ({reason})") from exc
-    if features.dtype.kind != "f":
-        raise BadSource(path, expected, f"{features.dtype}")
-    if features.ndim < 2 or len(features) == 0 or features[0].size != length:
-        raise BadSource(path, expected, f"an array of shape {features.shape}")
+        except BadSource:
+            raise
+        except Exception as exc:  # a damaged header raises anything, from MemoryError to TokenError
+            reason = str(exc).partition("\n")[0] or type(exc).__name__
+            raise BadSource(path, expected, f"no whole .npy file ({reason})") from exc
     if not np.isfinite(features).all():
         raise BadSource(path, expected, "values that are not finite")
-    return np.asarray(features, np.float32).reshape(len(features), length)
+    with np.errstate(over="raise"):
+        try:
+            return np.asarray(features, np.float32).reshape(len(features), length)
+        except FloatingPointError as exc:
+            raise BadSource(path, expected, "values past float32's") from exc
+
+
+def _check_claim(
+    path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], length: int, expected: str
+) -> None:
+    """Check what a header claims before room for it is set aside."""
+    if dtype.kind != "f":
+        raise BadSource(path, expected, f"{dtype}")
+    if len(shape) < 2 or shape[0] < 1 or math.prod(shape[1:]) != length:
+        raise BadSource(path, expected, f"an array of shape {shape}")
+    if shape[0] > FRAMES + VECTOR_TOLERANCE:
+        raise BadSource(path, f"up to {FRAMES} vectors", f"{shape[0]}")
+
+
+def _read_header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Return shape and type of a ``.npy`` file's array; whatever is damaged raises anything."""
+    version = np.lib.format.read_magic(file)  # type: ignore[no-untyped-call]
+    readers = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }
+    shape, _, dtype = readers[version](file)  # type: ignore[no-untyped-call]
+    return shape, dtype
 
 
 def find_modes(folder: Path) -> list[str]:
@@ -56,8 +90,9 @@ def find_modes(folder: Path) -> list[str]:
 def modes_of(path: Path) -> list[str]:
     """Return the audio modes whose vectors a file may hold, by their length; none where it holds no vectors."""
     try:
-        features = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError):  # which reading it will say better
+        with open_plain(path, "speech features", FEATURES_BYTES) as file:
+            shape, _ = _read_header(file)
+    except Exception:  # which reading it will say better
         return []
-    length = features[:1].size if features.ndim else 0
+    length = math.prod(shape[1:]) if shape else 0
     return [mode for mode in VECTOR_SHAPES if vector_size(mode) == length]

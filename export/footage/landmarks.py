@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from export.bounds import LANDMARK, LANDMARKS_BYTES, read_plain
 from export.contract import BORDER, UNET_328, Geometry
 from export.errors import BadSource
 
@@ -28,10 +29,9 @@ def read_landmarks(path: Path) -> NDArray[np.int32]:
     Raises:
         BadSource: If the file is missing or anything else.
     """
+    data = read_plain(path, "a landmark file", LANDMARKS_BYTES)
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except FileNotFoundError as exc:
-        raise BadSource(path, "a landmark file", "nothing there") from exc
+        lines = data.decode("utf-8").split("\n")
     except UnicodeDecodeError as exc:
         raise BadSource(path, f"{POINT_COUNT} lines 'x y'", "bytes that are not text") from exc
     lines = [line for line in lines if line.strip()]
@@ -45,6 +45,9 @@ def _point(path: Path, number: int, line: str) -> tuple[int, int]:
         x, y = (int(float(word)) for word in line.split())
     except (ValueError, OverflowError) as exc:
         raise BadSource(path, f"two numbers 'x y' in line {number}", repr(line.strip()[:40])) from exc
+    if not (abs(x) <= LANDMARK and abs(y) <= LANDMARK):
+        expected = f"numbers from {-LANDMARK} to {LANDMARK} in line {number}"
+        raise BadSource(path, expected, repr(line.strip()[:40]))
     return x, y
 
 

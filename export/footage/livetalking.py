@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from export.bounds import FRAMES
 from export.contract import UNET_160, Geometry
 from export.errors import BadSource
 from export.footage.agreement import USUAL_RATES, check_lengths, check_rate
@@ -17,6 +17,7 @@ from export.footage.clip import Footage, Frame, Remark, encode_full_frame
 from export.footage.coordinates import read_coordinates
 from export.footage.feature_files import FILE_NAMES, read_audio_features
 from export.footage.landmarks import inner_face
+from export.footage.pictures import read_picture
 from export.footage.sound import find_wav
 from speech.contract import vector_size
 
@@ -69,7 +70,7 @@ def _numbered(folder: Path) -> list[Path]:
     """Return a folder's numbered pictures by their numbers, which begin with 0 and leave none out.
 
     Raises:
-        BadSource: If there are none, or one is absent.
+        BadSource: If there are none, too many, or one is absent.
     """
     if not folder.is_dir():
         raise BadSource(folder, "a folder of pictures 00000000.png, 00000001.png, …", "nothing there")
@@ -78,6 +79,8 @@ def _numbered(folder: Path) -> list[Path]:
         absent = next((number for number in range(len(found)) if number not in found), 0)
         got = f"{len(found)} of them, without {absent:08d}" if found else "none"
         raise BadSource(folder, "pictures 00000000.png, 00000001.png, … with none left out", got)
+    if len(found) > FRAMES:
+        raise BadSource(folder, f"up to {FRAMES} pictures", f"{len(found)}")
     return [found[number] for number in range(len(found))]
 
 
@@ -86,7 +89,7 @@ def _frames(
 ) -> Iterator[Frame]:
     side = geometry.crop_size
     for picture_path, crop_path, square in zip(pictures, crops, bounds, strict=True):
-        picture, crop = _read(picture_path), _read(crop_path)
+        picture, crop = read_picture(picture_path), read_picture(crop_path)
         if crop.shape != (side, side, 3):
             raise BadSource(crop_path, f"a crop of {side}x{side}", f"{crop.shape[1]}x{crop.shape[0]}")
         height, width = picture.shape[:2]
@@ -95,13 +98,3 @@ def _frames(
             inside = f"a crop inside its {width}x{height} picture"
             raise BadSource(picture_path, inside, f"{square.tolist()} in {COORDINATES}")
         yield Frame(inner_face(crop, geometry), square, encode_full_frame(picture))
-
-
-def _read(path: Path) -> NDArray[np.uint8]:
-    try:
-        picture = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error:  # an empty file, or a header that claims more pixels than OpenCV takes
-        picture = None
-    if picture is None:
-        raise BadSource(path, "a whole picture", f"{path.stat().st_size} bytes that are none")
-    return picture  # type: ignore[return-value]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from export.bounds import DESCRIPTION_BYTES, FRAMES, RECTANGLES_BYTES
 from export.contract import UNET_328, Geometry
 from export.errors import BadSource
 from export.footage.agreement import check_lengths, check_rate
@@ -17,6 +17,7 @@ from export.footage.clip import Footage, Frame, encode_full_frame
 from export.footage.feature_files import FILE_NAMES, read_audio_features
 from export.footage.package_video import open_video, read_pictures
 from export.footage.sound import find_wav
+from export.json_file import read_object, shown
 
 __all__ = ["WEIGHTS_FOLDER", "open_package"]
 
@@ -42,7 +43,7 @@ def open_package(
     Raises:
         BadSource: If a part is missing, or pictures, features and sound are not of one length.
     """
-    info = _read_json(path / INFO)
+    info = read_object(path / INFO, DESCRIPTION_BYTES)
     full_video, frame_count, said_fps = _video(path, info, FULL_VIDEO)
     fps = rate or said_fps
     check_rate(path / INFO, fps)
@@ -87,12 +88,19 @@ def _video(path: Path, info: dict[str, Any], name: str) -> tuple[Path, int, floa
         file, frame_count, fps = path / named, int(entry["frame_count"]), float(entry["fps"])
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as exc:
         expected = f"an entry of videos whose video_file is {name}.*, with frame_count and fps"
-        raise BadSource(info_path, expected, f"no usable {exc}") from exc
-    if not file.resolve().is_relative_to(path.resolve()):  # a package may come from anybody
-        raise BadSource(info_path, "a file within the package", named)
-    if frame_count < 1:
-        raise BadSource(info_path, f"{name} of 1 frame or more", f"{frame_count}")
+        raise BadSource(info_path, expected, f"no usable {shown(exc)}") from exc
+    if not _lies_within(file, path):  # a package may come from anybody
+        raise BadSource(info_path, "a file within the package", shown(named))
+    if not 1 <= frame_count <= FRAMES:
+        raise BadSource(info_path, f"{name} of 1 to {FRAMES} frames", shown(frame_count))
     return file, frame_count, fps
+
+
+def _lies_within(file: Path, folder: Path) -> bool:
+    try:
+        return file.resolve().is_relative_to(folder.resolve())
+    except (OSError, ValueError, RuntimeError):  # a name that none can have, links in a circle
+        return False
 
 
 def _entry(videos: dict[str, Any], name: str) -> dict[str, Any]:
@@ -109,12 +117,12 @@ def _entry(videos: dict[str, Any], name: str) -> dict[str, Any]:
 
 def _read_rectangles(path: Path, frame_count: int) -> NDArray[np.int32]:
     """Return (N, 4) int32: x1, y1, x2, y2 of each frame's crop."""
-    content = _read_json(path)
+    content = read_object(path, RECTANGLES_BYTES)
     expected = f'{{"0": {{"rect": [x1, y1, x2, y2]}}, …}} for {frame_count} frames'
     try:
         rectangles = np.array([content[str(index)]["rect"] for index in range(frame_count)], np.int32)
     except (KeyError, TypeError, ValueError, OverflowError) as exc:
-        raise BadSource(path, expected, f"no usable {exc}") from exc
+        raise BadSource(path, expected, f"no usable {shown(exc)}") from exc
     if rectangles.shape != (frame_count, 4):
         raise BadSource(path, expected, f"an array of shape {rectangles.shape}")
     empty = (rectangles[:, :2] >= rectangles[:, 2:]).any(axis=1)
@@ -124,15 +132,3 @@ def _read_rectangles(path: Path, frame_count: int) -> NDArray[np.int32]:
             path, "x1 < x2 and y1 < y2 in every frame", f"{rectangles[index].tolist()} in frame {index}"
         )
     return rectangles
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as exc:
-        raise BadSource(path, "a JSON file", "nothing there") from exc
-    except ValueError as exc:
-        raise BadSource(path, "a JSON object", f"text that is not JSON ({exc})") from exc
-    if not isinstance(content, dict):
-        raise BadSource(path, "a JSON object", f"a {type(content).__name__}")
-    return content

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from export.bounds import check_picture_size
 from export.errors import BadSource
 from export.footage.clip import Remark
 from export.footage.container import decode, import_av, open_container, shown_track
@@ -102,6 +103,7 @@ def _frames(path: Path, square_pixels: bool = True) -> Iterator[tuple[Any, Showi
         track = shown_track(container.streams.video)
         if track is None:
             raise BadSource(path, "a video track that FFmpeg can decode", "none")
+        check_picture_size(path, track.codec_context.width, track.codec_context.height)
         track.thread_type = "AUTO"
         fps = float(track.guessed_rate or track.average_rate or FPS)
         fps = fps if FPS_RANGE[0] <= fps <= FPS_RANGE[1] else FPS

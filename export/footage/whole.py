@@ -10,7 +10,7 @@ from export.footage.container import open_container, packets, shown_track
 
 __all__ = ["check_whole"]
 
-TIMING = {"mp4", "matroska", "flv"}
+TIMING = {"mov", "matroska", "flv"}
 """Containers whose header says how long they last; of others FFmpeg guesses it from what is there."""
 
 MISSING_S = 1.0
@@ -33,7 +33,7 @@ def check_whole(path: Path) -> None:
         if "avi" in formats:
             _check_size(path)
         elif video is not None and formats & TIMING:
-            counted = video.frames if "mp4" in formats else 0
+            counted = video.frames if "mov" in formats else 0
             _check_packets(path, counted, (container.duration or 0) / 1e6, *_measure(container, video))
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import onnx
 import onnxruntime
-from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from onnx import ModelProto
 
@@ -16,6 +14,7 @@ from export.errors import BadModel
 from export.network.borders import add_borders, has_borders, tensor_shapes
 from export.network.finite import check_finite_model
 from export.network.kinds import Kind, choose_kind
+from export.network.onnx_file import read_onnx
 from export.network.rewrite.check import example_frame
 from speech.contract import VECTOR_SHAPES, window_shape
 
@@ -51,13 +50,7 @@ def adopt(path: Path, audio_mode: str | None) -> ModelProto:
 
 
 def _read(path: Path) -> ModelProto:
-    try:
-        model = onnx.load(path)
-        onnx.checker.check_model(model)
-    except (DecodeError, onnx.checker.ValidationError) as exc:
-        raise BadModel(
-            path, "a whole ONNX file", f"bytes that are none ({str(exc).splitlines()[0]})"
-        ) from exc
+    model = read_onnx(path)
     if has_borders(model):
         return model
     fixed = _free_batch(model)

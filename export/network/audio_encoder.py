@@ -5,9 +5,8 @@ Names, shapes and strides follow the published state dict, so its files load as 
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import onnxruntime
@@ -20,6 +19,7 @@ from export.errors import BadCheckpoint, VerificationFailed
 from export.network.checkpoint import as_arrays
 from export.network.finite import check_finite
 from export.network.onnx_model import trace
+from export.network.torch_file import check_plain, read_torch_file
 from speech.features import AudioEncoder
 from speech.mel import MEL_BANDS, WINDOW_FRAMES
 
@@ -157,14 +157,10 @@ def _verify(model: ModelProto, encoder: AveEncoder) -> None:
 
 
 def _read(path: Path) -> dict[str, Tensor]:
-    try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as exc:
-        raise BadCheckpoint(path, "an audio encoder's weights", "nothing there") from exc
-    except (pickle.UnpicklingError, EOFError, RuntimeError, ValueError, OSError) as exc:
-        raise BadCheckpoint(
-            path, "a whole PyTorch checkpoint of tensors only", f"a file that is none ({type(exc).__name__})"
-        ) from exc
-    if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
+    content = read_torch_file(path, "an audio encoder's weights")
+    if not isinstance(content, dict) or not all(
+        isinstance(key, str) and isinstance(value, Tensor) for key, value in content.items()
+    ):
         raise BadCheckpoint(path, "a state dict of tensors", f"a {type(content).__name__}")
+    check_plain(path, content)
     return content

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from export.contract import UNET_160, UNET_328, Geometry
 from export.errors import BadCheckpoint
 from export.network.finite import check_finite
 from export.network.kinds import Kind, choose_kind
+from export.network.torch_file import check_plain, read_torch_file
 from export.network.unet import UNet
 from speech.contract import VECTOR_SHAPES, window_shape
 
@@ -95,30 +95,14 @@ def _kinds(path: Path, state: dict[str, Tensor]) -> tuple[Kind, ...]:
 
 
 def _read_state_dict(path: Path) -> dict[str, Tensor]:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch remarks on the pickle protocol of damaged files
-            content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as exc:
-        raise BadCheckpoint(path, "a checkpoint file", "nothing there") from exc
-    except (
-        Exception
-    ) as exc:  # damaged bytes raise whatever the unpickler trips over: KeyError, AssertionError, …
-        got = _reason(exc) if path.stat().st_size else "an empty file"
-        raise BadCheckpoint(path, "a whole PyTorch checkpoint of tensors only", got) from exc
+    content = read_torch_file(path)
     for key in WRAPPER_KEYS:
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]
     if not _is_state_dict(content):
         raise BadCheckpoint(path, "a state dict of tensors", _describe(content))
+    check_plain(path, content)
     return content  # type: ignore[no-any-return]
-
-
-def _reason(exc: Exception) -> str:
-    """Say in a few words why torch could not load a file."""
-    if found := re.search(r"GLOBAL ([\w.]+)", str(exc)):  # what weights_only refused to import
-        return f"one that calls Python code ({found[1]})"
-    return f"bytes that torch cannot read ({type(exc).__name__})"
 
 
 def _is_state_dict(content: Any) -> bool:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import onnx
 from onnx import ModelProto
 
-from export.errors import MissingExtra
+from export.errors import BadModel, MissingExtra
 from export.network.finite import check_finite_model
+from export.network.onnx_file import read_onnx
 from export.network.speech_model import add_ears, verify_ears
+from speech.errors import BadEncoder
 from speech.features import AudioEncoder
 from speech.features import open_encoder as open_onnx_encoder
 
@@ -34,6 +35,8 @@ def open_encoder(path: Path) -> AudioEncoder:
         BadEncoder: If an ONNX file is missing, cannot be read, or has other tensors.
     """
     if path.suffix == ".onnx":
+        if path.is_file():  # else it is said below
+            _check_model(path)
         return open_onnx_encoder(path)
     try:
         from export.network.audio_encoder import load_encoder, on_arrays
@@ -42,13 +45,21 @@ def open_encoder(path: Path) -> AudioEncoder:
     return on_arrays(load_encoder(path))
 
 
+def _check_model(path: Path) -> None:
+    """Check what ONNX Runtime, which knows no bounds, is to open."""
+    try:
+        read_onnx(path)
+    except BadModel as exc:
+        raise BadEncoder(exc.path, exc.expected, exc.got) from exc
+
+
 def load_speech_model(path: Path) -> ModelProto:
     """Return the verified graph from sound to feature vectors that an audio encoder gives; see ``add_ears``.
 
     Raises:
         MissingExtra: If the file is a checkpoint and torch is not installed.
         BadCheckpoint: If a checkpoint is not an audio encoder's.
-        BadEncoder: If an ONNX file is missing, cannot be read, or has other tensors.
+        BadEncoder: If an ONNX file is missing, cannot be read, is too large, or has other tensors.
         BadModel: If its weights are not finite.
         VerificationFailed: If the graph differs from the encoder.
     """
@@ -60,7 +71,7 @@ def load_speech_model(path: Path) -> ModelProto:
 
 def _load_model(path: Path) -> ModelProto:
     if path.suffix == ".onnx":
-        model = onnx.load(path)
+        model = read_onnx(path)
         check_finite_model(path, model)
         return model
     from export.network.audio_encoder import export_encoder, load_encoder

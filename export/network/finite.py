@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,15 @@ def check_finite_model(path: Path, model: ModelProto) -> None:
     """Check that an ONNX graph's weights hold finite numbers.
 
     Raises:
-        BadModel: By name of the first tensor that holds NaN or infinity.
+        BadModel: By name of the first tensor that holds NaN or infinity, or that is not whole.
     """
-    tensors = model.graph.initializer
-    check_finite(path, ((tensor.name, numpy_helper.to_array(tensor)) for tensor in tensors), BadModel)
+    check_finite(path, _arrays(path, model), BadModel)
+
+
+def _arrays(path: Path, model: ModelProto) -> Iterator[tuple[str, NDArray[Any]]]:
+    for tensor in model.graph.initializer:
+        try:
+            yield tensor.name, numpy_helper.to_array(tensor)
+        except (TypeError, ValueError) as exc:
+            got = f"{tensor.name[:80]} of another size than it says"
+            raise BadModel(path, "whole weights", got) from exc

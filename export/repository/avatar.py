@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +14,14 @@ from numpy.typing import NDArray
 from onnx import ModelProto
 from tqdm import tqdm
 
+from export.bounds import AVATAR_BYTES, DESCRIPTION_BYTES, FRAMES
 from export.contract import GEOMETRIES, RESIZINGS, UNET_328, Geometry
 from export.errors import BadName, BadSource
 from export.files import link_or_copy, new_array, replacing_file, replacing_folder
+from export.footage.agreement import RATES
 from export.footage.clip import Footage, Remark
 from export.footage.crops import crop_remarks
+from export.json_file import read_object, shown
 from export.network.kinds import Kind
 from export.network.rewrite import rewrite_for_cpu
 from export.network.rewrite.check import check_same
@@ -47,6 +50,16 @@ FRAME_FILES = (
     *("full_frames.bin", "full_frame_offsets.npy"),
 )
 MANIFEST = "avatar.json"
+AUDIO_WINDOWS = (8, 16)
+
+FIELD_TYPES = {
+    "str": (str,),
+    "int": (int,),
+    "float": (float, int),
+    "bool": (bool,),
+    "tuple[int, int]": (tuple,),
+}
+"""What values a field may have, by its annotation; JSON may bring any."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,11 +95,20 @@ class Avatar:
     mask_columns: tuple[int, int] = UNET_328.mask_columns
 
     def __post_init__(self) -> None:
+        for field in fields(self):
+            value, kinds = getattr(self, field.name), FIELD_TYPES[str(field.type)]
+            assert type(value) in kinds, f"{field.name} is a {type(value).__name__}"
         check_name(self.name)
+        assert RATES[0] <= self.fps <= RATES[1], f"fps is {self.fps}"  # refuses NaN, too
+        assert 1 <= self.frame_count <= FRAMES, "frame_count"
         assert self.audio_mode in VECTOR_SHAPES, self.audio_mode
         assert self.edge_padding in EDGE_PADDINGS, self.edge_padding
         assert self.network in GEOMETRIES, self.network
+        assert self.audio_window in AUDIO_WINDOWS, "audio_window"
         assert self.resizing in RESIZINGS, self.resizing
+        for name, ends in (("mask_rows", self.mask_rows), ("mask_columns", self.mask_columns)):
+            assert [type(end) for end in ends] == [int, int], name
+            assert 0 <= ends[0] < ends[1] <= self.geometry.face_size, name
 
     @property
     def geometry(self) -> Geometry:
@@ -127,7 +149,7 @@ def write_avatar(
         What is to be said about the clip: what its source had to say, and whether crops leave the picture.
 
     Raises:
-        BadSource: If a frame of the clip cannot be read.
+        BadSource: If a frame of the clip cannot be read, or the clip is too large.
         VerificationFailed: If the rewritten network is not the same function.
     """
     assert avatar.hears == (speech_model is not None)
@@ -151,13 +173,17 @@ def read_avatar(folder: Path) -> Avatar:
         BadSource: If the folder is not an avatar's.
     """
     path = folder / MANIFEST
+    expected = "an avatar's description"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        return Avatar(**{**content, **{key: tuple(content[key]) for key in ("mask_rows", "mask_columns")}})
-    except (OSError, ValueError, TypeError, KeyError, AssertionError) as exc:
+        content = read_object(path, DESCRIPTION_BYTES)
+    except BadSource as exc:
         raise BadSource(
-            path, "an avatar's description", f"none that is whole ({type(exc).__name__}: {exc})"
+            path, expected, f"none that is whole (expected {exc.expected}, got {exc.got})"
         ) from exc
+    try:
+        return Avatar(**{**content, **{key: tuple(content[key]) for key in ("mask_rows", "mask_columns")}})
+    except (TypeError, KeyError, AssertionError, ValueError, BadName) as exc:
+        raise BadSource(path, expected, f"none that is whole ({type(exc).__name__}: {shown(exc)})") from exc
 
 
 def _shared_speech_model(folder: Path, model: ModelProto) -> Path:
@@ -189,6 +215,7 @@ def _write_frames(folder: Path, footage: Footage, avatar: Avatar) -> NDArray[np.
     faces = new_array(folder / "faces.npy", np.uint8, shape)
     bounds = np.empty((count, 4), np.int32)
     offsets = np.zeros(count + 1, np.int64)
+    most = AVATAR_BYTES - faces.nbytes
     with (folder / "full_frames.bin").open("wb") as full_frames:
         for index, frame in enumerate(
             tqdm(footage.frames, f"importing {avatar.name}", count, unit="frame", disable=None)
@@ -196,6 +223,8 @@ def _write_frames(folder: Path, footage: Footage, avatar: Avatar) -> NDArray[np.
             faces[index] = frame.face
             bounds[index] = frame.bounds
             offsets[index + 1] = offsets[index] + full_frames.write(frame.full_jpeg)
+            if offsets[index + 1] > most:
+                raise BadSource(Path(footage.name), f"a clip of up to {AVATAR_BYTES >> 30} GiB", "more")
     faces.flush()
     np.save(folder / "bounds.npy", bounds)
     np.save(folder / "full_frame_offsets.npy", offsets)

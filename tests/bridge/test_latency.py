@@ -46,3 +46,12 @@ def test_kinds_are_bounded():
             latencies.add(str(number), 1.0)
     assert latencies.late_s("0") == 0.25
     assert latencies.late_s("256") == 2.0
+
+
+def test_usual_is_the_median():
+    """What is usual is what half of the calls take at most."""
+    latencies = Latencies()
+    assert latencies.usual_s("echo") == 0.25
+    for latency_s in [0.001] * 5 + [1.0] * 3:
+        latencies.add("echo", latency_s)
+    assert latencies.usual_s("echo") == 0.001

@@ -52,7 +52,9 @@ def test_a_small_server(server):
 def test_quick_answers_are_not_held_back(server):
     """Where calls take milliseconds, the limit is out of the way."""
     server = server(0.02, 600)
-    server.fill(6.0)
+    server.fill(0.5)
+    assert server.limit.calls >= 32
+    server.fill(5.0)
     assert server.limit.calls == MOST
 
 
@@ -119,3 +121,13 @@ def test_a_trial_is_of_calls_that_are_alone(server):
         server.limit.note("echo", 0.1)
     assert server.limit.calls == FIRST
     assert server.limit.alone_s("echo") == 0.1
+
+
+def test_a_full_queue(server):
+    """A Triton whose own queue is full gets less, and one at least."""
+    server = server(0.1, 4)
+    server.limit.note_refusal()
+    assert server.limit.calls == 3
+    for _ in range(10):
+        server.limit.note_refusal()
+    assert server.limit.calls == LEAST

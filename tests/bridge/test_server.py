@@ -127,6 +127,18 @@ async def test_url(host, url):
     assert Bridge(BridgeConfig(host=host), NoBalancer()).url == url
 
 
+@pytest.mark.parametrize(("host", "is_told"), [("127.0.0.1", False), ("localhost", False), ("0.0.0.0", True)])
+async def test_what_is_open_to_all(triton, caplog, host, is_told):
+    """A bridge that others can reach says that it asks for no token and speaks no TLS; on loopback it does not."""
+    async with serve(config_for(triton, host=host)):
+        pass
+    sentence = (
+        f"the bridge listens on {host} and asks for no token (BRIDGE_TOKENS_FILE) and speaks no TLS "
+        "(BRIDGE_TLS_CERT_FILE)"
+    )
+    assert (sentence in caplog.messages) == is_told
+
+
 async def test_starts_without_triton():
     """The bridge starts while its Triton is away, and serves as soon as it is there."""
     async with FakeTriton() as triton:

@@ -23,11 +23,14 @@ class Waiting:
         self.asked = []
         self.adopted = []
         self.blamed = []
+        self.is_full = False
         for _ in range(8):
             self.latencies.add("echo", 0.001)
 
     def lease_next(self, kind, asked, with_room=False):
         left = [upstream for upstream in self.upstreams if upstream not in asked]
+        if with_room and self.is_full:
+            return None
         return left[0].take() if left else None
 
     def adopt(self, task):
@@ -106,6 +109,18 @@ async def test_a_late_try_may_still_win(pool):
     await asked(pool, 2)
     pool.answer(0, "first")
     assert await task == "first"
+
+
+async def test_a_second_try_is_made_when_it_may_be(pool):
+    """Where nobody may be asked when the first try is late, that is tried again until it may."""
+    pool.is_full = True
+    _, task = await begin(pool)
+    await asyncio.sleep(3 * pool.latencies.late_s("echo"))
+    assert pool.asked == ["a:1"]
+    pool.is_full = False
+    await asked(pool, 2)
+    pool.answer(1, "second")
+    assert await task == "second"
 
 
 async def test_one_that_never_answers_is_blamed(pool, monkeypatch):

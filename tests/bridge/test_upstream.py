@@ -7,6 +7,7 @@ import pytest
 from bridge.errors import InternalError, InvalidFrameId, Overloaded, Refused, UpstreamLost
 from bridge.triton import bytes_output, frame_request
 from bridge.upstream import Upstream
+from tests.bridge.helpers import until
 from tests.fake_triton import fake_jpeg
 
 TIMEOUT_S = 10.0
@@ -169,11 +170,11 @@ async def test_only_silence_takes_its_calls_away(triton):
 
 
 async def test_a_late_call_wakes_the_probe(triton, upstream):
-    """Doubt brings a probe about at once, unless there was one just now."""
+    """A late call brings a probe about at once, unless there was one just now."""
     probing = asyncio.create_task(upstream.probe_forever(3600, TIMEOUT_S))
     await triton.wait_for_probes(1)
     await asyncio.sleep(0.11)
-    upstream.doubt()
+    upstream.note_late()
     await triton.wait_for_probes(1)
     probing.cancel()
     await asyncio.gather(probing, return_exceptions=True)
@@ -197,6 +198,22 @@ async def test_a_silent_channel_is_made_anew(triton, monkeypatch):
     assert upstream.client is renewed
     triton.awake.set()
     await upstream.probe(TIMEOUT_S)
+    assert upstream.ready
+    await upstream.client.close()
+
+
+async def test_a_probe_without_an_answer_so_far(triton, monkeypatch):
+    """Calls may leave an upstream before its probe has failed, when the answer is long in coming."""
+    monkeypatch.setattr("bridge.upstream.SILENCE_S", 0.02)
+    silences = []
+    upstream = Upstream(triton.address, on_silence=silences.append)
+    await upstream.probe(TIMEOUT_S)
+    triton.awake.clear()
+    probing = asyncio.create_task(upstream.probe(TIMEOUT_S))
+    await until(lambda: bool(silences))
+    assert upstream.ready
+    triton.awake.set()
+    await probing
     assert upstream.ready
     await upstream.client.close()
 

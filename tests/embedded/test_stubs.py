@@ -36,12 +36,21 @@ def stubs(prefix: str) -> Iterator[Stubs]:
 
 
 @contextlib.contextmanager
-def stub(folder: Path, model: str, prefix: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run what looks like a stub of a model: its path and its prefix follow the program's name."""
-    path = folder / model / "1" / "model.py"
+def stub(
+    folder: Path, model: str, prefix: str, at: str = "", instance: str = ""
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run what looks like a stub of a model: its path, its prefix and its instance's name follow the program's."""
+    path = folder / (at or model) / "1" / "model.py"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(PROGRAM)
-    arguments = [f"/backends/python/{STUB}", str(path), f"{prefix}region"]
+    arguments = [
+        f"/backends/python/{STUB}",
+        str(path),
+        f"{prefix}region",
+        "1048576",
+        "/tmp/triton-x_1_0/python",
+    ]
+    arguments += [instance or f"{model}_0_0"]
     with subprocess.Popen(arguments, executable=sys.executable, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
@@ -67,11 +76,21 @@ def test_a_stub_that_was_killed(stubs: Stubs, prefix: str, tmp_path: Path) -> No
         assert (stubs.alive("anna_unet"), stubs.alive("anna_frames"), stubs.alive("other")) == (2, 1, 0)
         end(victim, signal.SIGKILL)
         end(stranger, signal.SIGKILL)
-        assert stubs.look() == {}  # Triton may be about to wait for it
-        assert stubs.look() == stubs.look() == {"anna_unet": "was ended by SIGKILL"}
+        assert stubs.look() == stubs.look() == {}  # Triton may be about to wait for it
+        assert stubs.look() == stubs.look(for_new=False) == {"anna_unet": "was ended by SIGKILL"}
         assert stubs.alive("anna_unet") == 1
         stubs.forget_dead("anna_unet")
         assert stubs.look() == {}
+
+
+def test_whose_stub_it_is(stubs: Stubs, prefix: str, tmp_path: Path) -> None:
+    """A model that came in a load's body lies anywhere, and an instance group may be named at will."""
+    with (
+        stub(tmp_path, "sent", prefix, at="folderZ8q"),
+        stub(tmp_path, "anna_unet", prefix, instance="fast_ones_1"),
+    ):
+        stubs.look()
+        assert (stubs.alive("sent"), stubs.alive("anna_unet")) == (1, 1)
 
 
 def test_a_stub_that_triton_ended(stubs: Stubs, prefix: str, tmp_path: Path) -> None:
@@ -89,7 +108,7 @@ def test_a_stub_that_exits(stubs: Stubs, prefix: str, tmp_path: Path) -> None:
     with stub(tmp_path, "anna_unet", prefix) as process:
         stubs.look()
         end(process, signal.SIGTERM)
-        assert stubs.look() == {}
+        assert stubs.look() == stubs.look() == {}
         assert stubs.look() == {"anna_unet": "exited with code 3"}
 
 

@@ -284,7 +284,10 @@ def short_video(source):
 def no_video(source):
     path = source.folder / "video.avi"
     path.write_bytes(b"no video" * 20)
-    return path, "expected a video that FFmpeg can decode, got 160 bytes it cannot"
+    return (
+        path,
+        "expected a video that is MP4, MOV, AVI, MKV, WebM, FLV or TS, got 160 bytes of something else",
+    )
 
 
 def absent_video(source):

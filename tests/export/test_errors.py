@@ -15,6 +15,7 @@ SENTENCES = {
     errors.BadFile(PATH, "110 lines", "109 lines"): "clip/5.lms: expected 110 lines, got 109 lines",
     errors.BadCheckpoint(PATH, "a", "b"): "clip/5.lms: expected a, got b",
     errors.BadModel(PATH, "a", "b"): "clip/5.lms: expected a, got b",
+    errors.BadMode(PATH, "a", "b"): "clip/5.lms: expected a, got b",
     errors.DiskFull(
         PATH, "no space left on device"
     ): "clip/5.lms: expected room on the disk to write it, got: no space left on device",

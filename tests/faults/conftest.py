@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
 
 import embedded
+from benchmarks.machine import describe_machine, today
 from embedded import EmbeddedConfig
 from tests.conftest import Workspace, running_triton
 from tests.faults.report import Goal, Line, format_table, write_json
 from tests.faults.tritons import Tritons
 
 LINES = pytest.StashKey[list[Line]]()
+LOAD = pytest.StashKey[float]()
 MISSES = pytest.StashKey[list[str]]()
 
 Report = Callable[[Line, Goal], None]
@@ -26,15 +29,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep room for the lines."""
-    config.stash[LINES] = []
+    """Keep room for the lines, and note what else the machine does."""
+    config.stash[LINES], config.stash[LOAD] = [], os.getloadavg()[0]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what ``make test-faults`` runs."""
-    for item in items:
-        if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.faults)
+    """Mark what ``make test-faults`` runs, and have tests with the same Tritons follow one another."""
+    ours = [item for item in items if item.path.is_relative_to(Path(__file__).parent)]
+    for item in ours:
+        item.add_marker(pytest.mark.faults)
+    items[:] = [item for item in items if item not in set(ours)] + sorted(ours, key=_strategy)
+
+
+def _strategy(item: pytest.Item) -> str:
+    """Return the strategy of the Tritons that a test runs on, empty if it has none."""
+    callspec = getattr(item, "callspec", None)
+    return "" if callspec is None else str(callspec.params.get("tritons", ""))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -42,6 +52,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     lines = config.stash.get(LINES, [])
     if lines:
         terminalreporter.section("faults")
+        busy = f"{config.stash[LOAD]:.1f} processes were running before"
+        terminalreporter.write_line(f"{today()}, {describe_machine()}; {busy}\n")
         terminalreporter.write_line(format_table(lines))
     if lines and (path := config.getoption("faults_json", None)):
         write_json(lines, path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from tests.faults.report import Line
 from tests.faults.viewers import Frame, Viewer
@@ -104,7 +104,7 @@ class Observation:
         failed = [frame for frame in frames if frame.failed(now_s)]
         remarks = [f"pictures {disturbed_s:.2f} s"] if late else []
         remarks += [f"repair {repaired_s:.2f} s"] if repaired_s is not None and to_repair else []
-        remarks += [_errors(failed)] if failed else []
+        remarks += [_failures(failed, begin_s)] if failed else []
         wait_s = max(frame.wait_s(now_s) for frame in frames)
         return Line(fault, len(frames), len(failed), wait_s, normal_s, "; ".join(remarks))
 
@@ -119,6 +119,8 @@ class Observation:
         return sorted(frames, key=lambda frame: frame.due_s)
 
 
-def _errors(frames: Iterable[Frame]) -> str:
+def _failures(frames: Sequence[Frame], begin_s: float) -> str:
+    """Tell how frames failed, and when those were due that did first and last."""
     codes = [frame.error or "no answer" for frame in frames]
-    return ", ".join(f"{codes.count(code)} {code}" for code in sorted(set(codes)))
+    counts = ", ".join(f"{codes.count(code)} {code}" for code in sorted(set(codes)))
+    return f"{counts} (due {frames[0].due_s - begin_s:.1f} to {frames[-1].due_s - begin_s:.1f} s)"

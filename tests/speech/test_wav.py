@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import wave
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 import soundfile
 
 from speech.errors import BadSound
+from speech.streaming import resample
 from speech.wav import encode_wav, mix_channels, read_speech, read_wav, to_int16
 
 
@@ -234,3 +236,37 @@ def test_levels_of_16_bits() -> None:
         *(0, 16384, 32767, 32767),
         *(-32768, -32768),
     ]
+
+
+@pytest.mark.parametrize("rate_hz", [0, 1, 100, 3_999, 192_001, 2_000_000_000])
+def test_rates_that_no_sound_has(tmp_path: Path, rate_hz: int) -> None:
+    """A header's rate of nothing, or of a hundred or a billion a second, is refused before anything is resampled."""
+    path = write(tmp_path / "a.wav", pcm16(tone(16_000)))
+    data = bytearray(path.read_bytes())
+    data[24:28] = struct.pack("<I", rate_hz)
+    path.write_bytes(data)
+    with pytest.raises(BadSound) as error:
+        read_wav(path)
+    assert "\n" not in str(error.value)
+
+
+def test_sounds_that_are_too_large(tmp_path: Path) -> None:
+    """More channels, or more hours, than a clip has are refused by the header."""
+    path = write(tmp_path / "a.wav", bytes(2 * 33 * 100), channels=33)
+    with pytest.raises(BadSound, match=r"expected up to 32 channels, got 33$"):
+        read_wav(path)
+    write(path, b"", width=1, rate_hz=4_000)
+    seconds, data = 7_201, bytearray(path.read_bytes())
+    data[40:44] = struct.pack("<I", 4_000 * seconds)
+    path.write_bytes(data)
+    os.truncate(path, len(data) + 4_000 * seconds)
+    with pytest.raises(BadSound, match=r"expected up to 7200 s of sound, got 7201 s$"):
+        read_wav(path)
+
+
+def test_a_sound_of_many_blocks(tmp_path: Path) -> None:
+    """A sound that is read in blocks is the same as one that is resampled whole."""
+    channels = np.stack([tone(44_100, seconds=7), tone(44_100, seconds=7, hz=600)], axis=1)
+    path = write(tmp_path / "a.wav", pcm16(channels.ravel()), rate_hz=44_100, channels=2)
+    stored = np.frombuffer(pcm16(channels.ravel()), "<i2").reshape(-1, 2) / 32768
+    np.testing.assert_array_equal(read_wav(path), resample(stored.mean(axis=1), 44_100))

@@ -4,16 +4,17 @@ import resource
 
 import pytest
 
-from bridge.front.descriptors import connections_within, raise_limit
+from bridge.front.descriptors import connections_within, for_grpc, raise_limit
 
 
 @pytest.mark.parametrize(
-    ("soft", "most"), [(100, 75), (1024, 768), (4096, 3840), (65536, 4096), (resource.RLIM_INFINITY, 4096)]
+    ("soft", "most"), [(100, 60), (1024, 614), (4096, 3072), (65536, 4096), (resource.RLIM_INFINITY, 4096)]
 )
 def test_some_are_kept(monkeypatch, soft, most):
     """Of what the system allows some descriptors are kept for everything that is no connection of a client."""
     monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, soft))
     assert connections_within(4096) == most
+    assert most + for_grpc(most) < soft or soft == resource.RLIM_INFINITY
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,19 @@
 
 import asyncio
 
-from bridge.front.turns import RUN_COST, Taker, Turns
+from bridge.front.turns import RUN_COST, Line, Taker, Turns
 
 
 class Someone(Taker):
     """Takes turns of a cost, and notes each."""
 
-    def __init__(self, name, turns, cost, log):
+    def __init__(self, name, turns, cost, log, line=None):
         self.name, self.left, self.cost, self.log = name, turns, cost, log
+        self.line = line or Line()
+
+    @property
+    def is_quiet(self):
+        return self.left <= 0
 
     def take_turn(self):
         self.log.append(self.name)
@@ -18,7 +23,7 @@ class Someone(Taker):
 
 
 async def until_idle(turns):
-    while turns._waiting:  # noqa: ASYNC110 (there is no event: the loop is what is tested)
+    while turns._order:  # noqa: ASYNC110 (there is no event: the loop is what is tested)
         await asyncio.sleep(0)
 
 
@@ -42,22 +47,53 @@ async def test_who_asks_twice_has_one_turn():
 
 
 async def test_the_quiet_one_comes_first():
-    """Whoever was quiet comes before a thousand who flood, though they wait for longer."""
+    """Whoever was quiet comes before a thousand who are new or flood, though they wait for longer."""
     turns, log = Turns(), []
     quiet = Someone("quiet", 1, 1.0, log)
     turns.ask(quiet)
     await until_idle(turns)
+    quiet.line.quiet_since_s -= 1.0
     for number in range(1000):
         turns.ask(Someone(f"flood {number}", 1000, 10.0, log))
     for _ in range(10):
+        seen = len(log)
+        quiet.left = 1
+        turns.ask(quiet)
         await asyncio.sleep(0)
-    seen = len(log)
-    quiet.left = 1
+        await asyncio.sleep(0)
+        assert "quiet" in log[seen : seen + 4]
+        quiet.line.quiet_since_s -= 1.0
+    turns._order._heap.clear()
+
+
+async def test_who_is_held_up_is_not_quiet():
+    """Nothing is forgiven one that has more to look at, and only has to wait with it."""
+    turns, log = Turns(), []
+    held, quiet = Someone("held", 1, 1.0, log), Someone("quiet", 1, 1.0, log)
+    for someone in (held, quiet, Someone("other", 1, 40.0, log)):
+        turns.ask(someone)
+    held.take_turn = lambda: (log.append("held"), setattr(held, "left", 5), (30.0, False))[-1]
+    await until_idle(turns)
+    quiet.line.quiet_since_s -= 1.0
+    log.clear()
+    turns.ask(held)
     turns.ask(quiet)
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    assert "quiet" in log[seen : seen + 2]
-    turns._waiting.clear()
+    await until_idle(turns)
+    assert log == ["quiet", "held"]
+
+
+async def test_a_new_one_does_not_wait_for_all_to_have_had_as_much():
+    """Who comes into a flood has a turn once those who wait for their next one have come as far."""
+    turns, log = Turns(), []
+    for number in range(100):
+        turns.ask(Someone(f"flood {number}", 1000, 10.0, log))
+    while len(log) < 250:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    turns.ask(Someone("new", 1, 1.0, log))
+    while "new" not in log:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    assert len(log) < 250 + 110
+    turns._order._heap.clear()
 
 
 async def test_the_loop_goes_on_between():
@@ -67,4 +103,27 @@ async def test_the_loop_goes_on_between():
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert 0 < len(log) <= 2 * RUN_COST
-    turns._waiting.clear()
+    turns._order._heap.clear()
+
+
+async def test_a_client_has_one_share():
+    """A thousand connections of one client have as many turns as the one connection of another."""
+    turns, log = Turns(), []
+    many = Line()
+    for number in range(1000):
+        turns.ask(Someone(f"many {number}", 1000, 1.0, log, many))
+    turns.ask(Someone("one", 50, 1.0, log))
+    while log.count("one") < 50:  # noqa: ASYNC110 (there is no event: the loop is what is tested)
+        await asyncio.sleep(0)
+    assert len(log) <= 110
+    turns._order._heap.clear()
+
+
+def test_lines_go_with_their_connections():
+    """A client's line is one as long as a connection holds it, and is not kept for those who are gone."""
+    turns = Turns()
+    line = turns.line_of("a")
+    assert turns.line_of("a") is line
+    assert turns.line_of("b") is not line
+    del line
+    assert "a" not in turns._lines

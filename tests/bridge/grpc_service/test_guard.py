@@ -10,6 +10,8 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from bridge.access.tokens import Key, sign
 from bridge.grpc_service.guard import peer_address
+from bridge.server import serve
+from tests.bridge.helpers import config_for
 
 SECRET = "s" * 32
 
@@ -80,3 +82,21 @@ async def test_calls_in_flight(triton, pb, deployed):
     triton.release.set()
     assert (await slow).success
     assert (await deployed.ListModels(pb.ListModelsRequest(), metadata=shown)).count == 3
+
+
+async def test_connections_have_a_limit(triton):
+    """Connections beyond the limit are closed; one that says nothing goes in time, and makes room."""
+    async with serve(config_for(triton, grpc_port=0, max_connections=8, head_timeout_s=0.5)) as bridge:
+        host, port = bridge.grpc_address.split(":")
+        opened = [await asyncio.open_connection(host, port) for _ in range(6)]
+        ends = [asyncio.create_task(reader.read()) for reader, _ in opened]
+        done, _ = await asyncio.wait(ends, timeout=0.3)
+        assert len(done) == 4
+        await asyncio.wait_for(asyncio.wait(ends), 10)
+        for _, writer in opened:
+            writer.close()
+        async with grpc.aio.insecure_channel(bridge.grpc_address) as channel:
+            answer = await health_pb2_grpc.HealthStub(channel).Check(
+                health_pb2.HealthCheckRequest(), timeout=10
+            )
+    assert answer.status == health_pb2.HealthCheckResponse.SERVING

@@ -71,16 +71,51 @@ async def test_a_broken_package(packages, loader):
     with pytest.raises(ImportFailed) as caught:
         await loader.load("anna", "anna")
     assert str(caught.value).startswith(f"expected to import 'anna', got: {packages / 'anna'}")
-    assert "expected videos.full_body_video with video_file, frame_count and fps" in str(caught.value)
+    assert "expected an entry of videos whose video_file is full_body_video.*, with frame_count" in str(
+        caught.value
+    )
     assert list((packages.parent / "models").iterdir()) == []
+
+
+async def test_what_is_served_stays(triton, packages, settings, loader):
+    """A name that an avatar has that was not made of the same package stays as it is, unless the operator allows it."""
+    demo = packages.parent / "models" / "demo"
+    demo.mkdir()
+    with pytest.raises(ImportFailed) as caught:
+        await loader.load("demo", "anna")
+    assert str(caught.value) == (
+        f"expected to import 'demo', got: {demo}: expected a name that is free, or this package's already, "
+        "got one of unknown origin"
+    )
+    assert list(demo.iterdir()) == []
+    config = config_for(triton, packages_replace="on", **settings)
+    async with Balancer(config) as balancer:
+        await PackageLoader(config, balancer).load("demo", "anna")
+    assert (demo / "config.pbtxt").is_file()
+    await loader.load("demo", "anna")  # it is this package's now
+
+
+async def test_an_importer_is_bounded(monkeypatch, loader):
+    """An importer has limits of memory, of time on the processors, of what it writes, and leaves no core behind."""
+    code = (
+        "import resource, sys, time\n"
+        "kinds = [resource.RLIMIT_AS, resource.RLIMIT_CPU, resource.RLIMIT_FSIZE, resource.RLIMIT_CORE]\n"
+        "while resource.getrlimit(resource.RLIMIT_CORE)[1]: pass\n"
+        "sys.exit('error: ' + str([resource.getrlimit(kind)[1] for kind in kinds]))"
+    )
+    monkeypatch.setattr("bridge.grpc_service.packages.IMPORT", ("-c", code))
+    with pytest.raises(ImportFailed) as caught:
+        await loader.load("anna", "anna")
+    seconds = 600 * os.cpu_count() + 1
+    assert caught.value.sentence == str([12 << 30, seconds, 16 << 30, 0])
 
 
 async def test_a_package_whose_files_lie_elsewhere(packages, loader):
     """A package cannot name a video outside of itself."""
-    outside = packages.parent / "secret.avi"
+    outside = packages.parent / "full_body_video.avi"
     outside.write_bytes((packages / "anna" / "full_body_video.avi").read_bytes())
     info = packages / "anna" / "package_info.json"
-    edit_json(info, "videos", "full_body_video", "video_file", value="../../secret.avi")
+    edit_json(info, "videos", "full_body_video", "video_file", value="../../full_body_video.avi")
     with pytest.raises(ImportFailed, match="expected a file within the package, got"):
         await loader.load("anna", "anna")
 

@@ -158,7 +158,7 @@ async def assert_nothing_left(bridge: Bridge) -> None:
     """Check that all sessions are over: no task, no seat, no call to Triton."""
     hub = bridge._hub
     await until(lambda: not bridge._sessions and not tasks_of_sessions())
-    assert (hub._addresses.total(), hub._shares) == (0, [])
+    assert (hub._limit._counts.total(), hub._shares) == (0, [])
     assert {upstream.inflight for upstream in bridge.balancer.upstreams} == {0}
     assert await metric(bridge, "sessions") == 0
 

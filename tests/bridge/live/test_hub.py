@@ -4,6 +4,7 @@ import contextlib
 
 import pytest
 
+from bridge.access.client import Client
 from bridge.balancer import Balancer
 from bridge.errors import UnknownModel
 from bridge.live.errors import CannotHear, NoRoom
@@ -38,13 +39,13 @@ def metrics_value(metrics, name):
 
 async def seated(stack, hub, address="a"):
     """Have a session admitted until the stack is closed."""
-    return await stack.enter_async_context(hub.seat(ECHO, address))
+    return await stack.enter_async_context(hub.seat(ECHO, Client(address)))
 
 
 async def test_a_seat(triton):
     """A session has its avatar's metadata and silent clip, and is counted for as long as it lasts."""
     async with hub_for(triton) as (hub, value):
-        async with hub.seat(ECHO, "a") as seat:
+        async with hub.seat(ECHO, Client("a")) as seat:
             assert (seat.metadata.frame_count, seat.clip.frame_count, seat.alone) == (37, 37, True)
             assert value("sessions") == 1
         assert value("sessions") == 0
@@ -73,6 +74,19 @@ async def test_another_client_finds_room(triton):
             await seated(stack, hub, address)
 
 
+async def test_of_one_token(triton):
+    """A token has so many sessions, from whichever addresses they come."""
+    settings = {"speech_admission": "off", "speech_sessions_per_client": 1}
+    async with (
+        hub_for(triton, **settings) as (hub, _),
+        hub.seat(ECHO, Client("a", "site/anna")),
+        hub.seat(ECHO, Client("b", "site/berta")),
+    ):
+        with pytest.raises(NoRoom, match="got 1 of one client already"):
+            async with hub.seat(ECHO, Client("c", "site/anna")):
+                pass
+
+
 @pytest.mark.parametrize(("pictures_per_s", "most"), [(10, 1), (60, 2), (100, 3), (1_010, 36)])
 async def test_measured(triton, pictures_per_s, most):
     """As many sessions are admitted as nine tenths of Triton's pictures are enough for, and one in any case."""
@@ -99,8 +113,8 @@ async def test_who_is_not_admitted_takes_no_room(triton, avatar, error):
     async with hub_for(triton, speech_sessions_max=1) as (hub, value):
         for _ in range(2):
             with pytest.raises(error):
-                async with hub.seat(Start(avatar), "a"):
+                async with hub.seat(Start(avatar), Client("a")):
                     pass
         assert value("sessions") == 0
-        async with hub.seat(ECHO, "a"):
+        async with hub.seat(ECHO, Client("a")):
             pass

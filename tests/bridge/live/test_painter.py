@@ -5,6 +5,7 @@ import contextlib
 import numpy as np
 import pytest
 
+from bridge.access.client import Client
 from bridge.errors import NoUpstreamReady, UnknownModel
 from bridge.live import painter as painter_module
 from bridge.live.engine import Engine
@@ -20,7 +21,7 @@ SOUND = np.random.default_rng(0).normal(size=9_000).astype(np.float32)
 @contextlib.asynccontextmanager
 async def painting(triton, avatar="echo", paced=False):
     """Yield an engine, and the painter that asks Triton for it."""
-    async with hub_for(triton) as (hub, _), hub.seat(Start(avatar), "a") as seat:
+    async with hub_for(triton) as (hub, _), hub.seat(Start(avatar), Client("a")) as seat:
         engine = Engine(EngineOptions(frame_count=37, paced=paced), 0.0, seat.clip.pictures)
         painter = Painter(engine, seat.clip, avatar, hub, "session")
         try:
@@ -59,7 +60,7 @@ async def test_requests_have_ids(triton):
 
 async def test_it_asks_again(triton, monkeypatch):
     """Without a clock nothing is lost: what Triton refuses is asked for again, and the client is told once."""
-    monkeypatch.setattr(painter_module, "PAUSES_S", (0.0,) * 200)
+    monkeypatch.setattr(painter_module, "PAUSES_S", (0.01,) * 200)
     async with painting(triton) as (engine, painter):
         speak(engine)
         triton.set_ready(False)

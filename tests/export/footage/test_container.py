@@ -1,13 +1,12 @@
 """export/footage/container.py"""
 
 import sys
-from pathlib import Path
 
 import av
 import pytest
 
 from export.errors import BadSource, MissingExtra
-from export.footage.container import decode, file_url, open_container, packets, shown_track
+from export.footage.container import decode, open_container, packets, shown_track
 from tests.export.films import write_film
 from tests.export.recordings import beeps, grey_pictures
 
@@ -19,19 +18,15 @@ def film(tmp_path):
     return path
 
 
-@pytest.mark.parametrize("name", ["talk.mp4", "talk-12:30.mp4", "/tmp/concat:a"])
-def test_a_name(name):
-    """FFmpeg is told that it is a file."""
-    assert file_url(Path(name)) == f"file:{name}"
-
-
 def test_what_cannot_be_opened(tmp_path):
     """A file that is not there, or is no video, is named."""
     path = tmp_path / "talk.mp4"
     with pytest.raises(BadSource, match=r"talk\.mp4: expected a video file, got nothing there$"):
         open_container(path).__enter__()
     path.write_bytes(b"no video")
-    with pytest.raises(BadSource, match=r"expected a video that FFmpeg can decode, got 8 bytes it cannot$"):
+    with pytest.raises(
+        BadSource, match=r"expected a video that is MP4, .* or TS, got 8 bytes of something else$"
+    ):
         open_container(path).__enter__()
 
 

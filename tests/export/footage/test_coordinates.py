@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
+from export.bounds import COORDINATES_BYTES, FRAMES
 from export.errors import BadSource
 from export.footage.coordinates import read_coordinates
 
@@ -88,3 +89,28 @@ def test_damaged_bytes_raise_nothing_else(tmp_path):
             assert read_coordinates(path).shape[1] == 4
         except BadSource:
             continue
+
+
+def test_coordinates(tmp_path):
+    """Four whole numbers a frame come back."""
+    path = tmp_path / "coords.pkl"
+    path.write_bytes(pickle.dumps([(1, 2, 3, 4), [5, 6, 7, 8]]))
+    assert read_coordinates(path).tolist() == [[1, 2, 3, 4], [5, 6, 7, 8]]
+
+
+def test_too_many(tmp_path):
+    """A file that is too large, one crop too many, and a few bytes that mean millions of crops are refused."""
+    path = tmp_path / "coords.pkl"
+    path.write_bytes(bytes(COORDINATES_BYTES + 1))
+    assert refusal(path).removeprefix(f"{path}: expected ").startswith("a file of up to 16 MiB")
+    same = (1, 2, 3, 4)
+    path.write_bytes(pickle.dumps([same] * (FRAMES + 1)))
+    assert refusal(path).removeprefix(f"{path}: expected ") == f"up to {FRAMES} crops, got {FRAMES + 1}"
+
+
+@pytest.mark.parametrize("number", [1e300, 2**31, -(2**63), 10**30])
+def test_numbers_past_32_bits(tmp_path, number):
+    """A number that 32 bits cannot hold is refused."""
+    path = tmp_path / "coords.pkl"
+    path.write_bytes(pickle.dumps([(0, 0, 1, number)]))
+    assert refusal(path).removeprefix(f"{path}: expected ").startswith("a pickled list of (x1, y1, x2, y2), one for each frame, got ")

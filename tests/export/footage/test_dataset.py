@@ -125,8 +125,9 @@ def test_a_picture_that_is_absent_or_too_large(dataset):
     path = dataset.folder / "full_body_img" / "2.jpg"
     data = path.read_bytes()
     size = data.index(b"\xff\xc0") + 5  # height and width, two bytes each
+    expected = f"{path}: expected pictures of 1 to 8192 pixels a side, 36 million in all, got 65500x65500"
     path.write_bytes(data[:size] + b"\xff\xdc\xff\xdc" + data[size + 4 :])
-    expected = f"{path}: expected a whole JPEG picture, got"
-    assert refused(Dataset(dataset.folder).read_frame, 2) == f"{expected} {len(data)} bytes that are none"
+    assert refused(Dataset(dataset.folder).read_frame, 2) == expected
     path.unlink()
-    assert refused(Dataset(dataset.folder).read_frame, 2) == f"{expected} nothing there"
+    expected = f"{path}: expected a whole JPEG picture, got nothing there"
+    assert refused(Dataset(dataset.folder).read_frame, 2) == expected

@@ -124,3 +124,31 @@ def test_modes_of_a_file(tmp_path):
         assert modes_of(path) == modes
     path.write_bytes(b"no array")
     assert modes_of(path) == modes_of(tmp_path / "absent.npy") == []
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "got"),
+    [
+        ((1 << 40, 512), "<f4", "up to 90000 vectors, got 1099511627776"),
+        ((80_000, 512), "<f4", "no whole .npy file (its end is missing)"),
+        ((1 << 40,), "<i8", "int64"),
+        ((3, -1, -512), "<f4", "no whole .npy file"),
+    ],
+)
+def test_headers_that_claim_too_much(tmp_path, shape, dtype, got):
+    """What a header claims is looked at before room for it is set aside."""
+    path = tmp_path / "aud_ave.npy"
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": dtype, "fortran_order": False, "shape": shape})
+        file.write(bytes(4096))
+    with pytest.raises(BadSource) as caught:
+        read_audio_features(path, "ave")
+    assert got in str(caught.value)
+    assert modes_of(path) in ([], ["ave"])
+
+
+def test_values_past_float32(tmp_path):
+    """Numbers that float32 cannot hold are refused; they would be infinite."""
+    np.save(tmp_path / "aud_ave.npy", np.full((3, 512), 1e300))
+    with pytest.raises(BadSource, match="got values past float32's"):
+        read_audio_features(tmp_path / "aud_ave.npy", "ave")

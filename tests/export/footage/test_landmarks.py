@@ -111,3 +111,20 @@ def test_face_is_the_bicubic_crop_less_its_border(side):
     assert face.shape == (320, 320, 3)
     assert face.dtype == np.uint8
     assert np.abs(face - expected).max() < 1
+
+
+@pytest.mark.parametrize("number", ["1e300", "-1e300", "1000001", "1e7", "9" * 400])
+def test_numbers_past_every_picture(tmp_path, number):
+    """A landmark that no picture has is refused with its line."""
+    path = tmp_path / "0.lms"
+    path.write_text("1 2\n" * 2 + f"{number} 5\n" + "1 2\n" * 107)
+    with pytest.raises(BadSource, match=r"(from -1000000 to 1000000|'x y') in line 3, got '"):
+        read_landmarks(path)
+
+
+def test_a_large_file(tmp_path):
+    """A landmark file of more than 64 KiB is refused unread."""
+    path = tmp_path / "0.lms"
+    path.write_bytes(b"1 2\n" * (1 << 15))
+    with pytest.raises(BadSource, match="expected a file of up to 65536 bytes, got 131072 bytes"):
+        read_landmarks(path)

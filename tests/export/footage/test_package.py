@@ -114,7 +114,7 @@ def test_a_sound_of_another_length(package):
         (
             ("videos", "full_body_video", "frame_count"),
             0,
-            "full_body_video of 1 frame or more, got 0",
+            "full_body_video of 1 to 90000 frames, got 0",
         ),
         (
             ("videos", "full_body_video", "fps"),
@@ -230,3 +230,30 @@ def test_a_crop_past_the_picture(package):
         f"{package.folder / RECTANGLES}: expected crops that reach into the 256x224 picture, "
         "got [300, 20, 400, 120] in frame 3"
     )
+
+
+def test_a_playlist_in_place_of_a_video(package, tmp_path):
+    """A playlist that names a file outside of the package is no video, whatever it is called."""
+    outside = (package.folder / "full_body_video.avi").rename(tmp_path / "secret.avi")
+    playlist = f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{outside}\n#EXT-X-ENDLIST\n"
+    (package.folder / "full_body_video.avi").write_text(playlist)
+    with pytest.raises(BadSource, match=r"full_body_video\.avi: expected a video that is MP4"):
+        list(open_package(package.folder, "ave").frames)
+
+
+@pytest.mark.parametrize("count", [90_001, 10**30, "1" * 5000])
+def test_counts_that_no_clip_has(package, count):
+    """A package that claims more than an hour of frames is refused before anything of that size is made."""
+    edit_json(package.folder / INFO, "videos", "full_body_video", "frame_count", value=count)
+    said = refusal(package)
+    assert said.startswith(f"{INFO}: expected ")
+    assert len(said) < 400
+
+
+def test_a_name_that_none_can_have(package):
+    """A file name with a NUL byte, or one that a terminal would obey, comes back spelt out."""
+    for name in ("a\0b/full_body_video", "../\x1b[2J/full_body_video"):
+        edit_json(package.folder / INFO, "videos", "full_body_video", "video_file", value=name)
+        said = refusal(package)
+        assert "expected a file within the package" in said
+        assert said.isprintable()

@@ -53,7 +53,7 @@ def test_no_video(tmp_path):
     with pytest.raises(BadSource, match="expected a video file, got nothing there"):
         open_video(path)
     path.write_bytes(b"not a video at all")
-    with pytest.raises(BadSource, match="expected a video that FFmpeg can decode, got 18 bytes it cannot"):
+    with pytest.raises(BadSource, match="is MP4, MOV, AVI, MKV or WebM, got 18 bytes of something else"):
         open_video(path)
 
 
@@ -63,3 +63,12 @@ def test_a_name_that_looks_like_a_protocol(tmp_path, monkeypatch):
     write_film(tmp_path / "talk.mov", grey_pictures(3))
     (tmp_path / "talk.mov").rename("talk-12:30.mov")
     assert len(list(read_pictures(Path("talk-12:30.mov"), 3))) == 3
+
+
+def test_pictures_that_are_too_large(tmp_path):
+    """A header that claims pictures of more pixels than can be held is refused before one is decoded."""
+    path = tmp_path / "video.mov"
+    write_film(path, [smooth_picture(0, 9000, 16)])
+    for read in (open_video, lambda path: next(read_pictures(path, 1))):
+        with pytest.raises(BadSource, match=r"8192 pixels a side, 36 million in all, got 9000x16$"):
+            read(path)

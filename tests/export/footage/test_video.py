@@ -66,8 +66,8 @@ def test_no_video(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(BadSource) as caught:
         open_video(path)
-    expected = "a video that FFmpeg can decode"
-    assert str(caught.value) == f"{path}: expected {expected}, got {len(content)} bytes it cannot"
+    expected = "a video that is MP4, MOV, AVI, MKV, WebM, FLV or TS"
+    assert str(caught.value) == f"{path}: expected {expected}, got {len(content)} bytes of something else"
 
 
 def test_no_file(tmp_path):

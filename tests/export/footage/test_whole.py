@@ -82,7 +82,7 @@ def test_a_header_that_says_nothing(tmp_path):
 
 def test_a_file_without_pictures(tmp_path):
     """What has no pictures is refused where they are read, not here."""
-    path = tmp_path / "talk.wav"
+    path = tmp_path / "talk.mov"
     with av.open(str(path), "w") as container:
         track = container.add_stream("pcm_s16le", rate=16_000, layout="mono")
         frame = av.AudioFrame.from_ndarray(beeps(0.1, 16_000)[None], "s16", "mono")

@@ -61,7 +61,7 @@ def test_missing_unknown_and_misshapen_entries(tmp_path: Path, state: dict[str, 
 
 @pytest.mark.parametrize(
     ("content", "got"),
-    [(None, "nothing there"), (b"no checkpoint", "a file that is none"), ([1, 2], "a list")],
+    [(None, "nothing there"), (b"no checkpoint", "bytes that torch cannot read"), ([1, 2], "a list")],
 )
 def test_no_state_dict(tmp_path: Path, content: object, got: str) -> None:
     """A missing file, bytes and another object are each said to be so."""

@@ -177,3 +177,38 @@ def test_broken_descriptions(tmp_path, content):
     assert str(caught.value).startswith(
         f"{tmp_path / 'avatar.json'}: expected an avatar's description, got none that is whole ("
     )
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("name", value) for value in (5, None, "a/b", ["may"])),
+        *(("fps", value) for value in ("25", None, float("nan"), float("inf"), 0, -25, 1e300, 10**400, True)),
+        *(("frame_count", value) for value in ("6", 6.0, 0, -1, 10**30, None, True)),
+        *(("audio_mode", value) for value in (["ave"], {}, 3)),
+        *(("network", value) for value in (["U-Net 328"], "U-Net 5", {})),
+        *(("audio_window", value) for value in (7, "16", 16.0, 10**9)),
+        *(("hears", value) for value in ("yes", 1, None)),
+        *(("source", value) for value in (None, 5, {})),
+        *(
+            ("mask_rows", value)
+            for value in (5, [], [5], [5, 310, 3], ["5", "310"], [310, 5], [5, 10**9], "ab")
+        ),
+        ("mask_columns", {"5": 1, "6": 2}),
+    ],
+)
+def test_odd_descriptions(tmp_path, key, value):
+    """A value of another type, or one that cannot be, is one sentence."""
+    (tmp_path / "avatar.json").write_text(json.dumps({**DESCRIPTION, key: value}))
+    with pytest.raises(BadSource) as caught:
+        read_avatar(tmp_path)
+    assert "expected an avatar's description, got none that is whole (" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_deep_and_large_descriptions(tmp_path):
+    """A description of endless brackets, or of a megabyte, is one sentence, too."""
+    for content in ("[" * 100_000, " " * (1 << 21) + json.dumps(DESCRIPTION)):
+        (tmp_path / "avatar.json").write_text(content)
+        with pytest.raises(BadSource, match="expected an avatar's description, got none that is whole"):
+            read_avatar(tmp_path)
