@@ -134,6 +134,17 @@ def test_a_header_that_no_decoder_takes(tmp_path: Path, place: int, value: int) 
         list(SoundFile(str(tmp_path / "x.wav")).pieces())
 
 
+@pytest.mark.parametrize("rate", [0, 1, 3_999, 192_001, 2**30])
+def test_a_rate_that_no_sound_has(tmp_path: Path, rate: int) -> None:
+    """A rate past every sound's is refused, before a resampler for it takes gigabytes."""
+    header = b"RIFF\x44\0\0\0WAVEfmt \x10\0\0\0\1\0\1\0%s\0}\0\0\2\0\x10\0data\x20\0\0\0" % rate.to_bytes(
+        4, "little"
+    )
+    (tmp_path / "x.wav").write_bytes(header + b"\1" * 32)
+    with pytest.raises(BadSound, match="expected sound"):
+        list(SoundFile(str(tmp_path / "x.wav")).pieces())
+
+
 def test_pictures_only(tmp_path: Path) -> None:
     """A file without a sound track is refused."""
     from tests.clients.test_video_file import write_video

@@ -20,9 +20,9 @@ from export.errors import ExportError
 from export.footage.coordinates import read_coordinates
 from export.footage.feature_files import modes_of, read_audio_features
 from export.footage.landmarks import crop_bounds, read_landmarks
-from export.footage.pictures import read_picture
 from export.footage.package import _read_rectangles, open_package
 from export.footage.package_video import open_video as open_package_video
+from export.footage.pictures import read_picture
 from export.footage.video import open_video
 from export.network.adopted import adopt, kinds_of_model
 from export.network.audio_encoder import load_encoder

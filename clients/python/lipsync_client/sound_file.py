@@ -25,6 +25,7 @@ HEARD_RATE = 16_000
 PIPE = "-"
 """The name of the standard input."""
 
+RATES_HZ = (4_000, 192_000)
 TRACK_FORMAT = "fltp"
 TRACK_RATES = (48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000)
 """Rates that AAC has; what is of another one is played at the first of them."""
@@ -72,6 +73,10 @@ class SoundFile:
             raise BadSound(source, "sound", "none")
         self._stream = known[0]
         rate = self._stream.rate
+        low, high = RATES_HZ
+        if not low <= rate <= high:  # resampling from any other takes gigabytes
+            self.close()
+            raise BadSound(source, f"sound of {low} to {high} samples a second", f"{rate}")
         self.track_rate = rate if rate in TRACK_RATES else TRACK_RATES[0]
         self.track_layout = "mono" if self._stream.layout.nb_channels == 1 else "stereo"
         duration, time_base = self._stream.duration, self._stream.time_base
