@@ -102,8 +102,8 @@ def test_a_hang_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_growth_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     """A parser that keeps what it was fed is told by what it has grown."""
-    monkeypatch.setattr("tests.fuzz.run.GROWTH_BYTES", 4 << 20)
+    monkeypatch.setattr("tests.fuzz.run.GROWTH_BYTES", 16 << 20)
     kept: list[bytes] = []
-    (fault,) = fuzz(_parser(lambda content: kept.append(content + b"a" * 100_000)), 1, 0, 200).faults
+    (fault,) = fuzz(_parser(lambda content: kept.append(content + b"a" * 1_000_000)), 1, 0, 100).faults
     assert fault.what.startswith("grew by ")
     assert kept
