@@ -93,7 +93,7 @@ async def test_a_second_signal_does_not_wait(triton):
     ("arguments", "environment", "sentence"),
     [
         (["--port", "x"], {}, "--port: expected an integer from 0 to 65535, got 'x'"),
-        ([], {"BRIDGE_POLICY": "y"}, "BRIDGE_POLICY: expected one of round_robin, least_inflight, got 'y'"),
+        ([], {"BRIDGE_POLICY": "y"}, "BRIDGE_POLICY: expected one of least_inflight, round_robin, got 'y'"),
     ],
 )
 async def test_bad_settings(arguments, environment, sentence):

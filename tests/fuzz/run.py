@@ -23,7 +23,7 @@ LONGEST_S = 5.0
 
 GROWTH_BYTES = 64 << 20
 ONE_INPUT_BYTES = 1 << 30
-"""The largest picture that is taken has 36 million pixels; a progressive JPEG of it is decoded in 0.7 GB."""
+"""The largest picture that is taken has 36 million pixels; OpenCV decodes it in 0.7 GB."""
 
 WARM_UP = 2_000
 EVERY, EVERY_RUNS = 100, 100_000

@@ -96,13 +96,6 @@ def test_damaged_bytes_raise_nothing_else(tmp_path):
             continue
 
 
-def test_coordinates_come_back(tmp_path):
-    """Four whole numbers a frame come back."""
-    path = tmp_path / "coords.pkl"
-    path.write_bytes(pickle.dumps([(1, 2, 3, 4), [5, 6, 7, 8]]))
-    assert read_coordinates(path).tolist() == [[1, 2, 3, 4], [5, 6, 7, 8]]
-
-
 def test_too_many(tmp_path):
     """A file that is too large, one crop too many, and a few bytes that mean millions of crops are refused."""
     path = tmp_path / "coords.pkl"
