@@ -31,6 +31,7 @@ __all__ = [
     "PICTURE_PIXELS",
     "PICTURE_SIDE",
     "RECTANGLES_BYTES",
+    "TENSOR_NUMBERS",
     "VIDEO_BYTES",
     "check_picture_size",
     "open_plain",
@@ -69,6 +70,9 @@ CHECKPOINT_BYTES = GIB
 
 MODEL_BYTES = 512 * MIB
 """Of an ONNX file with its weights."""
+
+TENSOR_NUMBERS = 1 << 26
+"""Between two nodes of a network, for one frame; a U-Net 328's largest has 3 million."""
 
 VIDEO_BYTES = 64 * GIB
 PACKAGE_BYTES, PACKAGE_FILES, PACKAGE_DEPTH = 8 * GIB, 10_000, 8

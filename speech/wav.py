@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FULL_SCALE",
+    "LONGEST_S",
     "SILENCE_PEAK",
     "check_speech",
     "encode_wav",

@@ -33,6 +33,7 @@ MOST_FILES = 10_000
 """As the importer takes in a package."""
 
 LONGEST_SENTENCE = 1000
+UNDO_S = 5.0
 
 
 class PackageLoader:
@@ -87,10 +88,19 @@ class PackageLoader:
             raise ImportFailed(name, f"it took longer than {config.import_timeout_s:g} s") from exc
         finally:
             if process.returncode is None:
-                process.kill()
-                await process.wait()
+                await _end(process)
         if process.returncode:
             raise ImportFailed(name, _sentence(errors.decode(errors="replace"), process.returncode))
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """End an importer: it has a moment to undo what is half done."""
+    process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), UNDO_S)
+    except asyncio.TimeoutError:
+        process.kill()
+        await process.wait()
 
 
 def _limit(pid: int, config: BridgeConfig) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from export.bounds import FRAMES
 from export.errors import BadSource
 from export.footage.video import read_timed_pictures
 from speech.contract import FPS
@@ -38,13 +39,17 @@ class SteadyVideo:
         """Yield the pictures, HxWx3 uint8 BGR.
 
         Raises:
-            BadSource: If the video cannot be decoded, or stands still for more than 5 seconds.
+            BadSource: If the video cannot be decoded, stands still for more than 5 seconds, or is too long.
         """
         self.left_out = self.repeated = 0
         given = 0
         for picture, until_s in self._stretches():
             times = 0
             while given / FPS <= until_s:
+                if given == FRAMES:
+                    raise BadSource(
+                        self.path, f"a clip of up to {FRAMES} pictures at {FPS:g} a second", "more"
+                    )
                 yield picture
                 given, times = given + 1, times + 1
             self.left_out += times == 0

@@ -21,7 +21,7 @@ from export.footage.container import (
     shown_track,
 )
 from speech.contract import SAMPLE_RATE_HZ
-from speech.wav import mix_channels
+from speech.wav import LONGEST_S, mix_channels
 
 __all__ = ["Track", "read_track"]
 
@@ -64,14 +64,15 @@ def read_track(video: Path, start_s: float) -> Track | None:
 
     Raises:
         MissingExtra: If PyAV is not installed.
-        BadSource: If the file cannot be opened, its sound not be mixed, or if it pauses for more than a minute.
+        BadSource: If the file cannot be opened, its sound not be mixed, or if it pauses for more than a minute
+            or lasts for more than two hours.
     """
     with open_container(video) as container:
         track = shown_track(container.streams.audio)
         if track is None:
             return None
         try:
-            pieces = list(_pieces(container, track))
+            pieces = list(_pieces(video, container, track))
         except import_av().FFmpegError as exc:
             raise BadSource(
                 video, "a video whose sound FFmpeg can mix and resample", f"{exc.strerror}"
@@ -84,10 +85,10 @@ def read_track(video: Path, start_s: float) -> Track | None:
     return Track(samples, (*remarks, *cancelled))
 
 
-def _pieces(container: Any, track: Any) -> Iterator[_Piece]:
+def _pieces(video: Path, container: Any, track: Any) -> Iterator[_Piece]:
     """Yield the sound at 16 kHz, mono or stereo, in as many pieces as its time stamps tell apart."""
     layout = "mono" if track.codec_context.layout.nb_channels == 1 else "stereo"
-    start_s = end_s = 0.0
+    start_s = end_s = held_s = 0.0
     kind: tuple[object, ...] = ()
     resampler: Any = None
     parts: list[NDArray[np.int16]] = []
@@ -100,10 +101,18 @@ def _pieces(container: Any, track: Any) -> Iterator[_Piece]:
             resampler = import_av().AudioResampler(format="s16p", layout=layout, rate=SAMPLE_RATE_HZ)
             kind, parts, start_s, end_s = frame_kind, [], time_s, time_s
         end_s += frame.samples / frame.sample_rate
+        held_s += frame.samples / frame.sample_rate
+        _check_length(video, held_s)
         frame.pts = None  # sound follows sound within a piece; its times are kept here
         parts.extend(_resampled(resampler, frame))
     if resampler is not None:
         yield _Piece(start_s, np.concatenate([*parts, *_resampled(resampler, None)], axis=1))
+
+
+def _check_length(video: Path, length_s: float) -> None:
+    """Check that sound is no longer than any clip's: hours of silence fit into a small file."""
+    if length_s > LONGEST_S:
+        raise BadSource(video, f"up to {LONGEST_S} s of sound", "more")
 
 
 def _resampled(resampler: Any, frame: Any | None) -> list[NDArray[np.int16]]:
@@ -123,6 +132,7 @@ def _laid_out(video: Path, pieces: list[_Piece], start_s: float) -> tuple[NDArra
         fresh = piece.samples[:, max(0, filled - at) :]
         parts += [np.zeros((len(fresh), silence), np.int16), fresh]
         filled += silence + fresh.shape[1]
+        _check_length(video, filled / SAMPLE_RATE_HZ)
         pause += silence if index else 0
     return np.concatenate(parts, axis=1), pause / SAMPLE_RATE_HZ
 

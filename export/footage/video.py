@@ -103,7 +103,9 @@ def _frames(path: Path, square_pixels: bool = True) -> Iterator[tuple[Any, Showi
         track = shown_track(container.streams.video)
         if track is None:
             raise BadSource(path, "a video track that FFmpeg can decode", "none")
-        check_picture_size(path, track.codec_context.width, track.codec_context.height)
+        width, height = track.codec_context.width, track.codec_context.height
+        if width and height:  # some headers do not say; the decoder has the bound, too
+            check_picture_size(path, width, height)
         track.thread_type = "AUTO"
         fps = float(track.guessed_rate or track.average_rate or FPS)
         fps = fps if FPS_RANGE[0] <= fps <= FPS_RANGE[1] else FPS

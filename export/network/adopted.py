@@ -16,6 +16,7 @@ from export.network.finite import check_finite_model
 from export.network.kinds import Kind, choose_kind
 from export.network.onnx_file import read_onnx
 from export.network.rewrite.check import example_frame
+from export.network.trial import check_serves
 from speech.contract import VECTOR_SHAPES, window_shape
 
 __all__ = ["adopt", "kinds_of_model"]
@@ -40,12 +41,13 @@ def adopt(path: Path, audio_mode: str | None) -> ModelProto:
     A graph that was exported for a batch of one frame is made to take any, and tried.
 
     Raises:
-        BadModel: If it cannot be read, has other tensors, weights that are not finite, or takes one frame only.
+        BadModel: If it cannot be read or run, has other tensors, weights that are not finite, or takes one frame only.
         BadMode: If it is for other features than those of ``audio_mode``.
     """
     model = _read(path)
     choose_kind(path, [_kind(path, model)], audio_mode)
     check_finite_model(path, model)
+    check_serves(path, model)
     return model
 
 

@@ -96,7 +96,7 @@ def add_borders(model: ModelProto, path: Path) -> ModelProto:
     graph.output.append(helper.make_tensor_value_info(SERVED_OUTPUT, TensorProto.UINT8, picture))
     try:
         onnx.checker.check_model(model, full_check=True)
-    except onnx.shape_inference.InferenceError as exc:
+    except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError, ValueError) as exc:
         said = str(exc).splitlines()[0]
         raise BadModel(
             path, "a network whose shapes fit one another", f"one of which ONNX says: {said}"

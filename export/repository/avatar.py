@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from export.bounds import AVATAR_BYTES, DESCRIPTION_BYTES, FRAMES
 from export.contract import GEOMETRIES, RESIZINGS, UNET_328, Geometry
-from export.errors import BadName, BadSource
+from export.errors import BadModel, BadName, BadSource, ExportError
 from export.files import link_or_copy, new_array, replacing_file, replacing_folder
 from export.footage.agreement import RATES
 from export.footage.clip import Footage, Remark
@@ -150,6 +150,7 @@ def write_avatar(
 
     Raises:
         BadSource: If a frame of the clip cannot be read, or the clip is too large.
+        BadModel: If the network cannot be rewritten.
         VerificationFailed: If the rewritten network is not the same function.
     """
     assert avatar.hears == (speech_model is not None)
@@ -202,9 +203,15 @@ def _shared_speech_model(folder: Path, model: ModelProto) -> Path:
 
 def _write_networks(folder: Path, model: ModelProto) -> None:
     onnx.save(model, folder / WEIGHTS_FILE)
-    rewritten = rewrite_for_cpu(model)
-    if rewritten is not model:
-        check_same(model, rewritten)
+    try:
+        rewritten = rewrite_for_cpu(model)
+        if rewritten is not model:
+            check_same(model, rewritten)
+    except ExportError:
+        raise
+    except Exception as exc:  # a graph that others made may be anything
+        expected = "a network that can be rewritten for CPUs"
+        raise BadModel(Path(WEIGHTS_FILE), expected, f"one that cannot ({type(exc).__name__})") from exc
     onnx.save(rewritten, folder / CPU_WEIGHTS_FILE)
 
 

@@ -469,3 +469,58 @@ def test_crops_that_leave_the_picture_are_told(request, import_avatar, out, caps
     sheet = cv2.imread(str(folder / "contact_sheet.jpg"))
     rows_and_heading = 3 * 246 + 12 + 28  # a row more than for 6 frames of which there is nothing to say
     assert sheet.shape[0] == rows_and_heading
+
+
+def test_a_package_below_a_folder(package, bare_onnx, out):
+    """With --below a copy of the package is read, and only such an avatar of the same package is replaced."""
+    below = ["--below", str(package.folder.parent), "--no-replace"]
+    arguments = [*package.arguments, *folders(out), "--checkpoint", str(bare_onnx)]
+    assert main(["avatar", "may", *arguments, *below]) == 0
+    assert read_avatar(out / "avatars" / "may").source == f"client's package {package.folder.name}"
+    assert main(["avatar", "may", *arguments, *below]) == 0
+    assert [path.name for path in (out / "avatars").iterdir()] == ["may"]
+
+
+def test_a_name_that_is_not_to_be_replaced(package, bare_onnx, out, capsys):
+    """With --no-replace an avatar that a user made stays; without it a user replaces what he names."""
+    arguments = [*package.arguments, *folders(out), "--checkpoint", str(bare_onnx)]
+    assert main(["avatar", "may", *arguments]) == 0
+    before = tree(out)
+    capsys.readouterr()
+    assert main(["avatar", "may", *arguments, "--below", str(package.folder.parent), "--no-replace"]) == 1
+    got = f"got one of package {package.folder.name}"
+    assert said(capsys).endswith(f"expected a name that is free, or this package's already, {got}")
+    assert tree(out) == before
+    assert main(["avatar", "may", *arguments]) == 0
+
+
+def test_what_lies_below(package, dataset, out, capsys):
+    """--below is for a package that lies below that folder."""
+    for arguments in (package.arguments, dataset.arguments):
+        with pytest.raises(SystemExit):
+            main(["avatar", "may", *arguments, *folders(out), "--below", str(package.folder)[:-1]])
+        assert "--below is for a --package that lies below that folder" in capsys.readouterr().err
+
+
+def test_links_out_of_a_package(package, bare_onnx, out, capsys):
+    """A package's sound that is a link to another file is not read."""
+    sound = package.folder / "aud.wav"
+    sound.rename(package.folder.parent / "secret.wav")
+    sound.symlink_to("../secret.wav")
+    assert main(["avatar", "may", *package.arguments, *folders(out), "--checkpoint", str(bare_onnx)]) == 1
+    assert said(capsys) == (
+        f"error: {package.folder}: expected links within the package, got 'aud.wav', which leads out of it"
+    )
+    assert not out.exists()
+
+
+def test_no_memory_left(package, out, capsys, monkeypatch):
+    """An import that runs out of the memory it may ask for says so."""
+    monkeypatch.setattr("export.avatar_cli.open_package", _out_of_memory)
+    monkeypatch.setattr("export.avatar_cli.find_kinds", _out_of_memory)
+    assert main(["avatar", "may", *package.arguments, *folders(out), "--checkpoint", "x"]) == 1
+    assert said(capsys) == "error: expected an import that fits into memory, got none left"
+
+
+def _out_of_memory(*_: object) -> None:
+    raise MemoryError

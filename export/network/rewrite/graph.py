@@ -110,9 +110,9 @@ class Graph:
         """
         shapes = self.shapes()
         model = self._close()
-        for name, (_, *rest) in shapes.items():
-            if len(rest) == 3:
-                info = helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["batch", *rest])
+        for name, shape in shapes.items():
+            if len(shape) == 4:  # there may be numbers without any axis
+                info = helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["batch", *shape[1:]])
                 model.graph.value_info.append(info)
         onnx.checker.check_model(model)
         return model

@@ -110,6 +110,45 @@ async def test_an_importer_is_bounded(monkeypatch, loader):
     assert caught.value.sentence == str([12 << 30, seconds, 16 << 30, 0])
 
 
+async def test_an_importer_undoes(monkeypatch, tmp_path, loader):
+    """An importer whose client goes away, or whose time is up, is asked to end, and undoes what is half done."""
+    ready, undone = tmp_path / "ready", tmp_path / "undone"
+    os.mkfifo(ready)
+    code = (
+        "import pathlib, signal, sys\n"
+        f"def undo(*_): pathlib.Path({str(undone)!r}).touch(); sys.exit(1)\n"
+        "signal.signal(signal.SIGTERM, undo)\n"
+        f"pathlib.Path({str(ready)!r}).write_text('ready')\n"
+        "while True: signal.pause()"
+    )
+    monkeypatch.setattr("bridge.grpc_service.packages.IMPORT", ("-c", code))
+    importing = asyncio.create_task(loader.load("anna", "anna"))
+    await asyncio.to_thread(ready.read_text)
+    importing.cancel()
+    await asyncio.gather(importing, return_exceptions=True)
+    assert undone.exists()
+
+
+async def test_an_importer_that_does_not_end(monkeypatch, tmp_path, loader):
+    """One that does not heed that is killed."""
+    ready = tmp_path / "ready"
+    os.mkfifo(ready)
+    code = (
+        "import os, pathlib, signal\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        f"pathlib.Path({str(ready)!r}).write_text(str(os.getpid()))\n"
+        "while True: signal.pause()"
+    )
+    monkeypatch.setattr("bridge.grpc_service.packages.IMPORT", ("-c", code))
+    monkeypatch.setattr("bridge.grpc_service.packages.UNDO_S", 0.1)
+    importing = asyncio.create_task(loader.load("anna", "anna"))
+    pid = int(await asyncio.to_thread(ready.read_text))
+    importing.cancel()
+    await asyncio.gather(importing, return_exceptions=True)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
 async def test_a_package_whose_files_lie_elsewhere(packages, loader):
     """A package cannot name a video outside of itself."""
     outside = packages.parent / "full_body_video.avi"

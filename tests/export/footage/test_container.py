@@ -93,3 +93,10 @@ def test_what_is_broken_is_passed_over():
 def test_a_file_that_breaks_off():
     """What cannot be read any further ends there."""
     assert len(list(packets(Container(Packet(), Packet(), breaks_off=True), None))) == 2
+
+
+def test_pictures_past_the_bound(film, monkeypatch):
+    """A picture of more pixels than the bound is never decoded, whatever the header says of its size."""
+    monkeypatch.setattr("export.footage.container.PICTURE_PIXELS", 100)
+    with open_container(film) as container:
+        assert list(decode(container, container.streams.video[0])) == []

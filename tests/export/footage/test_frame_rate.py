@@ -82,3 +82,14 @@ def test_a_pause(tmp_path):
         str(caught.value)
         == f"{path}: expected pictures at most 5 s apart, got 3999.9 s between two, at 0.1 s"
     )
+
+
+def test_a_video_of_hours(tmp_path, monkeypatch):
+    """A video of more pictures than a clip may have is refused where it goes on."""
+    path = tmp_path / "talk.avi"
+    write_video(path, grey_pictures(40))
+    monkeypatch.setattr("export.footage.frame_rate.FRAMES", 30)
+    video = iter(SteadyVideo(path))
+    assert len([next(video) for _ in range(30)]) == 30
+    with pytest.raises(BadSource, match="expected a clip of up to 30 pictures at 25 a second, got more"):
+        next(video)

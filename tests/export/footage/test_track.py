@@ -183,3 +183,11 @@ def test_sound_of_telephones(tmp_path):
     sound, remarks = read(path)
     np.testing.assert_allclose(onsets_s(sound), [0, 0.5, 1, 1.5], atol=0.002)
     assert remarks == ["its sound has 8000 samples a second, and nothing above 4000 Hz to be heard"]
+
+
+def test_sound_of_hours(film, monkeypatch):
+    """Sound longer than any clip is refused while it is decoded: a small file can hold days of silence."""
+    path = film(BEEPS)
+    monkeypatch.setattr("export.footage.track.LONGEST_S", 1)
+    with pytest.raises(BadSource, match=r"talk\.mov: expected up to 1 s of sound, got more$"):
+        read_track(path, 0.0)

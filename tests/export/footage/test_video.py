@@ -238,3 +238,11 @@ def test_colours(tmp_path, colours, red, blue):
     luma, chroma = (120 - 16) / 219 * 255, (150 - 128) / 224 * 255
     np.testing.assert_allclose(picture[..., 2], luma + red * chroma, atol=1.5)
     np.testing.assert_allclose(picture[..., 0], luma + blue * chroma, atol=1.5)
+
+
+def test_pictures_that_are_too_large(tmp_path):
+    """A header that claims pictures of more pixels than can be held is refused before one is decoded."""
+    path = tmp_path / "talk.mov"
+    write_film(path, [smooth_picture(0, 9000, 16)])
+    with pytest.raises(BadSource, match=r"8192 pixels a side, 36 million in all, got 9000x16$"):
+        open_video(path)
