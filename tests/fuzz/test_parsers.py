@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ from tests.fuzz.parser import KEPT, Parser
 from tests.fuzz.run import fuzz
 from tests.fuzz.table import PARSERS
 
+ROOT = Path(__file__).parents[2]
 SECONDS = 0.5
 NUMBER = 7
 KEPT_INPUTS = [path for name in NAMES for path in PARSERS[name].kept()]
@@ -107,3 +111,22 @@ def test_growth_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     (fault,) = fuzz(_parser(lambda content: kept.append(content + b"a" * 1_000_000)), 1, 0, 100).faults
     assert fault.what.startswith("grew by ")
     assert kept
+
+
+def test_the_command(tmp_path: Path) -> None:
+    """A run of one parser prints what it did; the same input can be had alone, by its index."""
+    command = [sys.executable, "-m", "tests.fuzz", "--parser", "speech_event", "--folder", str(tmp_path)]
+    path = os.pathsep.join([str(ROOT), str(ROOT / "clients" / "python")])
+    for options, inputs in ((["--runs", "50"], "50"), (["--first", "7", "--runs", "1"], "1")):
+        done = subprocess.run(
+            [*command, *options],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": path},
+            capture_output=True,
+            text=True,
+            timeout=200,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith(f"speech_event: {inputs} inputs in ")
+        assert done.stdout.endswith(", 0 faults\n")
