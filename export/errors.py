@@ -39,6 +39,10 @@ FACE_MODELS = "mediapipe==0.10.21"
 """As in ``requirements/detect.txt``, which an installed wheel has not at hand."""
 
 
+MAX_GOT_CHARACTERS = 1000
+"""A file may hold names of any length, and a sentence shows some."""
+
+
 class ExportError(Exception):
     """Base of every error this package raises for bad input."""
 
@@ -57,7 +61,7 @@ class BadFile(ExportError):
         self.path, self.expected, self.got = path, expected, got
 
     def __str__(self) -> str:
-        return f"{self.path}: expected {self.expected}, got {self.got}"
+        return f"{self.path}: expected {self.expected}, got {self.got[:MAX_GOT_CHARACTERS]}"
 
 
 class BadCheckpoint(BadFile):

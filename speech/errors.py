@@ -12,6 +12,10 @@ from pathlib import Path
 __all__ = ["BadEncoder", "BadSound", "SpeechError"]
 
 
+MAX_GOT_CHARACTERS = 1000
+"""A file may hold names of any length, and a sentence shows some."""
+
+
 class SpeechError(Exception):
     """Base of every error this package raises for bad input.
 
@@ -26,7 +30,7 @@ class SpeechError(Exception):
         self.path, self.expected, self.got = path, expected, got
 
     def __str__(self) -> str:
-        return f"{self.path}: expected {self.expected}, got {self.got}"
+        return f"{self.path}: expected {self.expected}, got {self.got[:MAX_GOT_CHARACTERS]}"
 
 
 class BadSound(SpeechError):

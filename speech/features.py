@@ -34,14 +34,12 @@ def open_encoder(path: Path) -> AudioEncoder:
         raise BadEncoder(path, expected, "nothing there")
     try:
         session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    except Exception as exc:  # ONNX Runtime's own exceptions have no common base
+        tensors = session.get_inputs(), session.get_outputs()
+        got = tuple([(tensor.name, tensor.shape[1:]) for tensor in side] for side in tensors)
+    except Exception as exc:  # ONNX Runtime's own exceptions have no common base, names may be no text
         raise BadEncoder(
             path, expected, f"a file that ONNX Runtime cannot load ({_first_line(exc)})"
         ) from exc
-    got = tuple(
-        [(tensor.name, tensor.shape[1:]) for tensor in tensors]
-        for tensors in (session.get_inputs(), session.get_outputs())
-    )
     if got != SIGNATURE:
         raise BadEncoder(path, expected, f"{got[0]} to {got[1]}")
 

@@ -30,7 +30,10 @@ ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BRIDGE = ROOT / "docs" / "bridge.md"
 LIVE = ROOT / "docs" / "live-speech.md"
-BESIDE_CODE = [ROOT / "demo" / "MODEL_CARD.md", ROOT / "clients" / "python" / "README.md"]
+BESIDE_CODE = [
+    *(ROOT / "SECURITY.md", ROOT / "CONTRIBUTING.md"),
+    *(ROOT / "demo" / "MODEL_CARD.md", ROOT / "clients" / "python" / "README.md"),
+]
 OPERATIONS = ROOT / "docs" / "operations.md"
 NEVER_SENT = {error.code for error in (UpstreamLost, *START_ERRORS)}
 SOURCES = (

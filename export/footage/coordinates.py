@@ -36,6 +36,9 @@ def read_coordinates(path: Path) -> NDArray[np.int32]:
     try:
         content = _Numbers(io.BytesIO(data)).load()
         if len(content) <= FRAMES:
+            _check_sides(
+                content
+            )  # a long list that is named in every frame would be millions of millions of numbers
             squares = np.array([[int(number) for number in square] for square in content], np.int64)
     except _Forbidden as exc:
         raise BadSource(path, expected, f"one that calls Python code ({exc})") from exc
@@ -50,12 +53,22 @@ def read_coordinates(path: Path) -> NDArray[np.int32]:
     return squares.astype(np.int32)
 
 
+def _check_sides(content: Any) -> None:
+    for square in content:
+        if len(square) > 4:
+            raise ValueError(f"{len(square)} numbers in a frame")
+
+
 class _Forbidden(Exception):
     """Raised when a pickle names what is no number."""
 
 
-class _Numbers(pickle.Unpickler):
-    """Makes plain values, and numbers as NumPy pickles them; see ``pickle``, "Restricting Globals"."""
+class _Numbers(pickle._Unpickler):
+    """Makes plain values, and numbers as NumPy pickles them; see ``pickle``, "Restricting Globals".
+
+    It is the class in Python: the one in C sets gigabytes aside for a file whose only object is remembered as the
+    four-thousand-millionth.
+    """
 
     def find_class(self, module: str, name: str) -> Any:
         """Return a stand-in for one of the few things a list of numbers needs."""

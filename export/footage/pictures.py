@@ -74,10 +74,20 @@ def _no_size(_: bytes) -> None:
 
 
 def _png_size(data: bytes) -> tuple[int, int] | None:
-    """Return width and height of a PNG by its header; None if it has none."""
-    if data[12:16] != b"IHDR" or len(data) < 24:
+    """Return width and height of a PNG by its header; None if it has none, or is not whole."""
+    if data[12:16] != b"IHDR" or not _is_whole_png(data):
         return None
     return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
+
+
+def _is_whole_png(data: bytes) -> bool:
+    """Return whether each chunk ends within the file: OpenCV sets aside what a chunk says that it has."""
+    at = len(PNG_START)
+    while at + 12 <= len(data):
+        if data[at + 4 : at + 8] == b"IEND":
+            return True
+        at += 12 + int.from_bytes(data[at : at + 4], "big")
+    return False
 
 
 def _jpeg_size(data: bytes) -> tuple[int, int] | None:

@@ -49,6 +49,15 @@ def test_body_that_is_no_tritons(body: bytes) -> None:
     assert f"a KServe v2 body, got {body!r} ({len(body)} bytes)" in str(caught.value)
 
 
+def test_nested_without_end() -> None:
+    """JSON of a thousand levels is no answer, and no reason."""
+    with pytest.raises(InvalidAnswer):
+        models_call().parse(HttpResponse(200, b"[" * 100_000))
+    with pytest.raises(HttpRefusal) as caught:
+        models_call().parse(HttpResponse(500, b"[" * 100_000))
+    assert caught.value.reason == "[" * 200
+
+
 @pytest.mark.parametrize("body", [b'{"model_stats": [{"version": "1"}]}', b"[]"])
 def test_statistics_that_are_no_list_of_models(body: bytes) -> None:
     """Statistics without names are refused."""

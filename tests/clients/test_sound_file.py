@@ -121,6 +121,30 @@ def test_no_sound(tmp_path: Path, content: bytes, sentence: str) -> None:
     assert sentence.format(path) in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("place", "value"), [(20, 0x1234), (34, 4096)], ids=["unknown codec", "no such depth"]
+)
+def test_a_header_that_no_decoder_takes(tmp_path: Path, place: int, value: int) -> None:
+    """A sound track that nothing decodes is refused in one sentence."""
+    header = b"RIFF\x44\0\0\0WAVEfmt \x10\0\0\0\1\0\1\0\x80>\0\0\0}\0\0\2\0\x10\0data\x20\0\0\0"
+    content = bytearray(header + b"\1" * 32)
+    content[place : place + 2] = value.to_bytes(2, "little")
+    (tmp_path / "x.wav").write_bytes(content)
+    with pytest.raises(BadSound, match=r"expected sound.* in '.*x.wav', got"):
+        list(SoundFile(str(tmp_path / "x.wav")).pieces())
+
+
+@pytest.mark.parametrize("rate", [0, 1, 3_999, 192_001, 2**30])
+def test_a_rate_that_no_sound_has(tmp_path: Path, rate: int) -> None:
+    """A rate past every sound's is refused, before a resampler for it takes gigabytes."""
+    header = b"RIFF\x44\0\0\0WAVEfmt \x10\0\0\0\1\0\1\0%s\0}\0\0\2\0\x10\0data\x20\0\0\0" % rate.to_bytes(
+        4, "little"
+    )
+    (tmp_path / "x.wav").write_bytes(header + b"\1" * 32)
+    with pytest.raises(BadSound, match="expected sound"):
+        list(SoundFile(str(tmp_path / "x.wav")).pieces())
+
+
 def test_pictures_only(tmp_path: Path) -> None:
     """A file without a sound track is refused."""
     from tests.clients.test_video_file import write_video

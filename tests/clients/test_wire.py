@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 import numpy as np
@@ -105,6 +106,42 @@ def test_parameter_that_is_no_number() -> None:
     """A frame count that is no number is refused with what was there."""
     with pytest.raises(InvalidAnswer, match="'frame_count': 'many'"):
         parse_metadata("demo", frames_config(frame_count="many"), {"max_batch_size": 16})
+
+
+@pytest.mark.parametrize(
+    "changes", [{"fps": "nan"}, {"fps": "0"}, {"frame_count": "0"}, {"frame_count": "9" * 5000}]
+)
+def test_parameter_that_no_clip_has(changes: dict[str, str]) -> None:
+    """A clip has frames, and some a second; an answer that is long is not told at length."""
+    with pytest.raises(InvalidAnswer) as caught:
+        parse_metadata("demo", frames_config(**changes), {"max_batch_size": 8})
+    assert len(str(caught.value)) < 600
+
+
+@pytest.mark.parametrize("parameters", [[], {"fps": 25}, {"frame_count": {"string_value": []}}, None])
+def test_parameters_of_another_shape(parameters: object) -> None:
+    """What a server answers is JSON of any shape."""
+    with pytest.raises(InvalidAnswer):
+        parse_metadata("demo", {"parameters": parameters}, {"max_batch_size": 8})
+
+
+@pytest.mark.parametrize("size", [[], "8", None, 2.5])
+def test_batch_size_that_is_no_integer(size: object) -> None:
+    """The size of a batch is an integer or refused."""
+    with pytest.raises(InvalidAnswer, match="max_batch_size"):
+        max_batch_size("demo", {"max_batch_size": size})
+
+
+@pytest.mark.parametrize("exc", [KeyError("data"), ValueError("buffer size"), struct.error("unpack_from")])
+def test_output_that_cannot_be_read(exc: Exception) -> None:
+    """Whatever tritonclient trips over in a damaged answer, it is an invalid answer."""
+
+    class Damaged:
+        def as_numpy(self, name: str) -> Any:
+            raise exc
+
+    with pytest.raises(InvalidAnswer, match=r"one that cannot be read \(\w+\)"):
+        parse_frames("demo", [7], Damaged(), 1.0)
 
 
 def test_model_without_batching() -> None:

@@ -60,3 +60,9 @@ def test_a_bad_file_keeps_its_facts():
     """An error about a file holds path, expected and got."""
     error = errors.BadSource(PATH, "110 lines", "109 lines")
     assert (error.path, error.expected, error.got) == (PATH, "110 lines", "109 lines")
+
+
+def test_a_sentence_has_an_end():
+    """What a file holds is shown, but not all of it: a name in it may have any length."""
+    sentence = str(errors.BadCheckpoint(Path("a.pth"), "weights", "a" * 100_000))
+    assert sentence == f"a.pth: expected weights, got {'a' * 1000}"

@@ -97,7 +97,7 @@ def _checked(subject: str, parse: Callable[[HttpResponse], T], response: HttpRes
         raise HttpRefusal(response.status, _error_text(response.body))
     try:
         return parse(response)
-    except (ValueError, KeyError, TypeError, InferenceServerException) as exc:
+    except (ValueError, KeyError, TypeError, RecursionError, InferenceServerException) as exc:
         got = f"{response.body[:60]!r} ({len(response.body)} bytes)"
         raise InvalidAnswer(subject, "a KServe v2 body", got) from exc
 
@@ -118,5 +118,5 @@ def _parse_answer(response: HttpResponse) -> Answer:
 def _error_text(body: bytes) -> str:
     try:
         return str(json.loads(body)["error"])
-    except (ValueError, KeyError, TypeError):  # a proxy's page, or nothing at all
+    except (ValueError, KeyError, TypeError, RecursionError):  # a proxy's page, or nothing at all
         return body[:200].decode(errors="replace") or "an empty body"

@@ -6,13 +6,14 @@ import os
 import stat
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import av
-from av import AudioFrame
+from av import AudioFrame, Packet
 from av.audio.resampler import AudioResampler
 from av.container import InputContainer
 
@@ -24,6 +25,7 @@ HEARD_RATE = 16_000
 PIPE = "-"
 """The name of the standard input."""
 
+RATES_HZ = (4_000, 192_000)
 TRACK_FORMAT = "fltp"
 TRACK_RATES = (48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000)
 """Rates that AAC has; what is of another one is played at the first of them."""
@@ -65,11 +67,16 @@ class SoundFile:
     def __init__(self, source: str, raw: RawFormat | None = None) -> None:
         self._source = source
         self._container = _opened(source, raw)
-        if not self._container.streams.audio:
+        known = [stream for stream in self._container.streams.audio if stream.codec_context]
+        if not known:
             self.close()
             raise BadSound(source, "sound", "none")
-        self._stream = self._container.streams.audio[0]
+        self._stream = known[0]
         rate = self._stream.rate
+        low, high = RATES_HZ
+        if not low <= rate <= high:  # resampling from any other takes gigabytes
+            self.close()
+            raise BadSound(source, f"sound of {low} to {high} samples a second", f"{rate}")
         self.track_rate = rate if rate in TRACK_RATES else TRACK_RATES[0]
         self.track_layout = "mono" if self._stream.layout.nb_channels == 1 else "stereo"
         duration, time_base = self._stream.duration, self._stream.time_base
@@ -107,15 +114,20 @@ class SoundFile:
             raise BadSound(self._source, "sound of one rate and layout", "another in the middle") from exc
 
     def _frames(self) -> Iterator[AudioFrame]:
-        for packet in self._container.demux(self._stream):
+        for packet in self._packets():
             try:
                 frames = packet.decode()
-            except av.error.InvalidDataError:
+            except av.error.FFmpegError:
                 continue
             for frame in frames:
                 assert isinstance(frame, AudioFrame)
                 if frame.samples:
                     yield frame
+
+    def _packets(self) -> Iterator[Packet[Any]]:
+        """Yield what is stored; a file that breaks off ends there."""
+        with suppress(av.error.FFmpegError):
+            yield from self._container.demux(self._stream)
 
 
 def _copied(frame: AudioFrame) -> AudioFrame:
@@ -151,7 +163,9 @@ def _opened(source: str, raw: RawFormat | None) -> InputContainer:
         return container
     except av.error.EOFError as exc:
         raise BadSound(source, "sound", "nothing") from exc
-    except av.error.InvalidDataError as exc:
+    except av.error.FFmpegError as exc:
+        if isinstance(exc, OSError):
+            raise
         raise BadSound(source, "sound of a known format", "something else") from exc
 
 

@@ -13,6 +13,7 @@ tensor          direction datatype content
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -43,6 +44,8 @@ __all__ = [
 FRAME_ID = "frame_id"
 OUTPUTS = ("jpeg", "bounds")
 INT32 = np.iinfo(np.int32)
+MAX_SHOWN = 300
+"""Characters of what another sent that an error shows."""
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -158,9 +161,9 @@ def max_batch_size(model_name: str, config: Mapping[str, Any]) -> int:
     Raises:
         InvalidAnswer: If the model doesn't batch, hence is no avatar.
     """
-    size = int(config.get("max_batch_size", 0))
-    if size < 1:
-        raise InvalidAnswer(model_name, "a max_batch_size of at least 1", str(size))
+    size = config.get("max_batch_size", 0)
+    if not isinstance(size, int) or size < 1:
+        raise InvalidAnswer(model_name, "a max_batch_size of at least 1", repr(size)[:MAX_SHOWN])
     return size
 
 
@@ -177,21 +180,23 @@ def parse_metadata(
     Raises:
         InvalidAnswer: If a parameter is missing or isn't a number where it must be.
     """
-    parameters = {
-        key: entry.get("string_value", "") for key, entry in frames_config.get("parameters", {}).items()
-    }
+    given = frames_config.get("parameters", {})
     try:
+        given = {key: str(entry.get("string_value", "")) for key, entry in given.items()}
+        frame_count, fps = int(given["frame_count"]), float(given["fps"])
+        if frame_count < 1 or not 0 < fps < math.inf:
+            raise ValueError(f"{frame_count} frames at {fps} a second")
         return AvatarMetadata(
             model_name=model_name,
-            frame_count=int(parameters["frame_count"]),
-            fps=float(parameters["fps"]),
-            audio_mode=parameters["audio_mode"],
-            edge_padding=parameters["edge_padding"],
+            frame_count=frame_count,
+            fps=fps,
+            audio_mode=given["audio_mode"],
+            edge_padding=given["edge_padding"],
             max_batch_size=max_batch_size(model_name, config),
         )
-    except (KeyError, ValueError) as exc:
+    except (KeyError, ValueError, AttributeError) as exc:  # AttributeError: JSON of another shape
         expected = "the parameters frame_count, fps, audio_mode and edge_padding"
-        raise InvalidAnswer(frames_model(model_name), expected, repr(parameters)) from exc
+        raise InvalidAnswer(frames_model(model_name), expected, repr(given)[:MAX_SHOWN]) from exc
 
 
 def _checked_frame_id(model_name: str, frame_id: object) -> int:
@@ -205,8 +210,12 @@ def _checked_frame_id(model_name: str, frame_id: object) -> int:
 
 
 def _output(model_name: str, answer: Answer, name: str, shape: tuple[int, ...]) -> npt.NDArray[Any]:
-    tensor = answer.as_numpy(name)
+    expected = f"an output {name!r} of shape {shape}"
+    try:
+        tensor = answer.as_numpy(name)
+    except Exception as exc:  # tritonclient trips over whatever is missing in a damaged answer
+        raise InvalidAnswer(model_name, expected, f"one that cannot be read ({type(exc).__name__})") from exc
     if tensor is None or tensor.shape != shape:
         got = "none" if tensor is None else f"shape {tensor.shape}"
-        raise InvalidAnswer(model_name, f"an output {name!r} of shape {shape}", got)
+        raise InvalidAnswer(model_name, expected, got)
     return tensor

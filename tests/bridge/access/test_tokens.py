@@ -106,6 +106,8 @@ GOOD = {"exp": NOW_S + 60}
         (jwt(HEADER, {"exp": "soon"}), "one without an end"),
         (jwt(HEADER, {"exp": True}), "one without an end"),
         (jwt(HEADER, {"exp": float("nan")}), "one without an end"),
+        (jwt(HEADER, {"exp": 10**400}), "one without an end"),
+        (jwt(HEADER, {"exp": -1}), "one without an end"),
         (jwt(HEADER, {"exp": NOW_S + MAX_LIFETIME_S + 60}), "one that is valid for more than 86400 s"),
         (jwt(HEADER, {**GOOD, "nbf": NOW_S + 60}), "one that is not valid yet"),
         (jwt(HEADER, {**GOOD, "sub": 7}), "one whose sub is no string of up to 128 characters"),

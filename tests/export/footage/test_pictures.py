@@ -1,5 +1,7 @@
 """export/footage/pictures.py"""
 
+import resource
+
 import cv2
 import numpy as np
 import pytest
@@ -71,3 +73,16 @@ def test_other_formats(tmp_path, suffix):
     path.write_bytes(encoded(suffix))
     with pytest.raises(BadSource, match="expected a whole picture"):
         read_picture(path)
+
+
+@pytest.mark.parametrize("claimed", [1 << 30, 0x6F000000, 0xFFFFFFFF])
+def test_a_chunk_that_claims_gigabytes(tmp_path, claimed):
+    """A PNG whose chunk is longer than the file is refused before room for it is set aside."""
+    whole = cv2.imencode(".png", np.zeros((24, 24, 3), np.uint8))[1].tobytes()
+    at = whole.index(b"IDAT") - 4
+    path = tmp_path / "0.png"
+    path.write_bytes(whole[:at] + claimed.to_bytes(4, "big") + whole[at + 4 :])
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(BadSource, match="expected a whole picture"):
+        read_picture(path)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200 << 10
