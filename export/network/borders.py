@@ -121,7 +121,10 @@ def _check_network(model: ModelProto, path: Path) -> tuple[Geometry, tuple[int |
         raise BadModel(path, f"output of shape (batch, 3, {size}, {size})", str(shapes["output"]))
     types = {value.type.tensor_type.elem_type for value in [*model.graph.input, *model.graph.output]}
     if types not in ({TensorProto.FLOAT}, {TensorProto.FLOAT16}):
-        got = ", ".join(sorted(map(TensorProto.DataType.Name, types)))
+        kinds = {number: kind for kind, number in TensorProto.DataType.items()}
+        got = ", ".join(
+            sorted(kinds.get(number, f"type {number}") for number in types)
+        )  # a file has any number
         raise BadModel(path, "inputs and output all FLOAT or all FLOAT16", got)
     return geometry, shapes["audio"][1:]
 

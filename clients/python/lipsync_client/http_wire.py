@@ -97,7 +97,7 @@ def _checked(subject: str, parse: Callable[[HttpResponse], T], response: HttpRes
         raise HttpRefusal(response.status, _error_text(response.body))
     try:
         return parse(response)
-    except (ValueError, KeyError, TypeError, RecursionError, InferenceServerException) as exc:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, InferenceServerException) as exc:
         got = f"{response.body[:60]!r} ({len(response.body)} bytes)"
         raise InvalidAnswer(subject, "a KServe v2 body", got) from exc
 
