@@ -12,7 +12,7 @@ import embedded
 from benchmarks.machine import describe_machine, today
 from embedded import EmbeddedConfig
 from tests.conftest import Workspace, running_triton
-from tests.faults.report import Goal, Line, format_table, write_json
+from tests.faults.report import JUDGED, Goal, Line, format_table, write_json
 from tests.faults.tritons import Tritons
 
 LINES = pytest.StashKey[list[Line]]()
@@ -24,8 +24,14 @@ Report = Callable[[Line, Goal], None]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Take the file that the table is written to."""
+    """Take the file that the table is written to, and what is judged."""
     parser.addoption("--faults-json", type=Path, help="file that the table of faults is written to, as JSON")
+    parser.addoption(
+        "--faults-judged",
+        choices=JUDGED,
+        default=JUDGED[0],
+        help="times: every goal; outcome: what no machine is too slow for (default: times)",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -72,9 +78,11 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 def report(request: pytest.FixtureRequest) -> Report:
     """Call it with a line and its goal."""
 
+    judged = request.config.getoption("--faults-judged", JUDGED[0])
+
     def note(line: Line, goal: Goal) -> None:
         request.config.stash[LINES].append(line)
-        sentences = [f"{line.fault}: {sentence}" for sentence in line.missed(goal)]
+        sentences = [f"{line.fault}: {sentence}" for sentence in line.missed(goal, judged)]
         request.node.stash.setdefault(MISSES, []).extend(sentences)
 
     return note

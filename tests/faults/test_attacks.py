@@ -89,15 +89,19 @@ async def test_attacks(
         p99_s = percentile(observation.waits_s(), 0.99)
     remarks = f"p99 {p99_s * 1000:.0f} ms, bridge {bystander.resident_bytes / MEBIBYTE:.0f} MiB, health "
     remarks += f"{bystander.slowest_s.get('/health', 0) * 1000:.0f} ms"
-    misses = tuple(attack_misses(p99_s, bystander))
-    report(replace(line, remarks="; ".join(filter(None, [remarks, line.remarks])), misses=misses), GOAL)
+    slow = (f"expected p99 {LATENCY_S * 1000:g} ms at most, got {p99_s * 1000:.0f} ms",)
+    found = replace(
+        line,
+        remarks="; ".join(filter(None, [remarks, line.remarks])),
+        misses=tuple(attack_misses(bystander)),
+        slow=slow if p99_s > 2 * LATENCY_S else (),
+    )
+    report(found, GOAL)
 
 
-def attack_misses(p99_s: float, bystander: Bystander) -> list[str]:
-    """Return a sentence for each goal of an attack that is missed by more than noise."""
+def attack_misses(bystander: Bystander) -> list[str]:
+    """Return a sentence for each goal of an attack that is missed, but for times."""
     misses = []
-    if p99_s > 2 * LATENCY_S:
-        misses.append(f"expected p99 {LATENCY_S * 1000:g} ms at most, got {p99_s * 1000:.0f} ms")
     if bystander.resident_bytes > MOST_RESIDENT_BYTES:
         got = bystander.resident_bytes // MEBIBYTE
         misses.append(f"expected a bridge of {MOST_RESIDENT_BYTES // MEBIBYTE} MiB at most, got {got} MiB")

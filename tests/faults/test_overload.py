@@ -76,7 +76,7 @@ async def overload(bridge: BridgeProcess, times: int, alone: Alone) -> Line:
         normal_s=normal_s,
         remarks=f"{rate / alone.frames_per_s:.0%} of the capacity, p99 {p99_s / alone.p99_s:.1f} times "
         f"{alone.p99_s * 1000:.0f} ms; {dict(answers.errors)}",
-        misses=tuple(overload_misses(rate / alone.frames_per_s, p99_s / alone.p99_s)),
+        slow=tuple(overload_misses(rate / alone.frames_per_s, p99_s / alone.p99_s)),
     )
 
 

@@ -30,6 +30,25 @@ def test_a_missed_goal(line: Line, sentence: str) -> None:
     assert line.missed(GOAL) == [sentence]
 
 
+@pytest.mark.parametrize(
+    ("line", "sentences"),
+    [
+        (Line("kill", 100, 6, 9.0, 30.0, slow=("expected less",)), []),
+        (Line("kill", 100, 7, 0.1, 0.0), ["expected 0 failed frames, got 7 of 100"]),
+        (Line("kill", 100, 0, 0.1, None), ["expected normal within 2 s, got never"]),
+        (Line("kill", 100, 0, 0.1, 0.0, misses=("expected more",)), ["expected more"]),
+    ],
+)
+def test_the_outcome_alone(line: Line, sentences: list[str]) -> None:
+    """Where times are not judged, a twentieth of the frames may fail, and what broke has to be repaired all the same."""
+    assert line.missed(GOAL, "outcome") == sentences
+
+
+def test_a_slow_line() -> None:
+    """A time that a line has a goal of its own for is judged with the others."""
+    assert Line("kill", 10, 0, 0.1, 0.0, slow=("expected less",)).missed(GOAL) == ["expected less"]
+
+
 def test_nothing_is_promised() -> None:
     """Where no time is promised, none is missed."""
     assert Line("kill", 10, 0, 60.0, None).missed(Goal(wait_s=None, normal_s=None)) == []
