@@ -40,7 +40,7 @@ def test_a_missed_goal(line: Line, sentence: str) -> None:
     ],
 )
 def test_the_outcome_alone(line: Line, sentences: list[str]) -> None:
-    """Where times are not judged, a twentieth of the frames may fail, and what broke has to be repaired all the same."""
+    """Where times are not judged, a twentieth of the frames may fail, but what broke has to be repaired."""
     assert line.missed(GOAL, "outcome") == sentences
 
 
