@@ -20,7 +20,7 @@ from bridge.access.client import Client, counted_as
 from bridge.errors import BridgeError
 from bridge.front.head import Head, read_head
 from bridge.front.limits import Budget
-from bridge.front.turns import Taker, Turns
+from bridge.front.read_turns import ReadTurns, Taker
 from bridge.front.websocket import Input, WebSocket
 
 __all__ = ["FREE_BYTES", "MAX_MESSAGE_BYTES", "PENDING_BYTES", "Connection", "Shared"]
@@ -51,7 +51,7 @@ Answer = Coroutine[Any, Any, Response]
 class Shared(Protocol):
     """What all connections share; see ``Front``."""
 
-    turns: Turns
+    turns: ReadTurns
     budget: Budget
     buffer: memoryview
     head_timeout_s: float

@@ -16,7 +16,7 @@ from bridge.errors import BridgeError
 from bridge.front.connection import PENDING_BYTES, Connection
 from bridge.front.head import Head
 from bridge.front.limits import Budget, Limit, Most
-from bridge.front.turns import Turns
+from bridge.front.read_turns import ReadTurns
 from bridge.response import error_response
 
 __all__ = ["Answering", "Front"]
@@ -58,7 +58,7 @@ class Front:
     def __init__(
         self, config: BridgeConfig, routes: Answering, requests: Limit, max_connections: int
     ) -> None:
-        self.turns = Turns()
+        self.turns = ReadTurns()
         self.budget = Budget(LONG_MESSAGES_BYTES)
         self.buffer = memoryview(bytearray(PENDING_BYTES))
         self.head_timeout_s = config.head_timeout_s

@@ -1,8 +1,8 @@
-"""bridge/front/turns.py"""
+"""bridge/front/read_turns.py"""
 
 import asyncio
 
-from bridge.front.turns import RUN_COST, Line, Taker, Turns
+from bridge.front.read_turns import RUN_COST, Line, ReadTurns, Taker
 
 
 class Someone(Taker):
@@ -29,7 +29,7 @@ async def until_idle(turns):
 
 async def test_everyone_has_a_turn():
     """Those who ask have a turn, in the order in which they asked."""
-    turns, log = Turns(), []
+    turns, log = ReadTurns(), []
     for name in "abc":
         turns.ask(Someone(name, 1, 1.0, log))
     await until_idle(turns)
@@ -38,7 +38,7 @@ async def test_everyone_has_a_turn():
 
 async def test_who_asks_twice_has_one_turn():
     """A turn is asked for once."""
-    turns, log = Turns(), []
+    turns, log = ReadTurns(), []
     someone = Someone("a", 1, 1.0, log)
     turns.ask(someone)
     turns.ask(someone)
@@ -48,7 +48,7 @@ async def test_who_asks_twice_has_one_turn():
 
 async def test_the_quiet_one_comes_first():
     """Whoever was quiet comes before a thousand who are new or flood, though they wait for longer."""
-    turns, log = Turns(), []
+    turns, log = ReadTurns(), []
     quiet = Someone("quiet", 1, 1.0, log)
     turns.ask(quiet)
     await until_idle(turns)
@@ -68,7 +68,7 @@ async def test_the_quiet_one_comes_first():
 
 async def test_who_is_held_up_is_not_quiet():
     """Nothing is forgiven one that has more to look at, and only has to wait with it."""
-    turns, log = Turns(), []
+    turns, log = ReadTurns(), []
     held, quiet = Someone("held", 1, 1.0, log), Someone("quiet", 1, 1.0, log)
     for someone in (held, quiet, Someone("other", 1, 40.0, log)):
         turns.ask(someone)
@@ -84,7 +84,7 @@ async def test_who_is_held_up_is_not_quiet():
 
 async def test_a_new_one_does_not_wait_for_all_to_have_had_as_much():
     """Who comes into a flood has a turn once those who wait for their next one have come as far."""
-    turns, log = Turns(), []
+    turns, log = ReadTurns(), []
     for number in range(100):
         turns.ask(Someone(f"flood {number}", 1000, 10.0, log))
     while len(log) < 250:  # noqa: ASYNC110
@@ -98,7 +98,7 @@ async def test_a_new_one_does_not_wait_for_all_to_have_had_as_much():
 
 async def test_the_loop_goes_on_between():
     """After so much work the loop has its turn with everything else."""
-    turns, log = Turns(), []
+    turns, log = ReadTurns(), []
     turns.ask(Someone("a", 10_000, 1.0, log))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
@@ -108,7 +108,7 @@ async def test_the_loop_goes_on_between():
 
 async def test_a_client_has_one_share():
     """A thousand connections of one client have as many turns as the one connection of another."""
-    turns, log = Turns(), []
+    turns, log = ReadTurns(), []
     many = Line()
     for number in range(1000):
         turns.ask(Someone(f"many {number}", 1000, 1.0, log, many))
@@ -121,7 +121,7 @@ async def test_a_client_has_one_share():
 
 def test_lines_go_with_their_connections():
     """A client's line is one as long as a connection holds it, and is not kept for those who are gone."""
-    turns = Turns()
+    turns = ReadTurns()
     line = turns.line_of("a")
     assert turns.line_of("a") is line
     assert turns.line_of("b") is not line

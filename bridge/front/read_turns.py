@@ -16,7 +16,7 @@ from abc import ABC, abstractmethod
 from typing import Generic, TypeVar
 from weakref import WeakValueDictionary
 
-__all__ = ["Line", "Taker", "Turns"]
+__all__ = ["Line", "ReadTurns", "Taker"]
 
 RUN_S = 0.001
 RUN_COST = 20.0
@@ -117,7 +117,7 @@ class Line(_Member):
         self.order: _Order[Taker] = _Order()
 
 
-class Turns:
+class ReadTurns:
     """The turns of all connections: of the clients, and among each one's connections."""
 
     def __init__(self) -> None:
