@@ -31,7 +31,7 @@ from websockets.typing import Subprotocol
 
 from bridge.http import STATIC_FOLDER, load_static_files
 from bridge.live.clip import frame_at
-from bridge.live.wire import NO_SAMPLE, SUBPROTOCOL, Flags, Packet
+from bridge.live.wire import NO_SAMPLE, Flags, Packet
 from speech.wav import encode_wav
 
 __all__ = [
@@ -284,7 +284,8 @@ class SpeechBridge:
 
 
 def select_subprotocol(connection: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
-    return Subprotocol(SUBPROTOCOL) if SUBPROTOCOL in offered else None
+    """Speak what the page offers first, as the bridge does: browsers want one of those they offer."""
+    return offered[0] if offered else None
 
 
 def tone(length_s: float, rate: int) -> np.ndarray:
