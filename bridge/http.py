@@ -38,7 +38,7 @@ from bridge.response import (
     shared,
 )
 from bridge.service import Service
-from bridge.turns import ask_as
+from bridge.turns import ask_as, patiently
 
 __all__ = ["SPEECH_PATH", "STATIC_FOLDER", "MonitorRoutes", "Routes", "load_static_files"]
 
@@ -211,7 +211,8 @@ class Routes:
 
     async def _full_frame(self, path: str) -> Representation:
         model_name, frame_id = _parse_frame_path(path, "full_frames")
-        jpeg = bytes(await self._service.video_frame(model_name, frame_id, "full_body"))
+        with patiently():  # whoever pastes pictures asks for each once, and cannot go on without
+            jpeg = bytes(await self._service.video_frame(model_name, frame_id, "full_body"))
         return Representation("image/jpeg", jpeg, etag_of(jpeg))
 
     async def _sound(self, path: str) -> Representation:

@@ -9,27 +9,28 @@ long is refused: too late an answer costs as much as one in time.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import heapq
 import itertools
 import logging
 import math
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 
 from bridge.errors import Overloaded
 from bridge.upstream import Lease
 
-__all__ = ["Client", "Turns", "ask_as", "be_patient", "current"]
+__all__ = ["Client", "Turns", "ask_as", "be_patient", "current", "patiently"]
 
 OWN_CALLS = 32
 
 FEW = 4
 """Calls that a client may have waiting before it counts as one that waits for itself."""
 
-STANDING_S = 0.3
+STANDING_S = 0.6
 """A queue that was empty no longer ago is a moment's: a Triton that died, a burst. Nobody is refused for that."""
 
 LATELY_S = 1.0
@@ -71,6 +72,16 @@ current: ContextVar[Client] = ContextVar("client", default=NOBODY)
 def ask_as(name: str, *, has_window: bool = False) -> None:
     """Have what is asked from here on, in this task and those it starts, be asked by a client; see ``Client``."""
     current.set(Client(name, has_window))
+
+
+@contextlib.contextmanager
+def patiently() -> Iterator[None]:
+    """Have what is asked in the block wait rather than be refused: it costs little, and nobody looks at a clock."""
+    before = current.set(replace(current.get(), is_patient=True))
+    try:
+        yield
+    finally:
+        current.reset(before)
 
 
 def be_patient() -> None:

@@ -94,7 +94,8 @@ async def _wait_free(host: str, port: int) -> None:
                 _bind(sock, host, port)
             return
         except PortInUse as exc:
-            if not (exc.holder or "").startswith(TRITON) or time.monotonic() > deadline:
+            # one that cannot be named has ended since, or is another user's
+            if not (exc.holder or TRITON).startswith(TRITON) or time.monotonic() > deadline:
                 raise
         await asyncio.sleep(RETRY_S)
 

@@ -6,7 +6,7 @@ import pytest
 
 from bridge import turns
 from bridge.errors import NoUpstreamReady, Overloaded
-from bridge.turns import Client, Turns
+from bridge.turns import Client, Turns, ask_as, current, patiently
 from bridge.upstream import Upstream
 from tests.bridge.helpers import until
 
@@ -216,6 +216,22 @@ async def test_the_patient_wait(server):
     urgent = await server.ask("live", 2, SHORT_S, is_urgent=True)
     await asyncio.sleep(3 * SHORT_S)
     assert not any(call.done() for call in [*patient, *urgent])
+
+
+async def test_patiently(server):
+    """What is asked in the block waits rather than be refused, and what is asked after it does not."""
+    await server.ask("busy")
+    await server.ask("other", 2)
+    ask_as("page")
+    with patiently():
+        assert current.get().is_patient
+        waiting = asyncio.create_task(server.turns.enter("echo", SHORT_S, LONG_S))
+        await asyncio.sleep(0)
+    assert not current.get().is_patient
+    with pytest.raises(Overloaded):
+        await server.turns.enter("echo", SHORT_S, LONG_S)
+    assert not waiting.done()
+    waiting.cancel()
 
 
 async def test_nobody_to_wait_for(server):
