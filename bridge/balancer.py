@@ -29,9 +29,6 @@ __all__ = ["Balancer"]
 
 Answer = TypeVar("Answer")
 
-TURNS_WAITED = 2.0
-"""Times what a call takes that it may wait before: then it took three times as long as it does alone."""
-
 logger = logging.getLogger(__name__)
 
 
@@ -243,9 +240,9 @@ class Balancer:
         return self.lease_next(kind, (), with_room=True)
 
     def _patience_s(self, kind: str) -> float:
-        """Return how long a call may wait for its turn: a slow model's, about as long as two take."""
+        """Return how long a call may wait for its turn: a slow model's, about as long as it takes."""
         usual_s = max(upstream.limit.alone_s(kind) for upstream in self.upstreams) if self.upstreams else 0.0
-        return max(self._config.queue_wait_s, TURNS_WAITED * usual_s)
+        return max(self._config.queue_wait_s, usual_s)
 
     def _make(self, address: str, is_newcomer: bool) -> Upstream:
         return Upstream(

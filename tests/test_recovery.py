@@ -46,7 +46,9 @@ async def test_a_process_killed_under_load_costs_no_frame(tritons: list[Server])
     """Of four Tritons one dies by SIGKILL: no client sees a failed frame, and it is back in the rotation."""
     addresses = tuple(server.grpc_url for server in tritons)
     # nothing here is late: four processes and their clients may share a busy machine's two cores
-    config = BridgeConfig(upstreams=addresses, port=0, grpc_port=-1, infer_timeout_s=BACK_WITHIN_S)
+    config = BridgeConfig(
+        upstreams=addresses, port=0, grpc_port=-1, infer_timeout_s=BACK_WITHIN_S, queue_wait_s=BACK_WITHIN_S
+    )
     async with bridge.server.serve(config) as running:
         stop, busy = asyncio.Event(), asyncio.Event()
         clients = [asyncio.create_task(play(running, stop, busy)) for _ in range(CLIENTS)]

@@ -66,9 +66,9 @@ class UpstreamSettings:
     )
     infer_timeout_s: float = setting(5.0, seconds(0.001, 600), "deadline of one call to Triton")
     queue_wait_s: float = setting(
-        0.25,
+        0.1,
         seconds(0.001, 600),
-        "how long a frame may wait for its turn while other clients' do, too; a slow model's, as long as two take",
+        "how long a frame may wait for its turn while other clients' do, too; a slow model's, as long as one takes",
     )
     probe_interval_s: float = setting(0.5, seconds(0.01, 60), "pause between two probes of an upstream")
     probe_timeout_s: float = setting(1.0, seconds(0.01, 60), "deadline of one probe")

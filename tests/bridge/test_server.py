@@ -155,7 +155,10 @@ async def test_starts_without_triton():
 
 async def test_sigkill_of_an_upstream_costs_no_frame(triton):
     """A Triton killed under load costs no client a frame."""
-    async with triton_process() as (address, process), serve(config_for(triton, address)) as bridge:
+    async with (
+        triton_process() as (address, process),
+        serve(config_for(triton, address, queue_wait_s=30)) as bridge,  # all is asked for at once
+    ):
 
         async def play(count):
             async with connected(bridge) as websocket:
