@@ -23,7 +23,7 @@ from dataclasses import dataclass, field, replace
 from bridge.errors import Overloaded
 from bridge.upstream import Lease
 
-__all__ = ["Client", "Turns", "ask_as", "be_patient", "current", "patiently"]
+__all__ = ["Client", "Turns", "ask_as", "current", "patiently"]
 
 OWN_CALLS = 32
 
@@ -76,17 +76,12 @@ def ask_as(name: str, *, has_window: bool = False) -> None:
 
 @contextlib.contextmanager
 def patiently() -> Iterator[None]:
-    """Have what is asked in the block wait rather than be refused: it costs little, and nobody looks at a clock."""
+    """Have what this client asks in the block, and in tasks begun there, wait rather than be refused."""
     before = current.set(replace(current.get(), is_patient=True))
     try:
         yield
     finally:
         current.reset(before)
-
-
-def be_patient() -> None:
-    """Have what this client asks from here on wait rather than be refused."""
-    current.set(replace(current.get(), is_patient=True))
 
 
 @dataclass(eq=False)

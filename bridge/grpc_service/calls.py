@@ -26,7 +26,7 @@ from bridge.logs import log_failure
 from bridge.metrics import Metrics
 from bridge.protocol import VIDEO_TYPES, check_frame_id, check_model_name, check_video_type
 from bridge.service import Service
-from bridge.turns import be_patient
+from bridge.turns import patiently
 from speech.utterance import Utterance
 
 __all__ = ["DeployedCalls", "ShortCalls"]
@@ -123,14 +123,14 @@ class DeployedCalls(_Calls):
         """
         if len(request.frame_ids) > MAX_BATCH_FRAMES:
             raise BadRequest("frame_ids", f"at most {MAX_BATCH_FRAMES}", str(len(request.frame_ids)))
-        be_patient()  # a batch is for a file, not for a screen
-        async with self._batches:
-            start_s = time.perf_counter()
-            answer = self._frame_of_batch(self.GenerateInference)
-            frames = in_order(
-                _frame_requests(request.model_name, request.frame_ids), answer, self._config.max_inflight
-            )
-            return self._batch([response async for response in frames], start_s)
+        with patiently():  # a batch is for a file, not for a screen
+            async with self._batches:
+                start_s = time.perf_counter()
+                answer = self._frame_of_batch(self.GenerateInference)
+                frames = in_order(
+                    _frame_requests(request.model_name, request.frame_ids), answer, self._config.max_inflight
+                )
+                return self._batch([response async for response in frames], start_s)
 
     async def GenerateBatchWithAudio(self, request: Any) -> Message:
         """Return consecutive frames that say the chunks, one each; one that fails says so in its own response.
@@ -142,17 +142,17 @@ class DeployedCalls(_Calls):
         name, start, count = check_model_name(request.model_name), request.start_frame_id, request.frame_count
         samples = check_chunks(start, count, request.audio_chunks, MAX_BATCH_FRAMES)
         start_s = time.perf_counter()
-        be_patient()  # a batch is for a file, not for a screen
-        await self._service.metadata(name)  # there is such an avatar
-        if not await self._models.can_hear(name):
-            raise CannotHear(name)
-        async with self._batches:
-            utterance = await hear(self._models, name, samples)
-            answer = self._frame_of_batch(
-                lambda frame: self._spoken_frame(frame, utterance, frame.frame_id - start)
-            )
-            frames = in_order(_frame_requests(name, range(start, start + count)), answer, SPOKEN_AT_ONCE)
-            return self._batch([response async for response in frames], start_s)
+        with patiently():  # a batch is for a file, not for a screen
+            await self._service.metadata(name)  # there is such an avatar
+            if not await self._models.can_hear(name):
+                raise CannotHear(name)
+            async with self._batches:
+                utterance = await hear(self._models, name, samples)
+                answer = self._frame_of_batch(
+                    lambda frame: self._spoken_frame(frame, utterance, frame.frame_id - start)
+                )
+                frames = in_order(_frame_requests(name, range(start, start + count)), answer, SPOKEN_AT_ONCE)
+                return self._batch([response async for response in frames], start_s)
 
     async def LoadPackage(self, request: Any) -> Message:
         """Import a package and have every Triton load it."""
