@@ -26,7 +26,7 @@ from export.repository.avatar import Avatar, check_name, write_avatar
 from export.repository.contact_sheet import CONTACT_SHEET
 from export.repository.entries import write_entries
 from export.repository.names import check_free
-from export.serving_cli import add_serving_options, serving_options
+from export.serving_cli import add_folders, add_serving_options, serving_options
 from speech.contract import EDGE_PADDINGS, VECTOR_SHAPES
 
 __all__ = ["add_avatar", "add_network_options"]
@@ -68,16 +68,7 @@ def add_avatar(parser: argparse.ArgumentParser) -> None:
     )
     _add_care(parser)
     add_serving_options(parser)
-    parser.add_argument(
-        "--avatars", type=Path, default=Path("avatars"), metavar="DIR", help="default: avatars"
-    )
-    parser.add_argument(
-        "--model-repository",
-        type=Path,
-        default=Path("model_repository"),
-        metavar="DIR",
-        help="default: model_repository",
-    )
+    add_folders(parser)
     add_network_options(parser)
     parser.set_defaults(run=_import_avatar, parser=parser)
 

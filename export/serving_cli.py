@@ -20,7 +20,7 @@ from export.repository.avatar import SPEECH_FILE, WEIGHTS_FILE, Avatar, read_ava
 from export.repository.configs import PLAN_FILES, ServingOptions
 from export.repository.entries import write_network_configs
 
-__all__ = ["add_serving_options", "add_strategies", "add_tensorrt", "serving_options"]
+__all__ = ["add_folders", "add_serving_options", "add_strategies", "add_tensorrt", "serving_options"]
 
 TIMING_CACHE = "timing.cache"
 
@@ -94,6 +94,11 @@ def add_tensorrt(parser: argparse.ArgumentParser) -> None:
 
 def _add_avatar(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", help="an imported avatar")
+    add_folders(parser)
+
+
+def add_folders(parser: argparse.ArgumentParser) -> None:
+    """Add where avatars and their models lie."""
     for option, folder in (("--avatars", "avatars"), ("--model-repository", "model_repository")):
         parser.add_argument(option, type=Path, default=Path(folder), metavar="DIR", help=f"default: {folder}")
 
