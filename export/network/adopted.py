@@ -32,7 +32,8 @@ def kinds_of_model(path: Path) -> tuple[Kind, ...]:
     Raises:
         BadModel: If it cannot be read, or its inputs are no network's of the family.
     """
-    return (_kind(path, _read(path)),)
+    model, _ = _read(path)
+    return (_kind(path, model),)
 
 
 def adopt(path: Path, audio_mode: str | None) -> ModelProto:
@@ -44,22 +45,22 @@ def adopt(path: Path, audio_mode: str | None) -> ModelProto:
         BadModel: If it cannot be read or run, has other tensors, weights that are not finite, or takes one frame only.
         BadMode: If it is for other features than those of ``audio_mode``.
     """
-    model = _read(path)
+    model, was_fixed = _read(path)
+    if was_fixed:
+        _check_batch(path, model)
     choose_kind(path, [_kind(path, model)], audio_mode)
     check_finite_model(path, model)
     check_serves(path, model)
     return model
 
 
-def _read(path: Path) -> ModelProto:
+def _read(path: Path) -> tuple[ModelProto, bool]:
+    """Return a file's served graph, and whether it was made for one frame."""
     model = read_onnx(path)
     if has_borders(model):
-        return model
-    fixed = _free_batch(model)
-    model = add_borders(model, path)
-    if fixed:
-        _check_batch(path, model)
-    return model
+        return model, False
+    was_fixed = _free_batch(model)
+    return add_borders(model, path), was_fixed
 
 
 def _kind(path: Path, served: ModelProto) -> Kind:
