@@ -37,7 +37,15 @@ BESIDE_CODE = [
 OPERATIONS = ROOT / "docs" / "operations.md"
 NEVER_SENT = {error.code for error in (UpstreamLost, *START_ERRORS)}
 SOURCES = (
-    *("benchmarks", "bridge", "bridge/access", "bridge/front", "bridge/grpc_service", "bridge/live"),
+    *(
+        "benchmarks",
+        "benchmarks/stages",
+        "bridge",
+        "bridge/access",
+        "bridge/front",
+        "bridge/grpc_service",
+        "bridge/live",
+    ),
     "bridge/settings",
     *("demo", "docker", "embedded", "export"),
     *(
