@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import cv2
 import numpy as np
@@ -19,7 +20,12 @@ PSNR_DB = 40.0
 """How close the two encoders' pictures are at least, once decoded: JPEG leaves room for how a cosine is rounded."""
 
 FRAME_HEADER, QUANTISATION = 0xC0, 0xDB
-nvimgcodec = pytest.importorskip("nvidia.nvimgcodec", reason="it comes with the extra 'jpeg-gpu'")
+
+
+@pytest.fixture
+def codec() -> ModuleType:
+    module: ModuleType = pytest.importorskip("nvidia.nvimgcodec", reason="it comes with the extra 'jpeg-gpu'")
+    return module
 
 
 def decoded(jpeg: bytes) -> np.ndarray:
@@ -28,7 +34,7 @@ def decoded(jpeg: bytes) -> np.ndarray:
 
 @pytest.mark.parametrize("quality", [40, 90, 95])
 @pytest.mark.parametrize("size", [256, 320])
-def test_twin_of_the_cpus(size: int, quality: int) -> None:
+def test_twin_of_the_cpus(codec: ModuleType, size: int, quality: int) -> None:
     """The same picture, marked: size, sampling and tables are those of the CPU's, what it shows within a bound."""
     images = [picture(), picture()[::-1], np.ascontiguousarray(picture()[:, ::-1])]
     encoder = DeviceEncoder(CPU_ONLY, quality, threads=2)
@@ -43,7 +49,7 @@ def test_twin_of_the_cpus(size: int, quality: int) -> None:
         assert cv2.PSNR(decoded(jpeg), decoded(twin)) > PSNR_DB
 
 
-def test_blue_stays_blue() -> None:
+def test_blue_stays_blue(codec: ModuleType) -> None:
     """Pictures are blue, green, red, not the library's own red, green, blue."""
     blue = np.zeros((32, 32, 3), np.uint8)
     blue[..., 0] = 250
@@ -52,7 +58,7 @@ def test_blue_stays_blue() -> None:
     assert np.abs(decoded(bytes(jpeg)).astype(int) - blue).max() < 5
 
 
-def test_a_picture_that_cannot_be_encoded() -> None:
+def test_a_picture_that_cannot_be_encoded(codec: ModuleType) -> None:
     """It is None, and its neighbours are encoded all the same."""
     odd = np.zeros((32, 32, 7), np.uint8)
     first, second, third = DeviceEncoder(CPU_ONLY, 95, threads=1).encode([picture(32), odd, picture(32)])
@@ -109,11 +115,11 @@ def test_a_gpu_that_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     assert find_gpu(1) == 1
 
 
-def test_no_nvjpeg(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_nvjpeg(codec: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nothing but the CPU's codec could encode, the device is refused, rather than the CPU taken in silence."""
-    kinds = nvimgcodec.BackendKind
-    on_gpu = [nvimgcodec.Backend(kind) for kind in (kinds.GPU_ONLY, kinds.HYBRID_CPU_GPU)]
-    monkeypatch.setattr(device_encoder, "_backends", lambda codec, device: on_gpu)
+    kinds = codec.BackendKind
+    on_gpu = [codec.Backend(kind) for kind in (kinds.GPU_ONLY, kinds.HYBRID_CPU_GPU)]
+    monkeypatch.setattr(device_encoder, "_backends", lambda *_: on_gpu)
     with pytest.raises(CodecError) as caught:
         DeviceEncoder(CPU_ONLY, 95, threads=1)
     assert str(caught.value) == (
@@ -122,11 +128,11 @@ def test_no_nvjpeg(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def test_a_gpu_never_falls_back_on_the_cpu() -> None:
+def test_a_gpu_never_falls_back_on_the_cpu(codec: ModuleType) -> None:
     """Of the library's codecs those for CPUs are not among what a GPU may take."""
-    allowed = {backend.backend_kind for backend in device_encoder._backends(nvimgcodec, 0)}
-    assert nvimgcodec.BackendKind.CPU_ONLY not in allowed
-    assert nvimgcodec.BackendKind.HYBRID_CPU_GPU in allowed  # nvJPEG's: its Huffman coding is the host's
+    allowed = {backend.backend_kind for backend in device_encoder._backends(codec, 0)}
+    assert codec.BackendKind.CPU_ONLY not in allowed
+    assert codec.BackendKind.HYBRID_CPU_GPU in allowed  # nvJPEG's: its Huffman coding is the host's
 
 
 def test_no_package(monkeypatch: pytest.MonkeyPatch) -> None:
