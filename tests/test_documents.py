@@ -38,7 +38,7 @@ OPERATIONS = ROOT / "docs" / "operations.md"
 NEVER_SENT = {error.code for error in (UpstreamLost, *START_ERRORS)}
 SOURCES = (
     *("benchmarks", "bridge", "bridge/access", "bridge/front", "bridge/grpc_service", "bridge/live"),
-    "bridge/settings",
+    *("bridge/settings", "bridge/workers"),
     *("demo", "docker", "embedded", "export"),
     *(
         "export/footage",
