@@ -43,6 +43,7 @@ SLOW = (
     "demo/test_dataset",
     "demo/test_lip_sync",
     "docker",
+    "embedded/backends/onnxruntime/test_model",
     "embedded/test_backends",
     "embedded/test_guard",
     "embedded/test_health",

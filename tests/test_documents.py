@@ -39,7 +39,7 @@ NEVER_SENT = {error.code for error in (UpstreamLost, *START_ERRORS)}
 SOURCES = (
     *("benchmarks", "bridge", "bridge/access", "bridge/front", "bridge/grpc_service", "bridge/live"),
     *("bridge/settings", "bridge/workers"),
-    *("demo", "docker", "embedded", "export"),
+    *("demo", "docker", "embedded", "embedded/backends/onnxruntime", "export"),
     *(
         "export/footage",
         "export/network",
