@@ -5,6 +5,7 @@
 #   make test-fast  those that start no server of their own, three quarters of all: for daily work, under 3 minutes
 #   make test-faults  kill, stop and flood real processes under viewers, and print what it costs them; 4 minutes
 #   make test-compose  the containers: build, serve, crash, recover; needs docker, or root to start an engine
+#   make test-agents  the adapters for voice-agent frameworks, with the frameworks themselves; 3 minutes
 #   make check   formatting, lint, strict types, those of the page's JavaScript too; needs npm
 #   make bench   measure this machine; ARGS=--quick to see that it runs
 #   make fuzz    a million inputs into each quick parser, fewer into the slow ones; ARGS='--parser NAME --runs N --seed N'
@@ -26,13 +27,17 @@ TSC := build/javascript/node_modules/.bin/tsc
 # All are modules of the name "model", so that each needs a run of mypy to itself.
 MODELS := $(wildcard backends/*/model.py embedded/backends/*/model.py)
 
+# Adapters for voice-agent frameworks, folders of clients/: in an environment of their own, as those bring NumPy 2.
+AGENTS := build/agents
+ADAPTERS := pipecat
+
 SUPPLY := build/supply/bin
 LOCKS := requirements/locks
 IMAGES := triton bridge triton-gpu engines
 # What locks say of where they come from and for whom: nothing but names, versions and hashes.
 UV := $(SUPPLY)/uv pip compile - --quiet --generate-hashes --no-emit-index-url --no-header --no-annotate $(ARGS)
 
-.PHONY: demo test test-fast test-faults test-compose check bench fuzz locks sbom audit clean
+.PHONY: demo test test-fast test-faults test-compose test-agents check bench fuzz locks sbom audit clean
 .DELETE_ON_ERROR:
 
 demo: avatars/demo/avatar.json
@@ -51,12 +56,17 @@ test-faults: $(VENV)/.test
 test-compose: $(VENV)/.test
 	$(BIN)/pytest -m compose tests/compose $(ARGS)
 
-check: $(VENV)/.test $(TSC)
+test-agents: $(AGENTS)/.test $(VENV)/.serve avatars/demo/avatar.json
+	$(AGENTS)/bin/pytest tests/agents $(ARGS)
+
+check: $(VENV)/.test $(AGENTS)/.test $(TSC)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/mypy docker/*.py
 	@set -e; for model in $(MODELS); do echo $(BIN)/mypy $$model; $(BIN)/mypy $$model; done
+	MYPYPATH=$(subst $() ,:,$(ADAPTERS:%=clients/%) clients/python) $(BIN)/mypy --python-executable $(AGENTS)/bin/python \
+	    --python-version 3.11 $(ADAPTERS:%=-p %_lipsync)
 	$(TSC) --project tests/javascript
 
 bench: $(VENV)/.bench build/perf_analyzer/perf_analyzer
@@ -107,6 +117,12 @@ $(VENV)/.test: $(VENV)/.serve requirements/detect.txt
 	$(BIN)/pip install --quiet --editable '.[test]' --editable 'clients/python[http,speech,video]'
 	$(BIN)/pip install --quiet --no-deps --requirement requirements/detect.txt
 	@$(RUNTIME) $(GPU)
+	@touch $@
+
+$(AGENTS)/.test: $(ADAPTERS:%=clients/%/pyproject.toml) clients/python/pyproject.toml
+	@python=$$(OLDEST=3.11 sh requirements/python.sh $(PYTHON)) && "$$python" -m venv $(AGENTS)
+	$(AGENTS)/bin/pip install --quiet --editable 'clients/python[speech,video]' \
+	    $(ADAPTERS:%=--editable 'clients/%[test]')
 	@touch $@
 
 # What writes the locks and reads them: apart, as serving and testing need none of it.

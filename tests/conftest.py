@@ -30,6 +30,7 @@ SLOW = (
     "backends/test_tensorrt",
     "benchmarks/baselines",
     "benchmarks/gpu",
+    "benchmarks/stages",
     "benchmarks/test_main",
     "benchmarks/test_perf_analyzer",
     "benchmarks/test_site",

@@ -53,20 +53,20 @@ class Machine:
         python = FETCHED.removeprefix("build/python/")
         write_program(self.checkout / "fetchable" / python, PYTHON.format(version="3.12"))
 
-    def run(self, *command: str) -> tuple[int, str, list[str]]:
+    def run(self, *command: str, **environment: str) -> tuple[int, str, list[str]]:
         """Return exit code, what was printed, and the lines of what was said besides."""
         done = subprocess.run(
             command,
             cwd=self.checkout,
-            env={"PATH": str(self.path)},
+            env={"PATH": str(self.path), **environment},
             capture_output=True,
             text=True,
             check=False,
         )
         return done.returncode, done.stdout.strip(), done.stderr.splitlines()
 
-    def find(self, asked_for: str = "") -> tuple[int, str, list[str]]:
-        return self.run("sh", "requirements/python.sh", asked_for)
+    def find(self, asked_for: str = "", **environment: str) -> tuple[int, str, list[str]]:
+        return self.run("sh", "requirements/python.sh", asked_for, **environment)
 
 
 def write_program(path: Path, text: str) -> None:
@@ -121,6 +121,15 @@ def test_asked_for_and_unfit(machine: Machine, name: str, got: str) -> None:
     machine.add_python("python3.13", "3.13")
     sentence = f"expected Python 3.10 to 3.12, got {got}: make PYTHON=python3.12"
     assert machine.find(name) == (1, "", [sentence])
+
+
+def test_no_older_than_asked_for(machine: Machine) -> None:
+    """Where 3.11 is the oldest that will do, 3.10 is passed over, and refused by the sentence that says so."""
+    machine.add_python("python3.10", "3.10")
+    machine.add_python("python3", "3.11")
+    assert machine.find(OLDEST="3.11") == (0, "python3", [])
+    sentence = "expected Python 3.11 to 3.12, got 3.10: make PYTHON=python3.12"
+    assert machine.find("python3.10", OLDEST="3.11") == (1, "", [sentence])
 
 
 def test_fetched_by_a_uv_of_its_own(machine: Machine) -> None:
