@@ -29,7 +29,8 @@ class TritonPythonModel:
     Inputs: ``frame_id`` (B, 1) int32.
     Outputs, each only when requested: ``face`` (B, S, S, 3) uint8 BGR, S of 320 or 160; ``audio`` (B, C, H, W) float32;
     ``bounds`` (B, 4) int32 x1, y1, x2, y2; ``full_frame`` (B, 1) JPEG bytes; ``sound`` (B, S) int16 at
-    16 kHz, what sounds while the frame is shown.
+    16 kHz, what sounds while the frame is shown; ``face_id`` (B, 1) int32, the id itself once it is in range, for a
+    network that holds the faces and cannot refuse one.
     """
 
     def initialize(self, args: dict[str, str]) -> None:
@@ -65,6 +66,7 @@ class TritonPythonModel:
             "bounds": self.store.gather_bounds,
             "full_frame": self.store.gather_full_frames,
             "sound": self.store.gather_sound,
+            "face_id": lambda frame_ids: frame_ids[:, None],
         }
         pb_utils.Logger.log_info(f"{self.name}: {self.store.count} frames")
 
