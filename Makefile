@@ -1,5 +1,6 @@
 # Everything runs in .venv; nothing is installed outside this folder.
-#   make demo    the speaking face in the browser: environment, demo avatar, Triton, bridge
+#   make demo    the speaking face in the browser: environment, demo avatar, Triton, bridge; on an NVIDIA card where
+#                there is one: GPU=0 computes on the CPU all the same, GPU=1 fails where it cannot be the card
 #   make test    all tests, with the real Triton in them
 #   make test-fast  those that start no server of their own, three quarters of all: for daily work, under 3 minutes
 #   make test-faults  kill, stop and flood real processes under viewers, and print what it costs them; 4 minutes
@@ -13,10 +14,15 @@
 #   make audit   ask for known holes in what the locks name; needs the package index's advisories
 # LOCKED=1 has make install what the tests' lock names, as CI does; PyTorch aside, whose builds differ.
 
+# Whether ONNX Runtime computes on an NVIDIA card: auto, 0 or 1. What is locked is for CPUs.
+GPU ?= $(if $(LOCKED),0,auto)
+
 # The Python to make .venv with; requirements/python.sh looks for one, or fetches one into build/.
 PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/bin
+# After each installation, which brings the package for CPUs back beside the one for cards.
+RUNTIME := $(BIN)/python -m embedded.gpu
 TSC := build/javascript/node_modules/.bin/tsc
 # All are modules of the name "model", so that each needs a run of mypy to itself.
 MODELS := $(wildcard backends/*/model.py embedded/backends/*/model.py)
@@ -35,7 +41,8 @@ UV := $(SUPPLY)/uv pip compile - --quiet --generate-hashes --no-emit-index-url -
 .DELETE_ON_ERROR:
 
 demo: avatars/demo/avatar.json
-	@$(BIN)/python -m triton_lipsync.start $(ARGS)
+	@$(RUNTIME) $(GPU)
+	@$(if $(filter 0,$(GPU)),CUDA_VISIBLE_DEVICES= )$(BIN)/python -m triton_lipsync.start $(ARGS)
 
 test: $(VENV)/.test avatars/demo/avatar.json build/perf_analyzer/perf_analyzer
 	$(BIN)/pytest --cov $(ARGS)
@@ -98,16 +105,18 @@ clean:
 	rm -rf $(VENV) build avatars
 
 $(VENV)/.serve: pyproject.toml requirements/triton.txt
-	@python=$$(sh requirements/python.sh $(PYTHON)) && "$$python" -m venv $(VENV)
+	@python=$$(sh requirements/python.sh $(PYTHON)) && "$$python" embedded/gpu.py --check $(GPU) && "$$python" -m venv $(VENV)
 	$(if $(LOCKED),$(BIN)/pip install --quiet --no-deps --require-hashes --requirement $(LOCKS)/test.txt)
 	$(BIN)/pip install --quiet --editable . --editable 'clients/python[speech,video]'
 	$(BIN)/pip install --quiet --no-deps --requirement requirements/triton.txt
+	@$(RUNTIME) $(GPU)
 	@sh requirements/libpython.sh $(VENV)
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.serve requirements/detect.txt
 	$(BIN)/pip install --quiet --editable '.[test]' --editable 'clients/python[http,speech,video]'
 	$(BIN)/pip install --quiet --no-deps --requirement requirements/detect.txt
+	@$(RUNTIME) $(GPU)
 	@touch $@
 
 $(AGENTS)/.test: $(ADAPTERS:%=clients/%/pyproject.toml) clients/python/pyproject.toml
@@ -124,6 +133,7 @@ $(SUPPLY)/uv: requirements/supply.txt
 
 $(VENV)/.bench: $(VENV)/.serve
 	$(BIN)/pip install --quiet --editable '.[bench]'
+	@$(RUNTIME) $(GPU)
 	@touch $@
 
 # LitServe and Ray Serve, for comparison, and OpenVINO: apart, as their dependencies are not ours.

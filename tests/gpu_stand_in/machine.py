@@ -36,11 +36,11 @@ def put_cards_in(patch: pytest.MonkeyPatch, folder: Path, cards: int, *, runtime
         runtime: Whether ONNX Runtime has its CUDA provider; else it is the package for CPUs.
     """
     patch.setenv("LIPSYNC_TEST_CARDS", str(cards))
-    patch.setenv("LD_PRELOAD", str(_compile(folder / "cudart.so", "cudart.c")))
-    patch.setenv("LD_LIBRARY_PATH", str(_compile(folder / "libcuda.so.1", "libcuda.c").parent))
+    patch.setenv("LD_PRELOAD", str(compile_library(folder / "cudart.so", "cudart.c")))
+    patch.setenv("LD_LIBRARY_PATH", str(compile_library(folder / "libcuda.so.1", "libcuda.c").parent))
     if runtime:
-        _compile(folder / "libcudnn.so.9", "libcuda.c")
-        _compile(folder / "onnxruntime" / "capi" / "libonnxruntime_providers_cuda.so", "libcuda.c")
+        compile_library(folder / "libcudnn.so.9", "libcuda.c")
+        compile_library(folder / "onnxruntime" / "capi" / "libonnxruntime_providers_cuda.so", "libcuda.c")
         backends = _wrap_backend(folder / "backends", folder / "onnxruntime" / "__init__.py")
         patch.setattr(installation, "BACKEND_FOLDERS", (installation.BACKEND_FOLDERS[0], backends))
 
@@ -55,7 +55,8 @@ def _wrap_backend(backends: Path, runtime: Path) -> Path:
     return backends
 
 
-def _compile(library: Path, source: str) -> Path:
+def compile_library(library: Path, source: str) -> Path:
+    """Compile a stand-in, and return the path of the library."""
     library.parent.mkdir(parents=True, exist_ok=True)
     subprocess.run(["cc", "-shared", "-fPIC", "-w", "-o", library, HERE / source], check=True)
     return library

@@ -49,14 +49,12 @@ class TritonPythonModel:
                 f"expected the network in {path}, got no such file; {WEIGHTS_HINT}"
             )
         try:
-            self.network, device, provider = self._place(args, config, path, must=_asks_for_gpu(folder))
+            self.network, place = self._place(args, config, path, must=_asks_for_gpu(folder))
         except (BadConfig, CannotLoad, NoGpu) as exc:
             raise pb_utils.TritonModelException(str(exc)) from exc
         # kept, as a metric does not outlive its family
         self.family = pb_utils.MetricFamily(METRIC, METRIC_MEANING, pb_utils.MetricFamily.GAUGE)
-        self.metric = self.family.Metric(
-            {"model": args["model_name"], "device": device, "provider": provider}
-        )
+        self.metric = self.family.Metric({"model": args["model_name"], **place})
         self.metric.increment(1)
 
     def execute(self, requests: list[Any]) -> list[Any]:
@@ -70,16 +68,19 @@ class TritonPythonModel:
 
     def _place(
         self, args: dict[str, str], config: dict[str, Any], path: Path, *, must: bool
-    ) -> tuple[Any, str, str]:
-        """Return the network where it computes, and the names of the device and the provider."""
+    ) -> tuple[Any, dict[str, str]]:
+        """Return the network where it computes, and what is reported of that."""
+        reason = ""
         if args["model_instance_kind"] == "GPU":
             try:
                 return _on_gpu(args, config, path)
             except NoGpu as exc:
                 if must:
                     raise
-                pb_utils.Logger.log_warn(f"{args['model_name']} computes on the CPU: {exc}")
-        return Rows(open_cpu_session(path, config), self.outputs), "CPU", "CPU"
+                reason = str(exc)
+                pb_utils.Logger.log_warn(f"{args['model_name']} computes on the CPU: {reason}")
+        network = Rows(open_cpu_session(path, config), self.outputs)
+        return network, {"device": "CPU", "provider": "CPU", "reason": reason}
 
     def _feed(self, request: Any) -> dict[str, Any]:
         return {name: pb_utils.get_input_tensor_by_name(request, name).as_numpy() for name in self.inputs}
@@ -91,8 +92,8 @@ class TritonPythonModel:
         return pb_utils.InferenceResponse([pb_utils.Tensor(name, value) for name, value in named])
 
 
-def _on_gpu(args: dict[str, str], config: dict[str, Any], path: Path) -> tuple[Batches, str, str]:
-    """Return a network that has run on the instance's card."""
+def _on_gpu(args: dict[str, str], config: dict[str, Any], path: Path) -> tuple[Batches, dict[str, str]]:
+    """Return a network that has run on the instance's card, and what is reported of that."""
     index = int(args["model_instance_device_id"])
     device = card_name(index)
     session, remarks = open_gpu_session(path, config, index)
@@ -104,7 +105,8 @@ def _on_gpu(args: dict[str, str], config: dict[str, Any], path: Path) -> tuple[B
         network.warm_up(warm_sizes(config))
     except Exception as exc:  # ONNX Runtime's errors share no base class of their own
         raise NoGpu(f"{device} cannot run {path}: {exc}") from exc
-    return network, device, session.get_providers()[0].removesuffix("ExecutionProvider")
+    provider = session.get_providers()[0].removesuffix("ExecutionProvider")
+    return network, {"device": device, "provider": provider, "reason": ""}
 
 
 def _tensor(tensor: dict[str, Any]) -> Tensor:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 from tritonclient.grpc import model_config_pb2 as schema
 from tritonclient.utils import InferenceServerException
@@ -20,7 +21,7 @@ from tests.gpu_stand_in.machine import needs_compiler, put_cards_in
 
 pytestmark = needs_compiler
 GPU, CPU = schema.ModelInstanceGroup.KIND_GPU, schema.ModelInstanceGroup.KIND_CPU
-ON_CARD = 'device="Stand-in H200",model="{}",provider="CUDA"'
+ON_CARD = 'device="Stand-in H200",model="{}",provider="CUDA",reason=""'
 
 
 def network(name: str, kind: int | None = None, gpus: tuple[int, ...] = ()) -> schema.ModelConfig:
@@ -52,6 +53,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     with pytest.MonkeyPatch.context() as patch:
         put_cards_in(patch, folder, cards=2)
         with running_triton(EmbeddedConfig(model_repository=repository, http_port=0)) as servers:
+            patch.undo()  # for other servers
             client = Client(servers[0], repository)
             yield client
             client.grpc.close()
@@ -70,7 +72,7 @@ def test_where_each_model_computes(machine: Client) -> None:
     found = computes_on(machine)
     assert found[ON_CARD.format("everywhere")] == 2
     assert found[ON_CARD.format("second")] == 1
-    assert found['device="CPU",model="on_cpu",provider="CPU"'] == 1
+    assert found['device="CPU",model="on_cpu",provider="CPU",reason=""'] == 1
 
 
 def test_waiting_requests_are_one_batch(machine: Client) -> None:
@@ -97,3 +99,43 @@ def test_unloaded_is_not_reported(machine: Client) -> None:
     assert computes_on(machine)[ON_CARD.format("passing")] == 2
     machine.grpc.unload_model("passing", headers=machine.server.grpc_control)
     wait_until(lambda: computes_on(machine).get(ON_CARD.format("passing"), 0) == 0 or None)
+
+
+@pytest.fixture(scope="module")
+def without_package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """A server on a machine with a card, where ONNX Runtime is the package for CPUs."""
+    folder = tmp_path_factory.mktemp("without_package")
+    repository = folder / "repository"
+    write(repository, network("anywhere"))
+    with pytest.MonkeyPatch.context() as patch:
+        put_cards_in(patch, folder, cards=1, runtime=False)
+        with running_triton(EmbeddedConfig(model_repository=repository, http_port=0)) as servers:
+            patch.undo()  # for other servers
+            client = Client(servers[0], repository)
+            yield client
+            client.grpc.close()
+
+
+def test_auto_goes_to_the_cpu(without_package: Client) -> None:
+    """KIND_AUTO computes on the CPU where the card cannot be used, and the metric has the reason."""
+    assert without_package.infer("anywhere", ["y"], x=column(3, 0))["y"][:, 0].tolist() == [40, 10]
+    ((labels, count),) = computes_on(without_package).items()
+    said = f"the package onnxruntime {onnxruntime.__version__} has no CUDA provider"
+    assert labels.startswith(f'device="CPU",model="anywhere",provider="CPU",reason="{said}')
+    assert count == 1
+
+
+def test_gpu_is_refused(without_package: Client) -> None:
+    """KIND_GPU is refused there, with the same reason, also where a comment speaks of it in a file that does not."""
+    write(without_package.repository, network("demanding", GPU))
+    assert "has no CUDA provider: in its place, pip install " in without_package.load_error("demanding")
+    write(without_package.repository, network("told"))
+    path = without_package.repository / "told" / "config.pbtxt"
+    path.write_text(f"# kind: KIND_GPU\n{path.read_text()}")
+    without_package.load("told")
+
+
+def test_gpu_on_a_machine_without(without_package: Client) -> None:
+    """A card that is not there is refused by Triton itself, in its own words."""
+    write(without_package.repository, network("far", GPU, (3,)))
+    assert "specifies invalid or unsupported gpu id 3" in without_package.load_error("far")
