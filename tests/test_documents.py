@@ -33,6 +33,7 @@ LIVE = ROOT / "docs" / "live-speech.md"
 BESIDE_CODE = [
     *(ROOT / "SECURITY.md", ROOT / "CONTRIBUTING.md"),
     *(ROOT / "demo" / "MODEL_CARD.md", *sorted((ROOT / "clients").glob("*/README.md"))),
+    ROOT / "docker" / "helm" / "lipsync" / "README.md",
 ]
 OPERATIONS = ROOT / "docs" / "operations.md"
 NEVER_SENT = {error.code for error in (UpstreamLost, *START_ERRORS)}
@@ -63,6 +64,7 @@ RUN_BY_CI = {
     "make test": "the run that this test is part of",
     "make test-compose": "CI runs it",
     "make test-faults": "CI runs it",
+    "make test-helm": "CI runs it",
     ".venv/bin/pip install --editable '.[export]'": "make test installs the extra",
     ".venv/bin/pip install --editable '.[tensorrt]'": "make test installs the extra",
     ".venv/bin/pip install --editable '.[export,video]'": "make test installs the extras",
@@ -113,6 +115,12 @@ RUN_ELSEWHERE = {
 }
 NEVER_RUN = {
     "docker compose --profile gpu up --detach": "needs a GPU; tests/docker/test_compose_file.py resolves it",
+    "LIPSYNC_TAG=0.1.0 docker compose build": "tests/compose builds the images under another tag",
+    "helm install faces docker/helm/lipsync --set image.registry=registry.example.org/team": (
+        "needs a cluster; tests/helm renders it"
+    ),
+    "kubectl rollout status deployment/faces-lipsync-bridge": "needs a cluster",
+    "helm test faces": "needs a cluster; tests/helm/test_running.py runs its command",
     "docker compose --profile cpu --profile monitoring up --detach": (
         "its images need a registry; tests/docker/test_monitoring.py runs its files"
     ),
