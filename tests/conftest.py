@@ -19,6 +19,8 @@ from export.__main__ import main as export
 from export.network.encoder_weights import open_encoder
 from tests.character import spoken
 
+collect_ignore = ["agents"]  # in an environment of their own: `make test-agents`
+
 CLIP_FRAMES = 60
 """Enough for every test, and quick to draw."""
 
