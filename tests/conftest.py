@@ -19,6 +19,8 @@ from export.__main__ import main as export
 from export.network.encoder_weights import open_encoder
 from tests.character import spoken
 
+collect_ignore = ["agents"]  # in an environment of their own: `make test-agents`
+
 CLIP_FRAMES = 60
 """Enough for every test, and quick to draw."""
 
@@ -44,14 +46,17 @@ SLOW = (
     "demo/test_dataset",
     "demo/test_lip_sync",
     "docker",
+    "embedded/backends/onnxruntime/test_model",
     "embedded/test_backends",
     "embedded/test_guard",
     "embedded/test_health",
     "embedded/test_leftovers",
+    "embedded/test_load",
     "embedded/test_main",
     "embedded/test_model_control",
     "embedded/test_secret_file",
     "embedded/test_server",
+    "embedded/test_tls",
     "embedded/test_watch",
     "export/network/rewrite",
     "export/network/test_audio_encoder",
