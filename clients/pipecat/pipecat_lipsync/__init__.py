@@ -1,3 +1,5 @@
 """A face for Pipecat voice agents: lip-sync avatars served by NVIDIA Triton."""
 
-__version__ = "0.1.0"
+from pipecat_lipsync.service import LipSyncVideoService
+
+__all__ = ["LipSyncVideoService"]
