@@ -19,7 +19,7 @@ from export.network.half import to_half
 from export.network.resident import FACES_FILE, hold_faces
 from export.options import at_least
 from export.repository.avatar import SPEECH_FILE, WEIGHTS_FILE, Avatar, read_avatar
-from export.repository.configs import HALF_FILE, PLAN_FILES, ServingOptions
+from export.repository.configs import HALF_FILE, JPEG_DEVICES, PLAN_FILES, ServingOptions
 from export.repository.entries import write_serving
 
 __all__ = ["add_folders", "add_serving_options", "add_strategies", "add_tensorrt", "serving_options"]
@@ -75,6 +75,11 @@ def add_serving_options(parser: argparse.ArgumentParser) -> None:
         "there are, at first 1)",
     )
     parser.add_argument(
+        "--jpeg-device",
+        choices=JPEG_DEVICES,
+        help="where JPEGs are made, for all avatars together (default: as it is, at first cpu)",
+    )
+    parser.add_argument(
         "--frames-in-network",
         action=argparse.BooleanOptionalAction,
         help="have the network hold the faces, so that none is copied to it for each frame (default: as it is, at "
@@ -95,6 +100,7 @@ def serving_options(
         gpus=args.gpus,
         lookup_instances=args.lookup_instances,
         jpeg_instances=args.jpeg_instances,
+        jpeg_device=args.jpeg_device,
         frames_in_network=resident if args.frames_in_network is None else args.frames_in_network,
     )
 

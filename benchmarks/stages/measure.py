@@ -29,7 +29,7 @@ GOAL = 10_000
 
 FRAMES_IN_FLIGHT = 64
 WARM_UP_SHARE = 0.25
-AUDIO_BYTES, BOUNDS_BYTES = 32 * 16 * 16 * 4, 4 * 4
+AUDIO_BYTES = 32 * 16 * 16 * 4
 MS = 1000.0
 
 
@@ -156,8 +156,8 @@ async def _measure(
 def _load(stage: Stage, instances: int, batch: int, pictures: NDArray[np.uint8]) -> StageLoad:
     """Return the load that keeps every instance busy: one batch at least waits while another is answered."""
     ids = np.arange(batch, dtype=np.int32) % len(pictures)
-    face_bytes, bounds_bytes = batch * pictures[0].nbytes, batch * BOUNDS_BYTES
-    sizes = {"face": face_bytes, "audio": batch * AUDIO_BYTES, "bounds": bounds_bytes, "jpeg": 0}
+    face_bytes = batch * pictures[0].nbytes
+    sizes = {"face": face_bytes, "audio": batch * AUDIO_BYTES, "bounds": 0, "face_id": 0, "jpeg": 0}
     return StageLoad(
         model_name=model_name(stage, instances),
         input=stage.input,

@@ -13,7 +13,7 @@ from tritonclient.grpc import model_config_pb2 as schema
 from benchmarks.site import Site
 from export.files import link_or_copy
 from export.repository.avatar import FRAME_FILES, read_avatar
-from export.repository.configs import frames_configs, jpeg_configs
+from export.repository.configs import ServingOptions, frames_configs, jpeg_configs
 from export.repository.tensors import JPEG_QUALITY
 
 __all__ = ["MAX_BATCH", "STAGES", "Stage", "model_name", "write_repository"]
@@ -21,6 +21,7 @@ __all__ = ["MAX_BATCH", "STAGES", "Stage", "model_name", "write_repository"]
 AVATAR = "demo"
 MAX_BATCH = 32
 FACE = (320, 320, 3)
+HELD = ServingOptions(frames_in_network=True)
 IDENTITY = Path(__file__).with_name("identity.py")
 
 
@@ -82,8 +83,8 @@ def _identity(data_type: int, dims: Sequence[int]) -> Callable[[Site], schema.Mo
     return config
 
 
-def _lookup(site: Site) -> schema.ModelConfig:
-    return _parsed(frames_configs(read_avatar(site.avatars / AVATAR))["config.pbtxt"])
+def _lookup(options: ServingOptions) -> Callable[[Site], schema.ModelConfig]:
+    return lambda site: _parsed(frames_configs(read_avatar(site.avatars / AVATAR), options)["config.pbtxt"])
 
 
 def _jpeg(size: int, quality: int) -> Callable[[Site], schema.ModelConfig]:
@@ -106,8 +107,8 @@ def _parsed(text: str) -> schema.ModelConfig:
 STAGES = (
     Stage("identity, one number", "x", ("y",), _identity(schema.TYPE_INT32, (1,))),
     Stage("identity, one face", "x", ("y",), _identity(schema.TYPE_UINT8, FACE)),
-    Stage("lookup", "frame_id", ("face", "audio", "bounds"), _lookup),
-    Stage("lookup, bounds only", "frame_id", ("bounds",), _lookup),
+    Stage("lookup", "frame_id", ("face", "audio", "bounds"), _lookup(ServingOptions())),
+    Stage("lookup, faces in network", "frame_id", ("face_id", "audio", "bounds"), _lookup(HELD)),
     Stage("jpeg 256", "image", ("jpeg",), _jpeg(256, JPEG_QUALITY)),
     Stage("jpeg 320", "image", ("jpeg",), _jpeg(320, JPEG_QUALITY)),
     Stage("jpeg live", "image", ("jpeg",), _jpeg(0, 90)),

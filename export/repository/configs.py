@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2 as schema
 
 from export.repository.avatar import Avatar
@@ -14,11 +15,13 @@ from export.repository.tensors import JPEG_QUALITY, JPEG_SIZE, config_text, new_
 __all__ = [
     "BACKENDS",
     "HALF_FILE",
+    "JPEG_DEVICES",
     "LIVE_JPEG",
     "PLAN_FILES",
     "ServingOptions",
     "ensemble_configs",
     "frames_configs",
+    "jpeg_as_chosen",
     "jpeg_configs",
     "live_configs",
     "live_jpeg_configs",
@@ -52,6 +55,10 @@ LIVE_JPEG = "jpeg_live"
 
 NATIVE_SIZE, LIVE_QUALITY = 0, 90
 
+JPEG_DEVICES = ("cpu", "gpu")
+STAYS_ON_DEVICE = "FORCE_CPU_ONLY_INPUT_TENSORS"
+"""Triton's parameter that brings a Python model its inputs in the host's memory, wherever they are."""
+
 
 @dataclass(frozen=True)
 class ServingOptions:
@@ -68,6 +75,7 @@ class ServingOptions:
         lookup_instances: Processes of the frame lookup, but in the strategy for one user.
         jpeg_instances: Processes that make JPEGs, but in the strategy for one user, for all avatars together; None: as
             the repository has it, which is 1 where nobody chose.
+        jpeg_device: ``cpu`` or ``gpu``: where they make them; None: as the repository has it, ``cpu`` at first.
         frames_in_network: Whether the network holds the faces, and is given their numbers.
     """
 
@@ -80,6 +88,7 @@ class ServingOptions:
     precision: str = "fp32"
     lookup_instances: int = 1
     jpeg_instances: int | None = None
+    jpeg_device: str | None = None
     frames_in_network: bool = False
 
     @property
@@ -172,7 +181,44 @@ def _jpeg_configs(name: str, size: int, quality: int, options: ServingOptions) -
     config.instance_group.add(count=1, kind=schema.ModelInstanceGroup.KIND_CPU)
     config.parameters["size"].string_value = str(size)
     config.parameters["quality"].string_value = str(quality)
+    _place_jpeg(config, options)
     return _helper_texts(config, None, options.jpeg_instances or 1)
+
+
+def jpeg_as_chosen(text: str, options: ServingOptions, alone: bool) -> str:
+    """Return the config of a shared encoder with the instances and the device that were chosen, all else as it is.
+
+    Args:
+        text: The config, which somebody may have edited.
+        options: What was chosen.
+        alone: Whether it is the variant for one user, which keeps its instances.
+
+    Raises:
+        google.protobuf.text_format.ParseError: If it is no config.
+    """
+    config = text_format.Parse(text, schema.ModelConfig())
+    if not config.instance_group:
+        config.instance_group.add(count=1, kind=schema.ModelInstanceGroup.KIND_CPU)
+    if options.jpeg_instances is not None and not alone:
+        config.instance_group[0].count = options.jpeg_instances
+    _place_jpeg(config, options)
+    return config_text(config, None)
+
+
+def _place_jpeg(config: schema.ModelConfig, options: ServingOptions) -> None:
+    """Say where an encoder works, if that was chosen; what it makes smaller has to come to the host for that."""
+    if options.jpeg_device is None:
+        return
+    group, on_gpu = config.instance_group[0], options.jpeg_device == "gpu"
+    for key in ("device", STAYS_ON_DEVICE):
+        config.parameters.pop(key, None)
+    del group.gpus[:]
+    group.kind = schema.ModelInstanceGroup.KIND_GPU if on_gpu else schema.ModelInstanceGroup.KIND_CPU
+    if on_gpu:
+        group.gpus.extend(options.gpus)
+        config.parameters["device"].string_value = options.jpeg_device
+        if config.parameters["size"].string_value == str(NATIVE_SIZE):
+            config.parameters[STAYS_ON_DEVICE].string_value = "no"
 
 
 def _helper_texts(config: schema.ModelConfig, avatar: Avatar | None, instances: int) -> dict[str, str]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import onnx
+from google.protobuf import text_format
 
 from export.errors import BadSource
 from export.files import link_or_copy, replacing_file, replacing_folder
@@ -29,6 +30,7 @@ from export.repository.configs import (
     ServingOptions,
     ensemble_configs,
     frames_configs,
+    jpeg_as_chosen,
     jpeg_configs,
     live_configs,
     live_jpeg_configs,
@@ -39,7 +41,6 @@ from export.repository.configs import (
 __all__ = ["write_entries", "write_serving"]
 
 FIXED_SIZE = re.compile(r"(dims: )320(\n\s*dims: )320\n")
-INSTANCES = re.compile(r"(instance_group \{[^{}]*count: )\d+")
 
 KEEP = ".gitkeep"  # an ensemble's version folder is empty, and git keeps no empty folder
 
@@ -84,7 +85,7 @@ def write_serving(
     or out of it.
 
     Raises:
-        BadSource: If the faces are too large for a network, or a shared config does not say its instances.
+        BadSource: If the faces are too large for a network, or the config of a shared encoder is none.
         VerificationFailed: If it is not the same network in float16.
     """
     name = avatar.name
@@ -159,33 +160,26 @@ def _write_live_entries(
 def _write_shared(folder: Path, configs: Mapping[str, str], options: ServingOptions) -> None:
     """Write a model that all avatars share, unless it is there: it may have been edited.
 
-    One that takes pictures of a single size, as earlier imports wrote it, is made to take any; and where a number of
-    instances was chosen, it gets that.
+    One that takes pictures of a single size, as earlier imports wrote it, is made to take any; and where instances or a
+    device were chosen, it gets those.
     """
     if not folder.exists():
         _write_model(folder, configs, {"1": {KEEP: None}})
     for path in [folder / "config.pbtxt", *folder.glob("configs/*.pbtxt")]:
         text = path.read_text(encoding="utf-8")
         new_text = FIXED_SIZE.sub(r"\1-1\2-1\n", text)
-        if options.jpeg_instances is not None and path.parent == folder:
-            new_text = _with_instances(path, new_text, options.jpeg_instances)
+        if (options.jpeg_instances, options.jpeg_device) != (None, None):
+            new_text = _as_chosen(path, new_text, options)
         if new_text != text:
             with replacing_file(path) as new:
                 new.write_text(new_text, encoding="utf-8")
 
 
-def _with_instances(path: Path, text: str, count: int) -> str:
-    """Return a config with another number of instances.
-
-    Raises:
-        BadSource: If it does not say how many it has in one place.
-    """
-    changed, places = INSTANCES.subn(rf"\g<1>{count}", text)
-    if places != 1:
-        raise BadSource(
-            path, "one instance_group with a count, which --jpeg-instances is to change", f"{places}"
-        )
-    return changed
+def _as_chosen(path: Path, text: str, options: ServingOptions) -> str:
+    try:
+        return jpeg_as_chosen(text, options, alone=path.stem == "latency")
+    except text_format.ParseError as exc:
+        raise BadSource(path, "a Triton config, to change its instances or device", f"none: {exc}") from exc
 
 
 def _next_version(ensemble: Path, served: bool) -> str:
