@@ -155,8 +155,10 @@ async def test_interruption(bridge: FakeSpeechBridge, kind: str) -> None:
         first = [await session.receive() for _ in range(3)]
         await session.call("interrupt")
         assert session.session.epoch == 1
+        assert session.session.samples_sent == 32_000
         following = [await session.receive() for _ in range(2)]
         pictures = await session.say(saw(0.1))
+        assert session.session.samples_sent == 33_600
     assert [message.epoch for message in first] == [0, 0, 0]
     assert isinstance(following[0], Interrupted)
     assert following[0].epoch == 1

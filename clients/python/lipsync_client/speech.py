@@ -131,6 +131,11 @@ class SpeechSession:
         """How many interruptions there were; pictures of an older epoch are over."""
         return self._state.epoch
 
+    @property
+    def samples_sent(self) -> int:
+        """How many samples were sent so far: the session's sample that the next one sent will be."""
+        return self._state.samples_sent
+
     async def send(self, pcm: bytes | bytearray | memoryview) -> None:
         """Send sound of the current utterance, mono, whole samples, of any length.
 

@@ -97,6 +97,11 @@ class SyncSpeechSession:
         """How many interruptions there were; pictures of an older epoch are over."""
         return self._state.epoch
 
+    @property
+    def samples_sent(self) -> int:
+        """How many samples were sent so far: the session's sample that the next one sent will be."""
+        return self._state.samples_sent
+
     def send(self, pcm: bytes | bytearray | memoryview) -> None:
         """Send sound of the current utterance; as ``SpeechSession.send``."""
         pieces, epoch = self._state.pieces(pcm), self._state.epoch
