@@ -55,6 +55,10 @@ class ServingOptions:
         queue_delay_us: How long a request may wait for others to join its batch, in microseconds.
         threads: ONNX Runtime's threads per instance on a CPU; 0: cores divided by instances.
         gpus: Which GPUs the instances are placed on; none: Triton's choice, every GPU.
+        lookup_instances: Processes of the frame lookup, but in the strategy for one user.
+        jpeg_instances: Processes that make JPEGs, but in the strategy for one user, for all avatars together; None: as
+            the repository has it, which is 1 where nobody chose.
+        frames_in_network: Whether the network holds the faces, and is given their numbers.
     """
 
     backend: str = "onnxruntime"
@@ -63,13 +67,24 @@ class ServingOptions:
     queue_delay_us: int = 0
     threads: int = 0
     gpus: tuple[int, ...] = ()
+    lookup_instances: int = 1
+    jpeg_instances: int | None = None
+    frames_in_network: bool = False
+
+    @property
+    def face(self) -> str:
+        """The tensor that tells the network which face to paint: the face, or its number."""
+        return "face_id" if self.frames_in_network else "face"
 
 
-def ensemble_configs(avatar: Avatar) -> dict[str, str]:
+USUAL = ServingOptions()
+
+
+def ensemble_configs(avatar: Avatar, options: ServingOptions = USUAL) -> dict[str, str]:
     """Return the ensemble's configs by file name: frame lookup, then U-Net, then JPEG."""
     steps = {
-        f"{avatar.name}_frames": (["frame_id"], ["face", "audio", "bounds"]),
-        f"{avatar.name}_unet": (["face", "audio"], ["image"]),
+        f"{avatar.name}_frames": (["frame_id"], [options.face, "audio", "bounds"]),
+        f"{avatar.name}_unet": ([options.face, "audio"], ["image"]),
         "jpeg_encode": (["image"], ["jpeg"]),
     }
     config = _ensemble(avatar.name, avatar, ["frame_id"], steps)
@@ -79,11 +94,11 @@ def ensemble_configs(avatar: Avatar) -> dict[str, str]:
     return {"config.pbtxt": plain, "configs/replay.pbtxt": config_text(config, avatar)}
 
 
-def live_configs(avatar: Avatar) -> dict[str, str]:
+def live_configs(avatar: Avatar, options: ServingOptions = USUAL) -> dict[str, str]:
     """Return the configs of ``<avatar>_live``, by file name: any window of speech over any frame, never cached."""
     steps = {
-        f"{avatar.name}_frames": (["frame_id"], ["face", "bounds"]),
-        f"{avatar.name}_unet": (["face", "audio"], ["image"]),
+        f"{avatar.name}_frames": (["frame_id"], [options.face, "bounds"]),
+        f"{avatar.name}_unet": ([options.face, "audio"], ["image"]),
         LIVE_JPEG: (["image"], ["jpeg"]),
     }
     config = _ensemble(f"{avatar.name}_live", avatar, ["frame_id", "audio"], steps)
@@ -92,7 +107,7 @@ def live_configs(avatar: Avatar) -> dict[str, str]:
 
 def unet_configs(avatar: Avatar, options: ServingOptions) -> dict[str, str]:
     """Return the U-Net's configs by file name: the default, and one per strategy."""
-    return _network_configs(f"{avatar.name}_unet", ["face", "audio"], ["image"], avatar, options)
+    return _network_configs(f"{avatar.name}_unet", [options.face, "audio"], ["image"], avatar, options)
 
 
 def speech_configs(avatar: Avatar, options: ServingOptions) -> dict[str, str]:
@@ -100,15 +115,12 @@ def speech_configs(avatar: Avatar, options: ServingOptions) -> dict[str, str]:
     return _network_configs(f"{avatar.name}_speech", ["samples"], ["features"], avatar, options)
 
 
-def frames_configs(avatar: Avatar) -> dict[str, str]:
+def frames_configs(avatar: Avatar, options: ServingOptions = USUAL) -> dict[str, str]:
     """Return the frame lookup's configs by file name; their parameters are what clients read as metadata."""
-    config = new_config(
-        f"{avatar.name}_frames",
-        "frame_lookup",
-        ["frame_id"],
-        ["face", "audio", "bounds", "full_frame", "sound"],
-        avatar,
-    )
+    outputs = ["face", "audio", "bounds", "full_frame", "sound"]
+    if options.frames_in_network:
+        outputs.append("face_id")
+    config = new_config(f"{avatar.name}_frames", "frame_lookup", ["frame_id"], outputs, avatar)
     config.instance_group.add(count=1, kind=schema.ModelInstanceGroup.KIND_CPU)
     parameters = {
         "frame_count": str(avatar.frame_count),
@@ -119,31 +131,35 @@ def frames_configs(avatar: Avatar) -> dict[str, str]:
     }
     for key, value in parameters.items():
         config.parameters[key].string_value = value
-    return _helper_texts(config, avatar)
+    return _helper_texts(config, avatar, options.lookup_instances)
 
 
-def jpeg_configs() -> dict[str, str]:
+def jpeg_configs(options: ServingOptions = USUAL) -> dict[str, str]:
     """Return the configs of ``jpeg_encode``, which every avatar shares, by file name."""
-    return _jpeg_configs("jpeg_encode", JPEG_SIZE, JPEG_QUALITY)
+    return _jpeg_configs("jpeg_encode", JPEG_SIZE, JPEG_QUALITY, options)
 
 
-def live_jpeg_configs() -> dict[str, str]:
+def live_jpeg_configs(options: ServingOptions = USUAL) -> dict[str, str]:
     """Return the configs of ``jpeg_live``, which every avatar's live pictures share, by file name."""
-    return _jpeg_configs(LIVE_JPEG, NATIVE_SIZE, LIVE_QUALITY)
+    return _jpeg_configs(LIVE_JPEG, NATIVE_SIZE, LIVE_QUALITY, options)
 
 
-def _jpeg_configs(name: str, size: int, quality: int) -> dict[str, str]:
+def _jpeg_configs(name: str, size: int, quality: int, options: ServingOptions) -> dict[str, str]:
     config = new_config(name, "jpeg_encode", ["image"], ["jpeg"], None)
     config.instance_group.add(count=1, kind=schema.ModelInstanceGroup.KIND_CPU)
     config.parameters["size"].string_value = str(size)
     config.parameters["quality"].string_value = str(quality)
-    return _helper_texts(config, None)
+    return _helper_texts(config, None, options.jpeg_instances or 1)
 
 
-def _helper_texts(config: schema.ModelConfig, avatar: Avatar | None) -> dict[str, str]:
-    """Return the configs of a stage beside the network: it batches, but not for one user, whom that would delay."""
+def _helper_texts(config: schema.ModelConfig, avatar: Avatar | None, instances: int) -> dict[str, str]:
+    """Return the configs of a stage beside the network.
+
+    It batches and has several instances, but not for one user, whom the one would delay and the other not help.
+    """
     alone = config_text(config, avatar)
     _batch(config)
+    config.instance_group[0].count = instances
     return {"config.pbtxt": config_text(config, avatar), "configs/latency.pbtxt": alone}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tritonclient.grpc import model_config_pb2 as schema
 
 from backends.jpeg_encode.encoder import encode_jpeg
 from tests.backends.models import Client, write_jpeg_model
@@ -41,6 +42,20 @@ def test_requests_side_by_side(small: Client) -> None:
     answers = small.infer_together("jpeg_256", "jpeg", [{"image": part} for part in parts])
     for part, answer in zip(parts, answers, strict=True):
         assert answer[:, 0].tolist() == [encode_jpeg(image, 256, 95) for image in part]
+
+
+def test_fewer_threads_than_pictures(small: Client) -> None:
+    """An instance beside others has its share of the cores for threads, and its files are in order all the same."""
+
+    def several(config: schema.ModelConfig) -> None:
+        config.instance_group[0].count = 2
+
+    write_jpeg_model(small.repository, "jpeg_twice", several, **GOOD)
+    small.load("jpeg_twice")
+    for count in (1, 2, 5, 16):
+        images = pictures(count)
+        answer = small.infer("jpeg_twice", ["jpeg"], image=images)["jpeg"]
+        assert answer[:, 0].tolist() == [encode_jpeg(image, 256, 95) for image in images]
 
 
 @pytest.mark.parametrize(

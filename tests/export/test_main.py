@@ -119,6 +119,37 @@ def test_strategies(dataset, import_avatar, out, capsys):
     assert (latency.instance_group[0].count, latency.HasField("dynamic_batching")) == (1, False)
 
 
+def test_frames_in_the_network(dataset, import_avatar, out, capsys):
+    """The faces move into the network and stay there until a command says otherwise; engines are built as they lie."""
+    assert import_avatar(dataset) == 0
+    network = out / "models" / "may_unet"
+
+    def run(command, *options):
+        assert main([command, "may", *folders(out), *options]) == 0
+        return [tensor.name for tensor in parse(network / "config.pbtxt").input]
+
+    options = ["--lookup-instances", "2", "--jpeg-instances", "6", "--frames-in-network"]
+    assert run("strategies", *options) == ["face_id", "audio"]
+    assert parse(out / "models" / "may_frames" / "config.pbtxt").instance_group[0].count == 2
+    assert parse(out / "models" / "jpeg_encode" / "config.pbtxt").instance_group[0].count == 6
+    assert run("strategies") == ["face_id", "audio"]
+    assert run("strategies", "--no-frames-in-network") == ["face", "audio"]
+    assert not (network / "1" / "faces.npy").exists()
+    assert run("tensorrt", "--frames-in-network") == ["face_id", "audio"]
+    with_faces = (network / "1" / "model.plan").stat().st_size
+    capsys.readouterr()
+    before = tree(out)
+    assert main(["strategies", "may", *folders(out), "--no-frames-in-network"]) == 1
+    assert said(capsys) == (
+        f"error: {network}: expected engines built so: python -m export tensorrt may with the same option, "
+        "got others, whose faces lie elsewhere"
+    )
+    assert tree(out) == before
+    assert run("tensorrt", "--no-frames-in-network") == ["face", "audio"]
+    faces = (out / "avatars" / "may" / "faces.npy").stat().st_size
+    assert with_faces - (network / "1" / "model.plan").stat().st_size == pytest.approx(2 * faces, rel=0.1)
+
+
 @pytest.mark.parametrize(
     ("option", "value", "said"),
     [

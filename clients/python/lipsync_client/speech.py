@@ -132,9 +132,9 @@ class SpeechSession:
         return self._state.epoch
 
     @property
-    def samples_sent(self) -> int:
-        """How many samples were sent so far: the session's sample that the next one sent will be."""
-        return self._state.samples_sent
+    def sent_samples(self) -> int:
+        """How many samples were sent so far: a picture's ``sample`` counts these, over all utterances."""
+        return self._state.sent_samples
 
     async def send(self, pcm: bytes | bytearray | memoryview) -> None:
         """Send sound of the current utterance, mono, whole samples, of any length.

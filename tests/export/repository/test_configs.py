@@ -43,13 +43,13 @@ def every_config(described=None, options=None):
     described, options = described or avatar(), options or ServingOptions()
     name = described.name
     return {
-        **{f"{name}_frames/{path}": text for path, text in frames_configs(described).items()},
-        **{f"jpeg_encode/{path}": text for path, text in jpeg_configs().items()},
-        **{f"{name}/{path}": text for path, text in ensemble_configs(described).items()},
+        **{f"{name}_frames/{path}": text for path, text in frames_configs(described, options).items()},
+        **{f"jpeg_encode/{path}": text for path, text in jpeg_configs(options).items()},
+        **{f"{name}/{path}": text for path, text in ensemble_configs(described, options).items()},
         **{f"{name}_unet/{path}": text for path, text in unet_configs(described, options).items()},
         **{f"{name}_speech/{path}": text for path, text in speech_configs(described, options).items()},
-        **{f"{name}_live/{path}": text for path, text in live_configs(described).items()},
-        **{f"jpeg_live/{path}": text for path, text in live_jpeg_configs().items()},
+        **{f"{name}_live/{path}": text for path, text in live_configs(described, options).items()},
+        **{f"jpeg_live/{path}": text for path, text in live_jpeg_configs(options).items()},
     }
 
 
@@ -156,6 +156,24 @@ def test_ensemble_steps():
         ("may_unet", {"face": "face", "audio": "audio"}, {"image": "image"}),
         ("jpeg_encode", {"image": "image"}, {"jpeg": "jpeg"}),
     ]
+
+
+def test_faces_in_the_network():
+    """The network is given the number of a face, once the lookup has found it in range; nothing else changes."""
+    held, usual = ServingOptions(frames_in_network=True), ServingOptions()
+    configs = {path: parse(text) for path, text in every_config(options=held).items()}
+    assert tensors(configs["demo_unet/config.pbtxt"].input) == {
+        "face_id": (INT32, [1]),
+        "audio": (FP32, [32, 16, 16]),
+    }
+    assert tensors(configs["demo_frames/config.pbtxt"].output)["face_id"] == (INT32, [1])
+    for model, given in (("demo", {"face_id", "audio", "bounds"}), ("demo_live", {"face_id", "bounds"})):
+        lookup, network, _ = configs[f"{model}/config.pbtxt"].ensemble_scheduling.step
+        assert dict(lookup.output_map) == {name: name for name in given}
+        assert dict(network.input_map) == {"face_id": "face_id", "audio": "audio"}
+        for side in ("input", "output"):
+            usual_side = getattr(parse(every_config(options=usual)[f"{model}/config.pbtxt"]), side)
+            assert getattr(configs[f"{model}/config.pbtxt"], side) == usual_side
 
 
 def test_metadata_parameters():
