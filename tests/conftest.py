@@ -78,6 +78,7 @@ SLOW = (
     "test_documents.py::test_the_",
     "test_end_to_end",
     "test_frames_in_network",
+    "test_gpu_end_to_end",
     "test_live_speech",
     "test_page_speech",
     "test_recovery",

@@ -13,10 +13,19 @@ from google.protobuf import text_format
 
 from export.errors import BadSource
 from export.files import link_or_copy, replacing_file, replacing_folder
+from export.network.half import to_half
 from export.network.resident import FACES_FILE, refer_to_faces
-from export.repository.avatar import CPU_WEIGHTS_FILE, FRAME_FILES, SPEECH_FILE, Avatar, read_avatar
+from export.repository.avatar import (
+    CPU_WEIGHTS_FILE,
+    FRAME_FILES,
+    SPEECH_FILE,
+    WEIGHTS_FILE,
+    Avatar,
+    read_avatar,
+)
 from export.repository.configs import (
     BACKENDS,
+    HALF_FILE,
     LIVE_JPEG,
     ServingOptions,
     ensemble_configs,
@@ -77,6 +86,7 @@ def write_serving(
 
     Raises:
         BadSource: If the faces are too large for a network, or the config of a shared encoder is none.
+        VerificationFailed: If it is not the same network in float16.
     """
     name = avatar.name
     written = {
@@ -88,12 +98,15 @@ def write_serving(
         written[f"{name}_speech"] = speech_configs(avatar, options)
         written[f"{name}_live"] = live_configs(avatar, options)
     version = model_repository / f"{name}_unet" / "1"
-    if (version / FACES_FILE).exists() != options.frames_in_network:
+    moves = (version / FACES_FILE).exists() != options.frames_in_network
+    if moves or options.network_file == HALF_FILE:
         for file, content in _network_files(avatar_folder, options).items():
             with replacing_file(version / file) as path:
                 _put(content, path)
-        if not options.frames_in_network:
-            (version / FACES_FILE).unlink()
+    if not options.frames_in_network:
+        (version / FACES_FILE).unlink(missing_ok=True)
+    if options.network_file != HALF_FILE:
+        (version / HALF_FILE).unlink(missing_ok=True)
     for model_name, configs in written.items():
         for file, text in configs.items():
             with replacing_file(model_repository / model_name / file) as path:
@@ -104,16 +117,25 @@ def write_serving(
 
 
 def _network_files(avatar_folder: Path, options: ServingOptions) -> dict[str, Path | bytes]:
-    """Return what the network's version folder holds for ONNX Runtime: its file, and the faces where it refers to them.
+    """Return what the network's version folder holds for ONNX Runtime: its files, and the faces if they refer to them.
 
     Raises:
         BadSource: If the faces are too large for a network.
+        VerificationFailed: If it is not the same network in float16.
     """
-    file, weights = BACKENDS["onnxruntime"], avatar_folder / CPU_WEIGHTS_FILE
+    file, weights, faces = (
+        BACKENDS["onnxruntime"],
+        avatar_folder / CPU_WEIGHTS_FILE,
+        avatar_folder / FACES_FILE,
+    )
+    models = {}
+    if options.network_file == HALF_FILE:
+        models[HALF_FILE] = to_half(onnx.load(avatar_folder / WEIGHTS_FILE))
     if not options.frames_in_network:
-        return {file: weights}
-    faces = avatar_folder / FACES_FILE
-    return {FACES_FILE: faces, file: refer_to_faces(onnx.load(weights), faces).SerializeToString()}
+        return {file: weights, **{name: model.SerializeToString() for name, model in models.items()}}
+    models[file] = onnx.load(weights)
+    written = {name: refer_to_faces(model, faces).SerializeToString() for name, model in models.items()}
+    return {FACES_FILE: faces, **written}
 
 
 def _write_live_entries(

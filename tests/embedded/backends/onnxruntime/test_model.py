@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,12 +61,12 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
             client.grpc.close()
 
 
-def computes_on(client: Client) -> dict[str, int]:
-    """Return the metric of what computes where: labels and instances."""
+def computes_on(client: Client) -> Counter[str]:
+    """Return how many instances the metrics tell of, by their other labels."""
     with urllib.request.urlopen(client.server.metrics_url) as answer:
         text = answer.read().decode()
-    found = re.findall(r"^lipsync_compute_instances\{(.*)\} (\S+)$", text, re.MULTILINE)
-    return {labels: int(float(value)) for labels, value in found}
+    found = re.findall(r'^lipsync_compute\{(.*),instance="[^"]+"(.*)\} 1$', text, re.MULTILINE)
+    return Counter("".join(labels) for labels in found)
 
 
 def test_where_each_model_computes(machine: Client) -> None:
@@ -98,7 +100,24 @@ def test_unloaded_is_not_reported(machine: Client) -> None:
     machine.load("passing")
     assert computes_on(machine)[ON_CARD.format("passing")] == 2
     machine.grpc.unload_model("passing", headers=machine.server.grpc_control)
-    wait_until(lambda: computes_on(machine).get(ON_CARD.format("passing"), 0) == 0 or None)
+    wait_until(lambda: computes_on(machine)[ON_CARD.format("passing")] == 0 or None)
+
+
+def test_a_dead_process_is_not_counted(machine: Client) -> None:
+    """A model whose process was killed is loaded again, and computes where it did, once."""
+    label = ON_CARD.format("second")
+    before = machine.stub("second")
+    before.kill()
+    wait_until(lambda: before.ended() or None)
+    wait_until(lambda: (machine.grpc.is_model_ready("second") and answers(machine, "second")) or None)
+    assert computes_on(machine)[label] == 1
+
+
+def answers(client: Client, model_name: str) -> bool:
+    """Tell whether a model answers."""
+    with contextlib.suppress(InferenceServerException):
+        return bool(client.infer(model_name, ["y"], x=column(1))["y"][0, 0] == 20)
+    return False
 
 
 @pytest.fixture(scope="module")
