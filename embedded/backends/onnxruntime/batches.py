@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime
 from devices import CUDA, NoGpu  # type: ignore[import-not-found]  # model.py extends sys.path
 from numpy.typing import NDArray
-from providers import GRAPHS  # type: ignore[import-not-found]
+from providers import GRAPHS, run_size  # type: ignore[import-not-found]
 
 __all__ = ["Batches", "Tensor"]
 
@@ -131,7 +131,7 @@ class Batches:
 
     def _run(self, requests: Sequence[Feed], *, with_graph: bool = True) -> list[list[NDArray[Any]]]:
         counts = [len(request[self._inputs[0].name]) for request in requests]
-        size = self._size(sum(counts))
+        size = run_size(sum(counts), self._graphs)
         memory = self._memory(size)
         for name, value in memory.inputs.items():
             value.update_inplace(_join([request[name] for request in requests], memory.staged[name]))
@@ -142,10 +142,6 @@ class Batches:
             [result[start:end] for result in results]
             for start, end in zip([0, *ends[:-1]], ends, strict=True)
         ]
-
-    def _size(self, count: int) -> int:
-        """Return the size to run a batch at: its own, or that of the graph it is padded to."""
-        return next((size for size, least in self._graphs.items() if least <= count <= size), count)
 
     def _memory(self, size: int) -> Memory:
         if size not in self._memories:
