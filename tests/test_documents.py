@@ -99,6 +99,10 @@ RUN_ELSEWHERE = {
         "tests/export/test_main.py"
     ),
     "make bench": "tests/benchmarks/test_main.py runs every part",
+    ".venv/bin/python -m export strategies anna --lookup-instances 2 --jpeg-instances 6 --frames-in-network": (
+        "tests/export/test_main.py"
+    ),
+    "make bench ARGS=stages": "tests/benchmarks/test_main.py runs it, with short cases",
     "make bench ARGS=endurance": "tests/benchmarks/test_main.py runs it, for two seconds",
     "make build/baselines/bin/python": "tests/benchmarks/baselines/test_servers.py, where it was run",
     ".venv/bin/python -m benchmarks.gpu": "tests/benchmarks/gpu/test_main.py",
