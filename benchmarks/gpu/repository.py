@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from benchmarks.gpu.engines import plan_file
 from benchmarks.gpu.findings import Findings
-from benchmarks.gpu.networks import network_file
 from benchmarks.gpu.settings import Settings
+from benchmarks.machine import usable_cores
 from benchmarks.site import prepare_site
 from export.files import link_or_copy, replacing_file
 from export.network.engine import load_tensorrt
@@ -16,10 +18,19 @@ from export.repository.avatar import read_avatar
 from export.repository.configs import BACKENDS, PLAN_FILES, ServingOptions, unet_configs
 from export.repository.entries import write_entries
 
-__all__ = ["ONNXRUNTIME", "TENSORRT", "measure", "write_repository"]
+__all__ = ["FACES", "JPEGS", "ONNXRUNTIME", "TENSORRT", "VARIANTS", "measure", "write_repository"]
 
 ONNXRUNTIME, TENSORRT = BACKENDS
 CARD = (0,)
+CORES_PER_LOOKUP, CORES_PER_JPEG = 8, 4
+
+FACES, JPEGS = "faces in the network", "JPEGs on the card"
+VARIANTS: dict[str, dict[str, Any]] = {
+    "": {},
+    FACES: {"frames_in_network": True},
+    JPEGS: {"jpeg_device": "gpu"},
+}
+"""What the path around the network may be spared."""
 
 
 def measure(settings: Settings, findings: Findings) -> None:
@@ -31,33 +42,53 @@ def measure(settings: Settings, findings: Findings) -> None:
     )
 
 
-def write_repository(settings: Settings, findings: Findings, backend: str, instances: int = 2) -> Path:
+def write_repository(
+    settings: Settings, findings: Findings, backend: str, instances: int = 2, variant: str = ""
+) -> Path:
     """Return a model repository whose network runs on a backend, in float16 where that is on a card.
 
     Speech stays on ONNX Runtime, in float32: its logarithm spans more than float16 does. The engine for batches is also
     the one for single frames: a second one would take as long to build as all else together.
 
+    Args:
+        settings: Of the run.
+        findings: Takes how long an engine took.
+        backend: ``onnxruntime`` or ``tensorrt``.
+        instances: Of the network.
+        variant: One of ``VARIANTS``, which ONNX Runtime has only.
+
     Raises:
         BadSource: If the avatar is not there.
         ExportError: If TensorRT cannot build the network.
     """
+    assert not variant or backend == ONNXRUNTIME
     folder = settings.folder / "avatars" / settings.avatar
-    repository = settings.folder / f"served_{backend}"
-    gpus = CARD if settings.has_card else ()
-    write_entries(folder, repository, ServingOptions(ONNXRUNTIME, instances=instances, gpus=gpus))
-    network = repository / f"{settings.avatar}_unet"
-    if backend == ONNXRUNTIME:
-        if settings.has_card:
-            _put(network_file(settings, settings.avatar, "fp16"), network / "1" / BACKENDS[ONNXRUNTIME])
-        return repository
-    plan = plan_file(settings, findings, load_tensorrt(), settings.avatar, "fp16")
-    for name in PLAN_FILES:
-        _put(plan, network / "1" / name)
-    options = ServingOptions(TENSORRT, instances=instances, gpus=gpus)
-    for name, text in unet_configs(read_avatar(folder), options).items():
-        with replacing_file(network / name) as new:
-            new.write_text(text, encoding="utf-8")
+    repository = settings.folder / "_".join(["served", backend, *variant.split()])
+    options = replace(_options(settings, instances), **VARIANTS[variant])
+    write_entries(folder, repository, options)
+    if backend == TENSORRT:
+        network = repository / f"{settings.avatar}_unet"
+        plan = plan_file(settings, findings, load_tensorrt(), settings.avatar, "fp16")
+        for name in PLAN_FILES:
+            _put(plan, network / "1" / name)
+        for name, text in unet_configs(read_avatar(folder), replace(options, backend=TENSORRT)).items():
+            with replacing_file(network / name) as new:
+                new.write_text(text, encoding="utf-8")
     return repository
+
+
+def _options(settings: Settings, instances: int) -> ServingOptions:
+    """Return how models are placed: on a card, with processes enough beside it for what a card asks for."""
+    if not settings.has_card:
+        return ServingOptions(ONNXRUNTIME, instances=instances)
+    return ServingOptions(
+        ONNXRUNTIME,
+        instances=instances,
+        gpus=CARD,
+        precision="fp16",
+        lookup_instances=max(1, usable_cores() // CORES_PER_LOOKUP),
+        jpeg_instances=max(1, usable_cores() // CORES_PER_JPEG),
+    )
 
 
 def _put(source: Path, target: Path) -> None:

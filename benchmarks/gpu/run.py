@@ -19,6 +19,7 @@ from benchmarks.gpu.schedule import (
     engine_steps,
     further_engine_steps,
     hybrid_step,
+    variant_steps,
 )
 from benchmarks.gpu.settings import Settings
 from benchmarks.table import to_markdown
@@ -72,7 +73,7 @@ def _measure(this: Run, only: Sequence[str]) -> None:
     next_ones, last_ones = backend_steps(this.settings, serving, known[serving]) if serving else ([], [])
     float32, others = further_engine_steps(this.settings, usable, bounds)
     hybrids = [hybrid_step(backend, known[backend]) for backend in untried]
-    make([*next_ones, *hybrids, *float32, *last_ones, *others])
+    make([*next_ones, *hybrids, *variant_steps(this.settings, known), *float32, *last_ones, *others])
 
 
 class Run:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from benchmarks.gpu.budget import Step
 from benchmarks.gpu.journal import Journal
 from benchmarks.gpu.libraries import ORT_CPU, ORT_CUDA, ORT_TENSORRT, TENSORRT, TENSORRT_RTX
+from benchmarks.gpu.repository import FACES, JPEGS, ONNXRUNTIME
 from benchmarks.gpu.settings import Settings
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "engine_steps",
     "further_engine_steps",
     "hybrid_step",
+    "variant_steps",
 ]
 
 FIRST = (
@@ -74,6 +76,17 @@ def backend_steps(settings: Settings, backend: str, engine: float | None) -> tup
     return next_ones, last_ones
 
 
+def variant_steps(settings: Settings, known: Mapping[str, float | None]) -> list[Step]:
+    """Return the steps that spare the path around the network something, where ONNX Runtime serves."""
+    if ONNXRUNTIME not in known:
+        return []
+    variants = (FACES, JPEGS) if settings.has_card else (FACES,)
+    return [
+        _served(f"{BEST} with {variant}", ONNXRUNTIME, [BEST], known[ONNXRUNTIME], 0.12, variant)
+        for variant in variants
+    ]
+
+
 def further_engine_steps(
     settings: Settings, usable: Sequence[str], bounds: Mapping[str, float | None]
 ) -> tuple[list[Step], list[Step]]:
@@ -110,6 +123,8 @@ def _engine(library: str, precision: str, bounds: Mapping[str, float | None]) ->
     return Step(f"{library} alone, {precision}", "benchmarks.gpu.engine", 0.12, arguments)
 
 
-def _served(name: str, backend: str, strategies: list[str], engine: float | None, share: float) -> Step:
-    arguments = {"backend": backend, "strategies": strategies, "engine": engine}
+def _served(
+    name: str, backend: str, strategies: list[str], engine: float | None, share: float, variant: str = ""
+) -> Step:
+    arguments = {"backend": backend, "strategies": strategies, "engine": engine, "variant": variant}
     return Step(name, "benchmarks.gpu.served", share, arguments)

@@ -34,7 +34,12 @@ CORES_PER_PROCESS = 4
 
 
 def measure(
-    settings: Settings, findings: Findings, backend: str, strategies: list[str], engine: float | None
+    settings: Settings,
+    findings: Findings,
+    backend: str,
+    strategies: list[str],
+    engine: float | None,
+    variant: str = "",
 ) -> None:
     """Measure strategies one after another, each with callers until the time is over.
 
@@ -44,19 +49,21 @@ def measure(
         backend: Which runs the network.
         strategies: Of ``export.repository.strategies``, the most important first.
         engine: Frames per second of the engine alone, where that was measured.
+        variant: Of the path around the network: one of ``repository.VARIANTS``.
 
     Raises:
         BenchmarkError: If a request fails.
         EmbeddedError: If Triton does not start.
     """
-    repository = write_repository(settings, findings, backend)
+    repository = write_repository(settings, findings, backend, variant=variant)
     with Crew(crew_size()) as crew:
         generator = Generator(crew, settings, partial(findings.note, "served"))
         for strategy in strategies:
             if _is_late(settings, findings):
                 findings.note("served", f"{backend}: no time was left for {strategy}.")
                 return
-            tell = partial(_tell, findings, {"backend": backend, "strategy": strategy}, engine, generator)
+            what = {"backend": backend, "strategy": strategy, "variant": variant}
+            tell = partial(_tell, findings, what, engine, generator)
             asyncio.run(_measure_one(settings, findings, repository, strategy, generator, tell))
 
 

@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+from pathlib import Path
 
 from benchmarks.gpu.journal import Journal
 from benchmarks.gpu.libraries import ORT_CPU, ORT_CUDA, ORT_TENSORRT, TENSORRT, TENSORRT_RTX
@@ -13,8 +14,9 @@ from benchmarks.gpu.schedule import (
     engine_steps,
     further_engine_steps,
     hybrid_step,
+    variant_steps,
 )
-from benchmarks.gpu.settings import Settings
+from benchmarks.gpu.settings import STAND_IN, Settings, settings_for
 from export.repository.strategies import STRATEGIES
 
 SETTINGS = Settings(site="/site")
@@ -26,6 +28,7 @@ def every_step():
     next_ones, last_ones = backend_steps(SETTINGS, "tensorrt", 100.0)
     float32, others = further_engine_steps(SETTINGS, ALL, BOUNDS)
     steps = [*FIRST, *engine_steps(SETTINGS, ALL, BOUNDS), AVATAR, hybrid_step("onnxruntime", None)]
+    steps += variant_steps(SETTINGS, {"onnxruntime": None})
     return [*steps, hybrid_step("tensorrt", 100.0), *next_ones, *float32, *last_ones, *others]
 
 
@@ -75,6 +78,15 @@ def test_the_fastest_engine_serves_first(tmp_path):
         ("tensorrt", 9000.0),
         ("onnxruntime", 3000.0),
     ]
+
+
+def test_variants():
+    """The path around the network is spared what a card, or a stand-in, can spare it, where ONNX Runtime serves."""
+    stand_in = settings_for(STAND_IN, Path("/site"), "half", 1)
+    assert variant_steps(SETTINGS, {"tensorrt": 1.0}) == []
+    names = [step.name for step in variant_steps(SETTINGS, {"tensorrt": 2.0, "onnxruntime": 1.0})]
+    assert names == ["hybrid with faces in the network", "hybrid with JPEGs on the card"]
+    assert len(variant_steps(stand_in, {"onnxruntime": 1.0})) == 1
 
 
 def test_every_strategy_is_measured():
