@@ -53,10 +53,10 @@ async def serve(config: EmbeddedConfig) -> AsyncIterator[list[Server]]:
         StartFailed: If Triton gives up or is not ready within ``start_timeout_s``.
     """
     installation = find_installation()
-    secret = config.control_secret()
+    secret, tls = config.control_secret(), config.grpc_tls()
     async with claimed_servers(config) as claimed:
         remove_leftovers()
-        servers = [dataclasses.replace(server, secret=secret) for server in claimed]
+        servers = [dataclasses.replace(server, secret=secret, tls=tls) for server in claimed]
         with held_folder() as folder:
             try:
                 backends = lay_out_backends(installation, folder / "backends")
