@@ -1,8 +1,8 @@
 """What the service costs, beside one that pushes a still picture: ``python -m tests.agents.pipecat.figures --url URL``.
 
 Prints, of each: the time from an utterance's first sound to its first picture, and from an interruption to its arrival
-behind the service, in ms; how much of an old sentence came after an interruption; and over minutes of speech, made as
-fast as Triton paints, how far sound and pictures drift apart, in samples. Sentences are constant tones, each of its own
+behind the service, in ms; how much of an old sentence came after an interruption; and over minutes of speech, how far
+sound and pictures drift apart, in samples. Sentences are constant tones, each of its own
 number, so that a single sample in the wrong place is found.
 """
 
@@ -130,8 +130,9 @@ async def _trial(running: Conversation, number: int) -> Trial | None:
     old, new = 2 * number + 1, 2 * number + 2
     began_s = time.monotonic()
     await running.say(*said(tone(old, SENTENCE_S)), TTSStoppedFrame())
-    await listener.until(lambda frames: len(_spoken(frames)) > number % MOST_PICTURES or _is_over(frames))
-    if _is_over(listener.frames):
+    wanted = 1 + number % MOST_PICTURES
+    await listener.until(lambda frames: len(_spoken(frames)) >= wanted or _is_over(frames))
+    if len(_spoken(listener.frames)) < wanted:
         return None
     first_s = listener.times_s[listener.frames.index(_spoken(listener.frames)[0])]
     asked_s = time.monotonic()
@@ -156,7 +157,7 @@ async def _trial(running: Conversation, number: int) -> Trial | None:
 async def _drift(args: argparse.Namespace) -> int:
     """Show how far sound and pictures drift apart; return the greatest distance and what was lost, in samples."""
     service = LipSyncVideoService(
-        url=args.url, avatar=args.avatar, pacing="none", full_frame=False, picture_timeout_s=60
+        url=args.url, avatar=args.avatar, pacing=args.pacing, full_frame=False, picture_timeout_s=60
     )
     pcm = voice(60 * args.minutes)
     began_s = time.monotonic()
@@ -169,7 +170,7 @@ async def _drift(args: argparse.Namespace) -> int:
             frames = list(running.listener.frames)
             running.listener.forget()
             for frame in frames:
-                if isinstance(frame, OutputImageRawFrame):
+                if isinstance(frame, OutputImageRawFrame) and _spoken([frame]):
                     greatest = max(greatest, abs(frame.metadata["lipsync"]["sample"] - sound))
                     pictures += 1
                 elif isinstance(frame, TTSAudioRawFrame):
