@@ -8,6 +8,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -123,14 +124,14 @@ def answers(client: Client, model_name: str) -> bool:
 
 
 @contextlib.contextmanager
-def without_package(folder: Path, **environment: str) -> Iterator[Client]:
-    """Start a server on a machine with a card, where ONNX Runtime is the package for CPUs."""
+def one_model(folder: Path, hidden: bool = False, **machine: Any) -> Iterator[Client]:
+    """Start a server of one network, KIND_AUTO, on a machine with a card, which may be hidden."""
     repository = folder / "repository"
     write(repository, network("anywhere"))
     with pytest.MonkeyPatch.context() as patch:
-        put_cards_in(patch, folder, cards=1, runtime=False)
-        for name, value in environment.items():
-            patch.setenv(name, value)
+        put_cards_in(patch, folder, cards=1, **machine)
+        if hidden:
+            patch.setenv("CUDA_VISIBLE_DEVICES", "")
         with running_triton(EmbeddedConfig(model_repository=repository, http_port=0)) as servers:
             patch.undo()  # for other servers
             client = Client(servers[0], repository)
@@ -140,8 +141,8 @@ def without_package(folder: Path, **environment: str) -> Iterator[Client]:
 
 @pytest.fixture(scope="module")
 def lacking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    """Such a server."""
-    with without_package(tmp_path_factory.mktemp("lacking")) as client:
+    """A server on a machine with a card, where ONNX Runtime is the package for CPUs."""
+    with one_model(tmp_path_factory.mktemp("lacking"), runtime=False) as client:
         yield client
 
 
@@ -172,5 +173,14 @@ def test_gpu_on_a_machine_without(lacking: Client) -> None:
 
 def test_hidden_cards(tmp_path: Path) -> None:
     """Cards that are hidden, as `make demo GPU=0` does, are none: nothing is looked for, and no reason is given."""
-    with without_package(tmp_path, CUDA_VISIBLE_DEVICES="") as client:
+    with one_model(tmp_path, hidden=True) as client:
         assert computes_on(client) == {'device="CPU",model="anywhere",provider="CPU",reason=""': 1}
+
+
+def test_card_that_cannot_open_it(tmp_path: Path) -> None:
+    """A network that the card cannot open, for want of its memory for example, computes on the CPU."""
+    with one_model(tmp_path, refused=("device_id",)) as client:
+        ((labels, count),) = computes_on(client).items()
+        assert client.infer("anywhere", ["y"], x=column(1))["y"].tolist() == [[20]]
+    assert labels.startswith('device="CPU",model="anywhere",provider="CPU",reason="ONNX Runtime cannot load ')
+    assert count == 1
