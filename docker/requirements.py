@@ -1,6 +1,7 @@
-"""Print the Python requirements of one image, or of the tests, picked from ``pyproject.toml``: `make locks` locks them.
+"""Print the Python requirements of one image, of the tests or of the GPU benchmark, picked from ``pyproject.toml``.
 
-Versions are written down once, as ranges; ``requirements/locks/`` has the releases that are installed, by hash.
+Versions are written down once, as ranges. `make locks` locks those of images and tests: ``requirements/locks/`` has the
+releases that are installed, by hash.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 import tomllib
 
-__all__ = ["IMAGES", "TESTS", "requirements"]
+__all__ = ["GPU_BENCHMARK", "IMAGES", "TESTS", "requirements"]
 
 ROOT = Path(__file__).parent.parent
 PROJECT, CLIENT = ROOT / "pyproject.toml", ROOT / "clients" / "python" / "pyproject.toml"
@@ -32,13 +33,16 @@ IMAGES = {
 TESTS = "test"
 """What `make LOCKED=1 test` and so CI install, of this project and of its client."""
 
+GPU_BENCHMARK = "gpu-benchmark"
+"""What is carried to a machine with a card without a network: all that serves, ONNX Runtime built for cards."""
+
 OWN = ("triton-lipsync", "lipsync-client")
 UNLOCKED = {"torch"}
 """Taken from whichever index has the build for the machine: PyTorch's for CPUs has other hashes than that for GPUs."""
 
 
 def requirements(environment: str) -> list[str]:
-    """Return the requirement lines of an image, a key of IMAGES, or of TESTS.
+    """Return the requirement lines of an image, a key of IMAGES, of TESTS, or of GPU_BENCHMARK.
 
     Raises:
         KeyError: If there is no such image.
@@ -51,6 +55,9 @@ def requirements(environment: str) -> list[str]:
         lines = [*project["dependencies"], *_extra(project, "test"), *client["dependencies"]]
         lines += [line for extra in ("http", "speech", "video") for line in extras[extra]]
         return sorted({line for line in lines if _name(line) not in {*OWN, *UNLOCKED}})
+    if environment == GPU_BENCHMARK:
+        lines = [line for line in project["dependencies"] if _name(line) != "onnxruntime"]
+        return sorted([*lines, *_extra(project, "gpu")])
     by_name = {_name(line): line for line in project["dependencies"]}
     missing = IMAGES[environment] - by_name.keys()
     if missing:

@@ -107,7 +107,11 @@ RUN_ELSEWHERE = {
     "make bench ARGS=stages": "tests/benchmarks/test_main.py runs it, with short cases",
     "make bench ARGS=endurance": "tests/benchmarks/test_main.py runs it, for two seconds",
     "make build/baselines/bin/python": "tests/benchmarks/baselines/test_servers.py, where it was run",
-    ".venv/bin/python -m benchmarks.gpu": "tests/benchmarks/gpu/test_main.py",
+    ".venv/bin/python -m benchmarks.gpu": "tests/benchmarks/gpu/test_main.py, with stand-ins for what a card has",
+    ".venv/bin/python -m benchmarks.gpu --prepare --site build/bench_gpu": "tests/benchmarks/gpu/test_main.py",
+    ".venv/bin/python docker/requirements.py gpu-benchmark > build/gpu_requirements.txt": (
+        "tests/docker/test_requirements.py"
+    ),
     ".venv/bin/python -m export avatar anna --video talk.mp4 --audio-encoder audio_encoder.pth --checkpoint anna.pth": (
         "tests/export/test_main.py"
     ),

@@ -182,6 +182,12 @@ def test_the_tests_lock_is_of_all_that_they_install() -> None:
     assert {"torch", "lipsync-client", "triton-lipsync"} & names("test") == set()
 
 
+def test_what_is_carried_to_a_card() -> None:
+    """It is all that serves, with ONNX Runtime in its build for cards instead of the other, and no PyTorch."""
+    everything = {line.split('"')[1].split(">=")[0].split("[")[0] for line in dependency_lines()}
+    assert names("gpu-benchmark") == everything - {"onnxruntime"} | {"onnxruntime-gpu"}
+
+
 def test_an_unknown_image() -> None:
     """An image that there is not is an error."""
     assert run_script("requirements.py", "nonsense").returncode == 1
