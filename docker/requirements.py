@@ -16,7 +16,8 @@ import tomllib
 __all__ = ["IMAGES", "TESTS", "requirements"]
 
 ROOT = Path(__file__).parent.parent
-PROJECT, CLIENT = ROOT / "pyproject.toml", ROOT / "clients" / "python" / "pyproject.toml"
+CLIENTS = ROOT / "clients"
+PROJECT, CLIENT = ROOT / "pyproject.toml", CLIENTS / "python" / "pyproject.toml"
 WEB = {"grpcio-health-checking", "grpcio-reflection", "prometheus-client", "uvloop", "websockets"}
 WIRE = {"grpcio", "numpy", "protobuf", "tritonclient"}
 SOUND = {"soxr"}
@@ -32,13 +33,16 @@ IMAGES = {
 TESTS = "test"
 """What `make LOCKED=1 test` and so CI install, of this project and of its client."""
 
+AGENTS = "agents"
+"""What `make LOCKED=1 test-agents` installs: the client and the adapters, with the frameworks that they are for."""
+
 OWN = ("triton-lipsync", "lipsync-client")
 UNLOCKED = {"torch"}
 """Taken from whichever index has the build for the machine: PyTorch's for CPUs has other hashes than that for GPUs."""
 
 
 def requirements(environment: str) -> list[str]:
-    """Return the requirement lines of an image, a key of IMAGES, or of TESTS.
+    """Return the requirement lines of an image, a key of IMAGES, of TESTS or of AGENTS.
 
     Raises:
         KeyError: If there is no such image.
@@ -46,11 +50,14 @@ def requirements(environment: str) -> list[str]:
     """
     project = _read(PROJECT)
     if environment == TESTS:
-        client = _read(CLIENT)
-        extras = client["optional-dependencies"]
-        lines = [*project["dependencies"], *_extra(project, "test"), *client["dependencies"]]
-        lines += [line for extra in ("http", "speech", "video") for line in extras[extra]]
+        lines = [*project["dependencies"], *_extra(project, "test"), *_client("http", "speech", "video")]
         return sorted({line for line in lines if _name(line) not in {*OWN, *UNLOCKED}})
+    if environment == AGENTS:
+        adapters = [_read(path) for path in CLIENTS.glob("*/pyproject.toml") if path != CLIENT]
+        lines = _client("speech", "video")
+        for adapter in adapters:
+            lines += [*adapter["dependencies"], *_extra(adapter, "test")]
+        return sorted({line for line in lines if _name(line) not in OWN})
     by_name = {_name(line): line for line in project["dependencies"]}
     missing = IMAGES[environment] - by_name.keys()
     if missing:
@@ -58,6 +65,11 @@ def requirements(environment: str) -> list[str]:
             f"expected {', '.join(sorted(missing))} among pyproject.toml's dependencies, got none"
         )
     return [by_name[name] for name in sorted(IMAGES[environment])]
+
+
+def _client(*extras: str) -> list[str]:
+    client = _read(CLIENT)
+    return [*client["dependencies"], *(line for extra in extras for line in _extra(client, extra))]
 
 
 def _read(path: Path) -> dict[str, Any]:
