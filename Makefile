@@ -14,7 +14,7 @@
 #   make locks   requirements/locks/ anew: the newest releases within the ranges of pyproject.toml, by hash
 #   make sbom    what is installed in each image, in CycloneDX's format, into build/sbom/
 #   make audit   ask for known holes in what the locks name; needs the package index's advisories
-# LOCKED=1 has make install what the tests' lock names, as CI does; PyTorch aside, whose builds differ.
+# LOCKED=1 has make install what the locks of the tests name, as CI does; PyTorch aside, whose builds differ.
 
 # Whether ONNX Runtime computes on an NVIDIA card: auto, 0 or 1. What is locked is for CPUs.
 GPU ?= $(if $(LOCKED),0,auto)
@@ -94,6 +94,8 @@ locks: $(VENV)/.serve $(SUPPLY)/uv
 	done
 	@$(BIN)/python docker/requirements.py test | $(UV) --output-file $(LOCKS)/test.txt \
 	    --universal --python-version 3.10 > build/locks.log
+	@$(BIN)/python docker/requirements.py agents | $(UV) --output-file $(LOCKS)/agents.txt \
+	    --universal --python-version 3.11 > build/locks.log
 	@{ grep ^aws- requirements/helm.txt | $(UV) --universal --python-version 3.10 --no-deps; \
 	    grep ^kubernetes- requirements/helm.txt | $(UV) --universal --python-version 3.10; } > $(LOCKS)/helm.txt
 
@@ -132,6 +134,7 @@ $(VENV)/.test: $(VENV)/.serve requirements/detect.txt
 
 $(AGENTS)/.test: $(ADAPTERS:%=clients/%/pyproject.toml) clients/python/pyproject.toml
 	@python=$$(OLDEST=3.11 sh requirements/python.sh $(PYTHON)) && "$$python" -m venv $(AGENTS)
+	$(if $(LOCKED),$(AGENTS)/bin/pip install --quiet --no-deps --require-hashes --requirement $(LOCKS)/agents.txt)
 	$(AGENTS)/bin/pip install --quiet --editable 'clients/python[speech,video]' \
 	    $(ADAPTERS:%=--editable 'clients/%[test]')
 	@touch $@
