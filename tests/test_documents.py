@@ -57,7 +57,10 @@ SOURCES = sorted(
     - TESTED_TOGETHER.keys()
 )
 
-ADAPTERS = {"clients/pipecat/pipecat_lipsync": "agents/pipecat"}
+ADAPTERS = {
+    "clients/livekit/livekit/plugins/lipsync": "agents/livekit",
+    "clients/pipecat/pipecat_lipsync": "agents/pipecat",
+}
 """Packages whose tests lie elsewhere, and where below ``tests/``."""
 
 RUN_BY_CI = {
