@@ -21,3 +21,9 @@ async def triton() -> AsyncIterator[FakeTriton]:
 async def bridge(triton: FakeTriton) -> AsyncIterator[Bridge]:
     async with serve(config_for(triton, shutdown_timeout_s=2.0)) as bridge:
         yield bridge
+
+
+@pytest.fixture
+async def tritons() -> AsyncIterator[tuple[FakeTriton, FakeTriton, FakeTriton]]:
+    async with FakeTriton() as first, FakeTriton() as second, FakeTriton() as third:
+        yield first, second, third
