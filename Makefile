@@ -1,6 +1,7 @@
 # Everything runs in .venv; nothing is installed outside this folder.
 #   make demo    the speaking face in the browser: environment, demo avatar, Triton, bridge; on an NVIDIA card where
 #                there is one: GPU=0 computes on the CPU all the same, GPU=1 fails where it cannot be the card
+#   make demo-pipecat  the same face in a voice agent's pipeline, in the browser, while `make demo` runs
 #   make test    all tests, with the real Triton in them
 #   make test-fast  those that start no server of their own, three quarters of all: for daily work, under 3 minutes
 #   make test-faults  kill, stop and flood real processes under viewers, and print what it costs them; 4 minutes
@@ -39,12 +40,15 @@ IMAGES := triton bridge triton-gpu engines
 # What locks say of where they come from and for whom: nothing but names, versions and hashes.
 UV := $(SUPPLY)/uv pip compile - --quiet --generate-hashes --no-emit-index-url --no-header --no-annotate $(ARGS)
 
-.PHONY: demo test test-fast test-faults test-compose test-agents test-helm check bench fuzz locks sbom audit clean
+.PHONY: demo demo-pipecat test test-fast test-faults test-compose test-agents test-helm check bench fuzz locks sbom audit clean
 .DELETE_ON_ERROR:
 
 demo: avatars/demo/avatar.json
 	@$(RUNTIME) $(GPU)
 	@$(if $(filter 0,$(GPU)),CUDA_VISIBLE_DEVICES= )$(BIN)/python -m triton_lipsync.start $(ARGS)
+
+demo-pipecat: $(AGENTS)/.test
+	@$(AGENTS)/bin/python clients/pipecat/examples/talking_face.py --transport webrtc $(ARGS)
 
 test: $(VENV)/.test avatars/demo/avatar.json build/perf_analyzer/perf_analyzer
 	$(BIN)/pytest --cov $(ARGS)

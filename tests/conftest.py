@@ -50,6 +50,7 @@ SLOW = (
     "embedded/test_backends",
     "embedded/test_guard",
     "embedded/test_health",
+    "embedded/test_interpreter",
     "embedded/test_leftovers",
     "embedded/test_load",
     "embedded/test_main",

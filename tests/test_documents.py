@@ -64,6 +64,7 @@ RUN_BY_CI = {
     "make test": "the run that this test is part of",
     "make test-compose": "CI runs it",
     "make test-faults": "CI runs it",
+    "make test-agents": "CI runs it",
     "make test-helm": "CI runs it",
     ".venv/bin/pip install --editable '.[export]'": "make test installs the extra",
     ".venv/bin/pip install --editable '.[tensorrt]'": "make test installs the extra",
@@ -98,7 +99,12 @@ RUN_ELSEWHERE = {
     ".venv/bin/python -m export strategies anna --instances 4 --batch-sizes 4,8 --queue-delay-us 500": (
         "tests/export/test_main.py"
     ),
+    "make demo-pipecat": "tests/agents/pipecat/test_example.py",
     "make bench": "tests/benchmarks/test_main.py runs every part",
+    ".venv/bin/python -m export strategies anna --lookup-instances 2 --jpeg-instances 6 --frames-in-network": (
+        "tests/export/test_main.py"
+    ),
+    "make bench ARGS=stages": "tests/benchmarks/test_main.py runs it, with short cases",
     "make bench ARGS=endurance": "tests/benchmarks/test_main.py runs it, for two seconds",
     "make build/baselines/bin/python": "tests/benchmarks/baselines/test_servers.py, where it was run",
     ".venv/bin/python -m benchmarks.gpu": "tests/benchmarks/gpu/test_main.py",

@@ -37,6 +37,7 @@ from tests.agents.pipecat.pipeline import (
     running_pipeline,
     said,
     service_for,
+    tone,
     voice,
 )
 
@@ -44,11 +45,6 @@ from tests.agents.pipecat.pipeline import (
 def has(kind: type[Frame], count: int = 1) -> Callable[[list[Frame]], bool]:
     """Return a condition: so many frames of a kind came."""
     return lambda frames: sum(isinstance(frame, kind) for frame in frames) >= count
-
-
-def tone(tag: int, seconds: float) -> np.ndarray:
-    """Return sound whose every sample is ``tag``, so that a trace of it can be told from all else."""
-    return np.full((round(seconds * 16_000), 1), tag, np.int16)
 
 
 def spoken(frames: list[Frame]) -> list[OutputImageRawFrame]:
@@ -59,7 +55,7 @@ def spoken(frames: list[Frame]) -> list[OutputImageRawFrame]:
 async def begun(running: Conversation) -> None:
     """Return once a session has begun: its idle pictures come."""
     await running.listener.until(images_of)
-    running.listener.frames.clear()
+    running.listener.forget()
 
 
 @pytest.mark.parametrize(
@@ -166,7 +162,7 @@ async def test_an_interruption_leaves_nothing(bridge: Running) -> None:
     async with running_pipeline(service_for(bridge, full_frame=False)) as running:
         await begun(running)
         for trial in range(8):
-            running.listener.frames.clear()
+            running.listener.forget()
             old, new = tone(2 * trial + 1, 4.0), tone(2 * trial + 2, 0.3)
             await running.say(*said(old), TTSTextFrame("old", "word"), TTSStoppedFrame())
             await running.listener.until(lambda frames, wanted=trial: len(spoken(frames)) > wanted)
@@ -239,7 +235,7 @@ async def test_a_bridge_that_dies_in_mid_sentence(start_bridge: Callable[..., Ru
         await running.listener.until(has(TTSStoppedFrame))
         assert audio_of(running.listener.frames) == pcm.tobytes()
         assert len(running.errors) == 1
-        running.listener.frames.clear()
+        running.listener.forget()
         start_bridge(port=int(first.url.rpartition(":")[2]))
         await begun(running)
         await running.say(*said(pcm[:8_000]), TTSStoppedFrame())

@@ -48,6 +48,8 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     repository = folder / "repository"
     held = network("held", gpus=(0,))
     hold(held, 6)
+    held.optimization.cuda.graphs = True
+    held.optimization.cuda.graph_spec.add(batch_size=8).graph_lower_bound.batch_size = 5
     faulty = network("faulty", gpus=(1,))
     hold(faulty, 3)
     for config in (held, faulty, network("everywhere"), network("on_cpu", CPU), network("second", GPU, (1,))):
