@@ -37,7 +37,14 @@ BESIDE_CODE = [
 OPERATIONS = ROOT / "docs" / "operations.md"
 NEVER_SENT = {error.code for error in (UpstreamLost, *START_ERRORS)}
 SOURCES = (
-    *("benchmarks", "bridge", "bridge/access", "bridge/front", "bridge/grpc_service", "bridge/live"),
+    *("benchmarks", "benchmarks/simulation"),
+    *(
+        "bridge",
+        "bridge/access",
+        "bridge/front",
+        "bridge/grpc_service",
+        "bridge/live",
+    ),
     "bridge/settings",
     *("demo", "docker", "embedded", "export"),
     *(
@@ -91,6 +98,10 @@ RUN_ELSEWHERE = {
     "make bench": "tests/benchmarks/test_main.py runs every part",
     "make bench ARGS=endurance": "tests/benchmarks/test_main.py runs it, for two seconds",
     "make build/baselines/bin/python": "tests/benchmarks/baselines/test_servers.py, where it was run",
+    ".venv/bin/python -m benchmarks.simulation": "tests/benchmarks/simulation/test_main.py",
+    ".venv/bin/python -m benchmarks.simulation --calibrate --validate --document docs/scaling.md": (
+        "tests/benchmarks/simulation/test_calibrate.py and test_validate.py"
+    ),
     ".venv/bin/python -m benchmarks.gpu": "tests/benchmarks/gpu/test_main.py",
     ".venv/bin/python -m export avatar anna --video talk.mp4 --audio-encoder audio_encoder.pth --checkpoint anna.pth": (
         "tests/export/test_main.py"
