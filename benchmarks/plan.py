@@ -19,6 +19,7 @@ from benchmarks.scaling import measure_scaling
 from benchmarks.site import FRAMES, Site
 from benchmarks.soak import run_soak
 from benchmarks.speakers import BURSTS, MICROPHONE
+from benchmarks.stages.measure import GOAL, measure_stages, needed
 from benchmarks.sweep import CONCURRENCIES, steadiness, sweep, to_rows
 from benchmarks.table import Row
 
@@ -52,6 +53,9 @@ class Plan:
         live_utterance_s: How long each is.
         live_sessions: At once, at most.
         bridge_sessions: At once, where the bridge is measured alone.
+        stage_s: Of load on each case of the stages.
+        stage_batches: Frames a request of the stages.
+        stage_instances: Processes of each stage.
     """
 
     avatar: str = "wide"
@@ -74,6 +78,9 @@ class Plan:
     live_utterance_s: float = 4.0
     live_sessions: int = 128
     bridge_sessions: int = 20
+    stage_s: float = 2.0
+    stage_batches: tuple[int, ...] = (1, 8, 16, 32)
+    stage_instances: tuple[int, ...] = (1, 2)
 
 
 FULL = Plan()
@@ -98,6 +105,9 @@ QUICK = Plan(
     live_utterance_s=1.0,
     live_sessions=1,
     bridge_sessions=2,
+    stage_s=0.4,
+    stage_batches=(1, 16),
+    stage_instances=(1,),
 )
 
 
@@ -217,6 +227,12 @@ async def _live(site: Site, plan: Plan, report: Report) -> None:
     report.add("live", "Live speech: sessions at once", rows, notes)
 
 
+async def _stages(site: Site, plan: Plan, report: Report) -> None:
+    found = await measure_stages(site, plan.stage_batches, plan.stage_instances, plan.stage_s)
+    report.add("stages", "The stages beside the network, each alone", [one.row() for one in found])
+    report.add("stages_needed", f"What {GOAL:,} frames/s take of each stage", needed(found))
+
+
 PARTS = {
     "compare": _compare,
     "overhead": _overhead,
@@ -226,4 +242,5 @@ PARTS = {
     "endurance": _endurance,
     "scaling": _scaling,
     "live": _live,
+    "stages": _stages,
 }

@@ -29,8 +29,8 @@ JPEG_START = b"\xff\xd8"
 
 
 @contextlib.asynccontextmanager
-async def running_triton(model_repository: Path, strategy: str) -> AsyncIterator[Server]:
-    """Run a Triton of its own, on free ports."""
+async def running_triton(model_repository: Path, strategy: str | None) -> AsyncIterator[Server]:
+    """Run a Triton of its own, on free ports; without a strategy with each model's plain config."""
     config = EmbeddedConfig(
         model_repository=model_repository, strategy=strategy, http_port=0, stop_timeout_s=3.0
     )

@@ -21,6 +21,8 @@ from bridge.front.descriptors import raise_limit
 from bridge.front.memory import give_memory_back
 from bridge.logs import set_up_logging
 from bridge.server import serve
+from bridge.workers.supervisor import supervise
+from bridge.workers.worker import Listening
 
 __all__ = ["main"]
 
@@ -39,7 +41,7 @@ def main(argv: Sequence[str] | None = None, prog: str = "python -m bridge") -> i
     raise_limit()
     give_memory_back()
     try:
-        uvloop.run(_serve_until_signal(config))
+        uvloop.run(_serve_until_signal(config) if config.workers == 1 else _supervise(config))
     except START_ERRORS as exc:
         print(f"bridge: {exc}", file=sys.stderr)
         return 1
@@ -52,13 +54,23 @@ async def _serve_until_signal(config: BridgeConfig) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with serve(config) as bridge:
-        ready, total = bridge.balancer.ready_count, len(bridge.balancer.upstreams)
-        also = f", gRPC {bridge.grpc_address}" if bridge.grpc_address else ""
-        print(f"bridge: {bridge.url}{also} ({ready} of {total} Tritons ready)", flush=True)
+        _say(Listening.of(bridge))
         await stop.wait()
         for number in (signal.SIGTERM, signal.SIGINT):  # a second one does not wait for anybody
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_DFL)
+
+
+async def _supervise(config: BridgeConfig) -> None:
+    await supervise(config, lambda listening: _say(listening, f", {config.workers} workers"))
+
+
+def _say(listening: Listening, more: str = "") -> None:
+    also = f", gRPC {listening.grpc_address}" if listening.grpc_address else ""
+    print(
+        f"bridge: {listening.url}{also} ({listening.ready} of {listening.total} Tritons ready{more})",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

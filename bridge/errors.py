@@ -5,6 +5,7 @@
     ├── ListenError        listen             start-up only
     ├── UnresolvableUpstream  unresolvable    start-up only
     ├── NoneReadyInTime    none_ready         start-up only
+    ├── WorkerEnded        worker_ended       start-up only
     ├── BadRequest         bad_request
     ├── MessageTooLarge    message_too_large
     ├── InvalidFrameId     invalid_frame_id
@@ -46,6 +47,7 @@ __all__ = [
     "UnknownModel",
     "UnresolvableUpstream",
     "UpstreamLost",
+    "WorkerEnded",
     "shown",
 ]
 
@@ -118,7 +120,19 @@ class NoneReadyInTime(BridgeError):
         return f"expected a Triton to be ready within {self.timeout_s:g} s, got none at {', '.join(self.addresses)}"
 
 
-START_ERRORS = (ConfigError, ListenError, UnresolvableUpstream, NoneReadyInTime)
+class WorkerEnded(BridgeError):
+    """Raised at start-up when one of several processes ends without a word."""
+
+    code = "worker_ended"
+
+    def __init__(self, exit_code: int | None) -> None:
+        self.exit_code = exit_code
+
+    def __str__(self) -> str:
+        return f"expected a worker to go on, got its end (exit code {self.exit_code})"
+
+
+START_ERRORS = (ConfigError, ListenError, UnresolvableUpstream, NoneReadyInTime, WorkerEnded)
 """What ends a bridge before it serves; no client ever sees them."""
 
 

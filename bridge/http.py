@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import re
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import unquote
@@ -25,7 +26,7 @@ from bridge.errors import (
     shown,
 )
 from bridge.front.head import Head
-from bridge.metrics import CONTENT_TYPE, Metrics
+from bridge.metrics import CONTENT_TYPE
 from bridge.protocol import check_model_name
 from bridge.representation import Conditions, Representation, etag_of, select
 from bridge.response import (
@@ -85,7 +86,7 @@ class Routes:
         self,
         service: Service,
         balancer: Balancer,
-        metrics: Metrics,
+        metrics: Callable[[], Awaitable[bytes]],
         static_files: dict[str, Representation],
         door: Door,
         *,
@@ -165,7 +166,7 @@ class Routes:
         if path == "/health":
             return self._health()
         if path == "/metrics" and self._has_metrics:
-            return response_of(HTTPStatus.OK, CONTENT_TYPE, self._metrics.render())
+            return response_of(HTTPStatus.OK, CONTENT_TYPE, await self._metrics())
         if path == "/models":
             return await self._models()
         if path in ("/ws", SPEECH_PATH):

@@ -23,9 +23,10 @@ class Monitor:
         port: The port it listens on, once started.
     """
 
-    def __init__(self, config: BridgeConfig, routes: Answering) -> None:
+    def __init__(self, config: BridgeConfig, routes: Answering, *, is_shared: bool = False) -> None:
         self.port = config.metrics_port
         self._config = config
+        self._is_shared = is_shared
         self._front = Front(config, routes, Limit(Most("requests", CONNECTIONS, CONNECTIONS)), CONNECTIONS)
         self._server: asyncio.Server | None = None
 
@@ -39,7 +40,10 @@ class Monitor:
         loop = asyncio.get_running_loop()
         try:
             self._server = await loop.create_server(
-                lambda: Connection(self._front, None, _no_websocket), host, port
+                lambda: Connection(self._front, None, _no_websocket),
+                host,
+                port,
+                reuse_port=self._is_shared or None,
             )
         except OSError as exc:
             raise ListenError.of(host, port, exc) from exc

@@ -39,6 +39,8 @@ from bridge.monitor import Monitor
 from bridge.service import Service
 from bridge.session import Session
 from bridge.turns import ask_as
+from bridge.workers.siblings import Siblings
+from bridge.workers.team import Team
 
 __all__ = ["Bridge", "serve"]
 
@@ -61,8 +63,12 @@ logger = logging.getLogger(__name__)
 
 
 @contextlib.asynccontextmanager
-async def serve(config: BridgeConfig) -> AsyncIterator[Bridge]:
+async def serve(config: BridgeConfig, team: Team | None = None) -> AsyncIterator[Bridge]:
     """Listen until the block ends, then answer what is in flight and close everything.
+
+    Args:
+        config: The settings.
+        team: Workers that share the ports, of which this is one; None: it is alone.
 
     Raises:
         ListenError: If the address cannot be listened on, for example because the port is in use.
@@ -70,7 +76,7 @@ async def serve(config: BridgeConfig) -> AsyncIterator[Bridge]:
         NoneReadyInTime: If no upstream is ready within ``require_ready_s``, where that is set.
     """
     async with Balancer(config) as balancer:
-        bridge = Bridge(config, balancer)
+        bridge = Bridge(config, balancer, team)
         await bridge.start()
         try:
             yield bridge
@@ -86,26 +92,29 @@ class Bridge:
         port: The port it listens on, also when the configuration left the choice to the system.
     """
 
-    def __init__(self, config: BridgeConfig, balancer: Balancer) -> None:
+    def __init__(self, config: BridgeConfig, balancer: Balancer, team: Team | None = None) -> None:
+        team = team or Team()
         self.balancer = balancer
         self.port = config.port
         self._config = config
+        self._shares_ports = team.has_others
         self._metrics = Metrics()
         self._metrics.watch(balancer)
+        self._siblings = Siblings(team, self._metrics.render)
         self._service = service = Service(config, balancer, self._metrics)
         self._door = Door(config)
         self._routes = routes = Routes(
             service,
             balancer,
-            self._metrics,
+            self._siblings.exposition,
             load_static_files(STATIC_FOLDER),
             self._door,
             has_metrics=config.metrics_port == METRICS_TOO,
         )
         self._monitor: Monitor | None = None
         if config.metrics_port != METRICS_TOO:
-            monitor_routes = MonitorRoutes(service, balancer, self._metrics, {}, self._door)
-            self._monitor = Monitor(config, monitor_routes)
+            monitor_routes = MonitorRoutes(service, balancer, self._siblings.exposition, {}, self._door)
+            self._monitor = Monitor(config, monitor_routes, is_shared=team.has_others)
         self._requests = Limit(Most("requests in flight", config.requests_per_client, config.requests_max))
         self._certificate: OwnCertificate | None = None
         if config.tls_cert_file:
@@ -113,11 +122,18 @@ class Bridge:
         self._grpc: GrpcServer | None = None
         if config.grpc_port != GRPC_OFF:
             self._grpc = GrpcServer(
-                config, balancer, service, self._metrics, self._door, self._requests, self._certificate
+                config,
+                balancer,
+                service,
+                self._metrics,
+                self._door,
+                self._requests,
+                self._certificate,
+                is_shared=team.has_others,
             )
         self._front = Front(config, routes, self._requests, connections_within(config.max_connections))
         self._answerer = Answerer(service, config.max_message_bytes)
-        self._hub = Hub(config, balancer, service, self._metrics.live)
+        self._hub = Hub(config, balancer, service, self._metrics.live, team)
         self._sessions: set[Session | SpeechSession] = set()
         self._stopping = False
         self._server: Server
@@ -154,6 +170,7 @@ class Bridge:
                 await self._grpc.start()
             if self._monitor is not None:
                 await self._monitor.start()
+            await self._siblings.start()
         except BaseException:
             self._server.close()
             await self._server.wait_closed()
@@ -193,6 +210,7 @@ class Bridge:
                 ssl=None if self._certificate is None else self._certificate.context(),
                 open_timeout=config.head_timeout_s,
                 close_timeout=CLOSE_TIMEOUT_S,
+                reuse_port=self._shares_ports or None,
             )
         except OSError as exc:
             raise ListenError.of(config.host, config.port, exc) from exc
@@ -212,6 +230,7 @@ class Bridge:
         if self._monitor is not None:
             ending.append(self._monitor.stop())
         await asyncio.gather(*ending)
+        await self._siblings.stop()
         await self._hub.close()
         await self._service.close()
 

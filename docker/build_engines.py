@@ -12,6 +12,7 @@ from pathlib import Path
 
 from export.__main__ import main as export
 from export.errors import ExportError
+from export.files import replacing_file
 from export.repository.entries import write_entries
 
 __all__ = ["main"]
@@ -19,17 +20,27 @@ __all__ = ["main"]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Build the engines; return 0, or 1 after one sentence of error."""
+    args = _parser().parse_args(argv)
+    folders = sorted(path.parent for path in args.avatars.glob("*/avatar.json"))
+    if not folders:
+        print(f"error: {args.avatars}: expected an imported avatar, got none", file=sys.stderr)
+        return 1
+    code = max(_build(folder, args.model_repository) for folder in folders)
+    if code == 0 and args.ready_file:
+        with replacing_file(args.ready_file) as path:
+            path.write_text(f"{args.revision}\n", encoding="utf-8")
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="build_engines.py", description=__doc__)
     parser.add_argument("--avatars", type=Path, default=Path("/models/avatars"), metavar="DIR")
     parser.add_argument(
         "--model-repository", type=Path, default=Path("/models/model_repository_gpu"), metavar="DIR"
     )
-    args = parser.parse_args(argv)
-    folders = sorted(path.parent for path in args.avatars.glob("*/avatar.json"))
-    if not folders:
-        print(f"error: {args.avatars}: expected an imported avatar, got none", file=sys.stderr)
-        return 1
-    return max(_build(folder, args.model_repository) for folder in folders)
+    parser.add_argument("--ready-file", type=Path, metavar="FILE", help="written when all engines are built")
+    parser.add_argument("--revision", default="", metavar="TEXT", help="what is written into it")
+    return parser
 
 
 def _build(avatar_folder: Path, model_repository: Path) -> int:

@@ -67,6 +67,13 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         metavar="FILE",
         help=f"holds the secret for loading models (default: {VARIABLE}, else one is made at each start)",
     )
+    parser.add_argument(
+        "--grpc-tls-dir",
+        type=Path,
+        metavar="DIR",
+        help="holds tls.crt, tls.key and ca.crt: gRPC speaks mutual TLS (default: no TLS)",
+    )
+    parser.add_argument("--grpc-tls-name", metavar="NAME", help="the name in that certificate")
     parser.add_argument("--quiet", action="store_true", help="show only the errors of Triton's log")
     parser.add_argument("extra_args", nargs="*", metavar="-- ARG", help="further arguments for tritonserver")
     defaults["control_secret_file"] = os.environ.get(VARIABLE) or None

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import grpc
 
 from embedded.config import EmbeddedConfig
 from embedded.control import GRPC_METADATA, HTTP_HEADER, restrictions
 from embedded.guard import SECRET_PLACE
 from embedded.installation import Installation
+from embedded.tls import GrpcTls
 
 __all__ = ["Server", "build_command"]
 
@@ -25,6 +30,7 @@ class Server:
         grpc_port: gRPC.
         metrics_port: Prometheus metrics.
         secret: What it asks of those who load models; never shown.
+        tls: The certificates of its gRPC, None if it speaks no TLS.
     """
 
     host: str
@@ -32,6 +38,7 @@ class Server:
     grpc_port: int
     metrics_port: int
     secret: str = field(default="", repr=False)
+    tls: GrpcTls | None = None
 
     @property
     def http_url(self) -> str:
@@ -42,6 +49,12 @@ class Server:
     def grpc_url(self) -> str:
         """``host:port``, as tritonclient.grpc takes it."""
         return f"{self.host}:{self.grpc_port}"
+
+    def grpc_channel(self, options: Sequence[tuple[str, Any]] = ()) -> grpc.aio.Channel:
+        """Return a new channel, with TLS where it speaks that."""
+        if self.tls is not None:
+            return self.tls.channel(self.grpc_url, options)
+        return grpc.aio.insecure_channel(self.grpc_url, list(options))
 
     @property
     def metrics_url(self) -> str:
@@ -100,5 +113,6 @@ def build_command(
         *(f"--{key}={value}" for key, value in options.items()),
         *flags,
         *restrictions(SECRET_PLACE),
+        *(server.tls.arguments() if server.tls else ()),
         *config.extra_args,
     ]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from embedded.control import make_secret, read_secret
 from embedded.errors import BadSetting
+from embedded.tls import GrpcTls
 
 __all__ = ["PORTS_PER_PROCESS", "EmbeddedConfig"]
 
@@ -33,6 +34,9 @@ class EmbeddedConfig:
         stop_timeout_s: How long requests in flight may take at the end.
         control_secret_file: A file with the secret that model control asks for, so that Tritons can share one; None
             makes one at each start.
+        grpc_tls_dir: A folder with ``tls.crt``, ``tls.key`` and ``ca.crt``: gRPC then speaks TLS with who shows a
+            certificate of that authority's. Its own has to do for a server and for a client. None speaks no TLS.
+        grpc_tls_name: The name in that certificate.
         extra_args: Further arguments for ``tritonserver``.
     """
 
@@ -47,6 +51,8 @@ class EmbeddedConfig:
     start_timeout_s: float = 120.0
     stop_timeout_s: float = 10.0
     control_secret_file: Path | None = None
+    grpc_tls_dir: Path | None = None
+    grpc_tls_name: str = ""
     extra_args: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -69,6 +75,7 @@ class EmbeddedConfig:
         self._check_strategy()
         self._check_ports()
         self.control_secret()
+        self.grpc_tls()
 
     def ports(self) -> list[tuple[int, int, int]]:
         """Return the HTTP, gRPC and metrics port of every process; empty if free ones are to be picked."""
@@ -94,6 +101,26 @@ class EmbeddedConfig:
             raise BadSetting("control_secret_file", expected, got) from exc
         except ValueError as exc:
             raise BadSetting("control_secret_file", expected, exc) from exc
+
+    def grpc_tls(self) -> GrpcTls | None:
+        """Return the certificates of the given folder, None if there is none.
+
+        Raises:
+            BadSetting: If a file of it cannot be used, or the name is missing.
+        """
+        if self.grpc_tls_dir is None:
+            return None
+        if not self.grpc_tls_name:
+            raise BadSetting("grpc_tls_name", "the name in the certificate of grpc_tls_dir", "none")
+        tls = GrpcTls(self.grpc_tls_dir.resolve(), self.grpc_tls_name)
+        try:
+            tls.check()
+        except OSError as exc:
+            expected = "a folder with tls.crt, tls.key and ca.crt, PEM files"
+            raise BadSetting(
+                "grpc_tls_dir", expected, f"{self.grpc_tls_dir} ({exc.strerror or exc})"
+            ) from exc
+        return tls
 
     def _check_strategy(self) -> None:
         known = sorted({path.stem for path in self.model_repository.glob("*/configs/*.pbtxt")})

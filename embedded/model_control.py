@@ -31,7 +31,7 @@ class ModelControl:
     """A connection to one Triton; close it."""
 
     def __init__(self, server: Server, load_timeout_s: float) -> None:
-        self._channel = grpc.aio.insecure_channel(server.grpc_url)
+        self._channel = server.grpc_channel()
         self._stub = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
         self._metadata = tuple(server.grpc_control.items())
         self._load_timeout_s = load_timeout_s
@@ -70,6 +70,16 @@ class ModelControl:
             Unanswered: If Triton does not answer.
         """
         await self._load(model, {})
+
+    async def repository_models(self) -> list[str]:
+        """Return the names of all models in the repository, loaded or not.
+
+        Raises:
+            Refused: If Triton does not say.
+            Unanswered: If Triton does not answer.
+        """
+        index = await self._call(self._stub.RepositoryIndex, service_pb2.RepositoryIndexRequest())
+        return sorted({model.name for model in index.models})
 
     async def unload(self, model: str) -> None:
         """Unload a model; the ensembles of it go with it.

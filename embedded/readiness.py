@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-import grpc
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from embedded.command import Server
@@ -30,7 +29,7 @@ async def answers(server: Server, extra_args: Sequence[str] = ()) -> None:
         server: The addresses.
         extra_args: Arguments of the process, which may have switched HTTP or metrics off.
     """
-    async with grpc.aio.insecure_channel(server.grpc_url, CHANNEL_OPTIONS) as channel:
+    async with server.grpc_channel(CHANNEL_OPTIONS) as channel:
         stub = service_pb2_grpc.GRPCInferenceServiceStub(channel)
         await stub.ServerReady(service_pb2.ServerReadyRequest(), wait_for_ready=True)
     for name, port in (("http", server.http_port), ("metrics", server.metrics_port)):

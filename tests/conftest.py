@@ -19,6 +19,8 @@ from export.__main__ import main as export
 from export.network.encoder_weights import open_encoder
 from tests.character import spoken
 
+collect_ignore = ["agents"]  # in an environment of their own: `make test-agents`
+
 CLIP_FRAMES = 60
 """Enough for every test, and quick to draw."""
 
@@ -30,6 +32,7 @@ SLOW = (
     "backends/test_tensorrt",
     "benchmarks/baselines",
     "benchmarks/gpu",
+    "benchmarks/stages",
     "benchmarks/test_main",
     "benchmarks/test_perf_analyzer",
     "benchmarks/test_site",
@@ -43,14 +46,18 @@ SLOW = (
     "demo/test_dataset",
     "demo/test_lip_sync",
     "docker",
+    "embedded/backends/onnxruntime/test_model",
     "embedded/test_backends",
     "embedded/test_guard",
     "embedded/test_health",
+    "embedded/test_interpreter",
     "embedded/test_leftovers",
+    "embedded/test_load",
     "embedded/test_main",
     "embedded/test_model_control",
     "embedded/test_secret_file",
     "embedded/test_server",
+    "embedded/test_tls",
     "embedded/test_watch",
     "export/network/rewrite",
     "export/network/test_audio_encoder",
@@ -59,6 +66,7 @@ SLOW = (
     "export/network/test_engine",
     "export/network/test_half",
     "export/network/test_onnx_model",
+    "export/network/test_resident",
     "export/network/test_unet",
     "export/network/test_verify",
     "export/network/test_weights",
@@ -70,6 +78,8 @@ SLOW = (
     "test_deployed_clients",
     "test_documents.py::test_the_",
     "test_end_to_end",
+    "test_frames_in_network",
+    "test_gpu_end_to_end",
     "test_live_speech",
     "test_page_speech",
     "test_recovery",

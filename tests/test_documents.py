@@ -32,36 +32,40 @@ BRIDGE = ROOT / "docs" / "bridge.md"
 LIVE = ROOT / "docs" / "live-speech.md"
 BESIDE_CODE = [
     *(ROOT / "SECURITY.md", ROOT / "CONTRIBUTING.md"),
-    *(ROOT / "demo" / "MODEL_CARD.md", ROOT / "clients" / "python" / "README.md"),
+    *(ROOT / "demo" / "MODEL_CARD.md", *sorted((ROOT / "clients").glob("*/README.md"))),
+    ROOT / "docker" / "helm" / "lipsync" / "README.md",
 ]
 OPERATIONS = ROOT / "docs" / "operations.md"
 NEVER_SENT = {error.code for error in (UpstreamLost, *START_ERRORS)}
-SOURCES = (
-    *("benchmarks", "benchmarks/simulation"),
-    *(
-        "bridge",
-        "bridge/access",
-        "bridge/front",
-        "bridge/grpc_service",
-        "bridge/live",
-    ),
-    "bridge/settings",
-    *("demo", "docker", "embedded", "export"),
-    *(
-        "export/footage",
-        "export/network",
-        "export/network/rewrite",
-        "export/repository",
-        "speech",
-        "training",
-    ),
+TOPS = (
+    "benchmarks",
+    "bridge",
+    "demo",
+    "docker",
+    "embedded",
+    "export",
+    "speech",
+    "training",
     "triton_lipsync",
 )
+TESTED_TOGETHER = {  # their modules are little without each other, and have one test module
+    "benchmarks/baselines": "tests/benchmarks/baselines/test_servers.py",
+    "embedded/backends/tensorrt": "tests/backends/test_tensorrt.py",
+}
+SOURCES = sorted(
+    {path.parent.relative_to(ROOT).as_posix() for top in TOPS for path in (ROOT / top).rglob("*.py")}
+    - TESTED_TOGETHER.keys()
+)
+
+ADAPTERS = {"clients/pipecat/pipecat_lipsync": "agents/pipecat"}
+"""Packages whose tests lie elsewhere, and where below ``tests/``."""
 
 RUN_BY_CI = {
     "make test": "the run that this test is part of",
     "make test-compose": "CI runs it",
     "make test-faults": "CI runs it",
+    "make test-agents": "CI runs it",
+    "make test-helm": "CI runs it",
     ".venv/bin/pip install --editable '.[export]'": "make test installs the extra",
     ".venv/bin/pip install --editable '.[tensorrt]'": "make test installs the extra",
     ".venv/bin/pip install --editable '.[export,video]'": "make test installs the extras",
@@ -95,7 +99,12 @@ RUN_ELSEWHERE = {
     ".venv/bin/python -m export strategies anna --instances 4 --batch-sizes 4,8 --queue-delay-us 500": (
         "tests/export/test_main.py"
     ),
+    "make demo-pipecat": "tests/agents/pipecat/test_example.py",
     "make bench": "tests/benchmarks/test_main.py runs every part",
+    ".venv/bin/python -m export strategies anna --lookup-instances 2 --jpeg-instances 6 --frames-in-network": (
+        "tests/export/test_main.py"
+    ),
+    "make bench ARGS=stages": "tests/benchmarks/test_main.py runs it, with short cases",
     "make bench ARGS=endurance": "tests/benchmarks/test_main.py runs it, for two seconds",
     "make build/baselines/bin/python": "tests/benchmarks/baselines/test_servers.py, where it was run",
     ".venv/bin/python -m benchmarks.simulation": "tests/benchmarks/simulation/test_main.py",
@@ -110,12 +119,21 @@ RUN_ELSEWHERE = {
     ".venv/bin/python -m lipsync_client speak --url http://localhost:8086 --avatar demo "
     "--audio demo/recordings/heldout.wav --out out.mp4": "tests/test_live_speech.py",
     "docker compose down": "tests/compose/conftest.py",
+    "docker stack deploy --compose-file docker/stack.yml lipsync": "tests/compose/test_swarm.py",
+    "docker service update --force lipsync_triton": "tests/compose/test_swarm.py",
     ".venv/bin/python -m export avatar anna --dataset dataset/anna --checkpoint checkpoint/anna "
     "--avatars models/avatars --model-repository models/model_repository": "tests/export/test_main.py",
     "LIPSYNC_MODELS=./models LIPSYNC_DEMO=no docker compose up --detach": "tests/compose/test_stack.py",
 }
 NEVER_RUN = {
     "docker compose --profile gpu up --detach": "needs a GPU; tests/docker/test_compose_file.py resolves it",
+    "LIPSYNC_TAG=0.1.0 docker compose build": "tests/compose builds the images under another tag",
+    "helm install faces docker/helm/lipsync --set image.registry=registry.example.org/team": (
+        "needs a cluster; tests/helm renders it"
+    ),
+    "kubectl rollout status deployment/faces-lipsync-bridge": "needs a cluster",
+    "docker service scale lipsync_triton=4": "Swarm's own; tests/compose/test_swarm.py has two",
+    "helm test faces": "needs a cluster; tests/helm/test_running.py runs its command",
     "docker compose --profile cpu --profile monitoring up --detach": (
         "its images need a registry; tests/docker/test_monitoring.py runs its files"
     ),
@@ -316,11 +334,12 @@ def subclasses(base: type[BridgeError]) -> set[type[BridgeError]]:
     return below.union(*map(subclasses, below))
 
 
-@pytest.mark.parametrize("package", SOURCES)
+@pytest.mark.parametrize("package", [*SOURCES, *ADAPTERS])
 def test_every_module_has_its_tests(package: str) -> None:
     """Each source module has a test module of its name."""
     modules = {path.stem for path in (ROOT / package).glob("*.py")} - {"__init__"}
-    tests = {path.stem.removeprefix("test_") for path in (ROOT / "tests" / package).glob("test_*.py")}
+    mirror = ROOT / "tests" / ADAPTERS.get(package, package)
+    tests = {path.stem.removeprefix("test_") for path in mirror.glob("test_*.py")}
     assert {module.strip("_") for module in modules} - tests == set()
 
 

@@ -1,4 +1,4 @@
-"""requirements/python.sh, with stand-ins for every Python, and for uv, on the path."""
+"""requirements/python.sh, and how the Makefile installs, with stand-ins for every Python, and for uv, on the path."""
 
 from __future__ import annotations
 
@@ -53,20 +53,20 @@ class Machine:
         python = FETCHED.removeprefix("build/python/")
         write_program(self.checkout / "fetchable" / python, PYTHON.format(version="3.12"))
 
-    def run(self, *command: str) -> tuple[int, str, list[str]]:
+    def run(self, *command: str, **environment: str) -> tuple[int, str, list[str]]:
         """Return exit code, what was printed, and the lines of what was said besides."""
         done = subprocess.run(
             command,
             cwd=self.checkout,
-            env={"PATH": str(self.path)},
+            env={"PATH": str(self.path), **environment},
             capture_output=True,
             text=True,
             check=False,
         )
         return done.returncode, done.stdout.strip(), done.stderr.splitlines()
 
-    def find(self, asked_for: str = "") -> tuple[int, str, list[str]]:
-        return self.run("sh", "requirements/python.sh", asked_for)
+    def find(self, asked_for: str = "", **environment: str) -> tuple[int, str, list[str]]:
+        return self.run("sh", "requirements/python.sh", asked_for, **environment)
 
 
 def write_program(path: Path, text: str) -> None:
@@ -123,6 +123,15 @@ def test_asked_for_and_unfit(machine: Machine, name: str, got: str) -> None:
     assert machine.find(name) == (1, "", [sentence])
 
 
+def test_no_older_than_asked_for(machine: Machine) -> None:
+    """Where 3.11 is the oldest that will do, 3.10 is passed over, and refused by the sentence that says so."""
+    machine.add_python("python3.10", "3.10")
+    machine.add_python("python3", "3.11")
+    assert machine.find(OLDEST="3.11") == (0, "python3", [])
+    sentence = "expected Python 3.11 to 3.12, got 3.10: make PYTHON=python3.12"
+    assert machine.find("python3.10", OLDEST="3.11") == (1, "", [sentence])
+
+
 def test_fetched_by_a_uv_of_its_own(machine: Machine) -> None:
     """With only Python 3.13 here, uv comes into build/, and Python 3.12 by it; the next time it is there."""
     machine.add_python("python3", "3.13")
@@ -159,4 +168,64 @@ def test_make_stops_there(machine: Machine) -> None:
     status, _, said = machine.run("make", "demo", "PYTHON=absent")
     assert status == 2
     assert said[0] == "expected Python 3.10 to 3.12, got none that runs: make PYTHON=python3.12"
+    assert not (machine.checkout / ".venv").exists()
+
+
+LOGGING_PYTHON = """#!/bin/sh
+case "$*" in
+*version_info*) echo 3.12; exit ;;
+"-m venv .venv") mkdir -p .venv/bin && cp "$0" .venv/bin/python && cp "$0" .venv/bin/pip ;;
+esac
+echo "${0##*/} $* (${CUDA_VISIBLE_DEVICES-all} cards)" >> calls
+case "$*" in
+"embedded/gpu.py --check 1") echo "error: no card" >&2; exit 1 ;;
+"-m demo.avatar") mkdir -p avatars/demo && touch avatars/demo/avatar.json ;;
+esac
+"""
+"""Writes down how it is called; nothing is installed."""
+
+
+@pytest.fixture
+def calls(machine: Machine) -> Path:
+    """A whole checkout, as far as make looks, on a machine with a Python that writes its calls here."""
+    for name in ("Makefile", "pyproject.toml"):
+        shutil.copy(ROOT / name, machine.checkout)
+    for name in ("demo/unet.onnx", "demo/audio_encoder.onnx", "export/repository/avatar.py"):
+        (machine.checkout / name).parent.mkdir(parents=True, exist_ok=True)
+        (machine.checkout / name).touch()
+    (machine.checkout / "requirements" / "libpython.sh").write_text(
+        "exit 0\n"
+    )  # it asks that Python for more
+    write_program(machine.path / "python3.12", LOGGING_PYTHON)
+    return machine.checkout / "calls"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "choice", "cards"),
+    [([], "auto", "all"), (["GPU=0"], "0", ""), (["LOCKED=1"], "0", ""), (["GPU=1", "LOCKED=1"], "1", "all")],
+    ids=["as it is", "on the CPU", "what is locked", "on a card"],
+)
+def test_make_demo_chooses_the_package(
+    machine: Machine, calls: Path, arguments: list[str], choice: str, cards: str
+) -> None:
+    """The card is looked for first, its package put in place after each installation and before each start."""
+    if choice == "1":
+        write_program(machine.path / "python3.12", LOGGING_PYTHON.replace("--check 1", "--check none"))
+    assert machine.run("make", "demo", *arguments)[0] == 0
+    lines = calls.read_text().splitlines()
+    package = f"python -m embedded.gpu {choice} (all cards)"
+    start = f"python -m triton_lipsync.start ({cards} cards)"
+    assert lines[0] == f"python3.12 embedded/gpu.py --check {choice} (all cards)"
+    installed = next(index for index, line in enumerate(lines) if "requirements/triton.txt" in line)
+    assert lines[installed + 1] == package
+    assert lines[-2:] == [package, start]
+    calls.unlink()
+    assert machine.run("make", "demo", *arguments)[0] == 0
+    assert calls.read_text().splitlines() == [package, start]
+
+
+def test_make_demo_insists_on_a_card(machine: Machine, calls: Path) -> None:
+    """Without a card GPU=1 ends with the sentence of what is missing, before anything is installed."""
+    status, _, said = machine.run("make", "demo", "GPU=1")
+    assert (status, said[0]) == (2, "error: no card")
     assert not (machine.checkout / ".venv").exists()

@@ -25,6 +25,10 @@ COMMANDS = {
     "export": ("export.__main__", "import an avatar and write its models for Triton"),
     "training": ("training.__main__", "train an audio encoder and a network on dataset folders"),
     "embedded": ("embedded.__main__", "Triton alone, without a container"),
+    "gpu": (
+        "embedded.gpu",
+        "install that package of ONNX Runtime which suits this machine: NVIDIA card or CPU",
+    ),
     "bridge": ("bridge.__main__", "the bridge alone, in front of Tritons that run elsewhere"),
 }
 """Each command's module, whose ``main(argv, prog)`` runs it, and what it does."""

@@ -11,6 +11,7 @@ import os
 import shlex
 import signal
 import sys
+import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,13 +23,20 @@ from bridge.config import GRPC_OFF, BridgeConfig
 from bridge.errors import START_ERRORS
 from embedded import EmbeddedConfig, EmbeddedError, Server
 from embedded.control import HTTP_HEADER, VARIABLE
+from triton_lipsync.compute import describe_compute
 
 __all__ = ["main"]
+
+METRICS_TIMEOUT_S = 2.0
+ON_CARDS = (
+    "Networks compute on this machine's NVIDIA cards where the package onnxruntime-gpu is installed, which "
+    "python -m embedded.gpu (triton-lipsync gpu) does; CUDA_VISIBLE_DEVICES= hides the cards."
+)
 
 
 def main(argv: Sequence[str] | None = None, prog: str = "python -m triton_lipsync.start") -> int:
     """Serve until Ctrl-C or SIGTERM; return 0, or 1 after one sentence of error."""
-    parser = argparse.ArgumentParser(prog=prog, description=__doc__)
+    parser = argparse.ArgumentParser(prog=prog, description=__doc__, epilog=ON_CARDS)
     parser.add_argument("--model-repository", type=Path, default=Path("model_repository"), metavar="DIR")
     parser.add_argument("--strategy", default="replay", help="config variant of the models (default: replay)")
     parser.add_argument("--host", default="127.0.0.1", help="address of the page (default: 127.0.0.1)")
@@ -73,6 +81,8 @@ async def _serve(args: argparse.Namespace, bridge_config: BridgeConfig) -> None:
                 async with bridge.server.serve(config) as running:
                     print(f"Triton   gRPC {triton.grpc_url}   HTTP {triton.http_url}")
                     print(f"avatars  {_load_command(triton, secret_file)}")
+                    for line in await asyncio.to_thread(_compute, triton):
+                        print(f"compute  {line}")
                     print(f"page     {running.url}   (Ctrl-C stops)", flush=True)
                     await asyncio.Event().wait()
     print("stopped", flush=True)
@@ -82,6 +92,16 @@ def _load_command(triton: Server, secret_file: Path) -> str:
     """Return the command that has the running Triton load another avatar."""
     header = f'-H "{HTTP_HEADER}: $(cat {shlex.quote(str(secret_file))})"'
     return f"curl -X POST {header} {triton.http_url}/v2/repository/models/NAME/load"
+
+
+def _compute(triton: Server) -> list[str]:
+    """Return what each network computes on; nothing where the running Triton does not say."""
+    with (
+        contextlib.suppress(OSError),
+        urllib.request.urlopen(triton.metrics_url, timeout=METRICS_TIMEOUT_S) as answer,
+    ):
+        return describe_compute(answer.read().decode())
+    return []
 
 
 def _triton_config(args: argparse.Namespace) -> EmbeddedConfig:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["DataFile", "FrameStore", "Rows", "window_indices"]
+__all__ = ["DataFile", "FrameStore", "Rows", "Scratch", "window_indices"]
 
 CHUNK_BYTES = 1 << 22
 
@@ -84,16 +84,45 @@ class Rows(DataFile):
     def __getitem__(self, ids: NDArray[np.int32]) -> NDArray[Any]:
         """Return the rows of (B,) ids that are in range, one after another."""
         rows = np.empty((len(ids), *self.shape[1:]), self.dtype)
-        content, size = _bytes_of(rows), self._row_bytes
+        self.read_rows(ids, rows)
+        return rows
+
+    def read_rows(self, ids: NDArray[np.int32], target: NDArray[Any]) -> None:
+        """Fill ``target`` with the rows of (B,) ids that are in range, one after another."""
+        content, size = _bytes_of(target), self._row_bytes
         for index, row in enumerate(ids.tolist()):
             self.read_into(content[index * size : (index + 1) * size], self._begin + row * size)
-        return rows
 
     def read_all(self) -> NDArray[Any]:
         """Return the whole array."""
         array = np.empty(self.shape, self.dtype)
         self.read_into(_bytes_of(array), self._begin)
         return array
+
+
+class Scratch:
+    """Rows of memory that every batch uses again: the pages of fresh memory cost more than reading a face into them.
+
+    Args:
+        count: How many rows a batch takes at most; one that takes more gets fresh memory.
+        shape: Of a row.
+        dtype: Of its numbers.
+    """
+
+    def __init__(self, count: int, shape: tuple[int, ...], dtype: type[np.generic]) -> None:
+        self._rows: NDArray[Any] = np.zeros((count, *shape), dtype)
+        self._taken = 0
+
+    def begin(self) -> None:
+        """Begin a batch: what was taken for the one before may be written over from now on."""
+        self._taken = 0
+
+    def take(self, count: int) -> NDArray[Any]:
+        """Return (count, *shape), of which nothing was taken for this batch yet."""
+        first, self._taken = self._taken, self._taken + count
+        if self._taken > len(self._rows):
+            return np.empty((count, *self._rows.shape[1:]), self._rows.dtype)
+        return self._rows[first : self._taken]
 
 
 class FrameStore:
@@ -138,9 +167,13 @@ class FrameStore:
         """How many frames there are; ids are 0 to ``count - 1``."""
         return len(self.faces)
 
-    def gather_faces(self, frame_ids: NDArray[np.int32]) -> NDArray[np.uint8]:
-        """Return (B, *face_shape) uint8 BGR for (B,) ids that are in range."""
-        return self.faces[frame_ids]
+    def gather_faces(self, frame_ids: NDArray[np.int32], scratch: Scratch | None = None) -> NDArray[np.uint8]:
+        """Return (B, *face_shape) uint8 BGR for (B,) ids that are in range, in rows of ``scratch`` if there is one."""
+        if scratch is None:
+            return self.faces[frame_ids]
+        faces = scratch.take(len(frame_ids))
+        self.faces.read_rows(frame_ids, faces)
+        return faces
 
     def gather_audio(self, frame_ids: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return (B, *audio_shape) float32 for (B,) ids that are in range."""

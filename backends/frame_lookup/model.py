@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import triton_python_backend_utils as pb_utils
 
 sys.path.insert(0, str(Path(__file__).parent))
-from frames import FrameStore
+from frames import FrameStore, Scratch
 
 USUAL_WINDOW = 16
 DATA_FILES_HINT = "import the avatar again: python -m export avatar --help"
@@ -26,7 +29,8 @@ class TritonPythonModel:
     Inputs: ``frame_id`` (B, 1) int32.
     Outputs, each only when requested: ``face`` (B, S, S, 3) uint8 BGR, S of 320 or 160; ``audio`` (B, C, H, W) float32;
     ``bounds`` (B, 4) int32 x1, y1, x2, y2; ``full_frame`` (B, 1) JPEG bytes; ``sound`` (B, S) int16 at
-    16 kHz, what sounds while the frame is shown.
+    16 kHz, what sounds while the frame is shown; ``face_id`` (B, 1) int32, the id itself once it is in range, for a
+    network that holds the faces and cannot refuse one.
     """
 
     def initialize(self, args: dict[str, str]) -> None:
@@ -55,17 +59,23 @@ class TritonPythonModel:
                 f"frame data of '{self.name}': expected {parameters['frame_count']} frames (config.pbtxt), "
                 f"got {self.store.count}; {DATA_FILES_HINT}"
             )
-        self.gathers = {
-            "face": self.store.gather_faces,
+        self.scratch = Scratch(config["max_batch_size"], shapes["face"], np.uint8)
+        self.gathers: dict[str, Callable[[Any], Any]] = {
+            "face": partial(self.store.gather_faces, scratch=self.scratch),
             "audio": self.store.gather_audio,
             "bounds": self.store.gather_bounds,
             "full_frame": self.store.gather_full_frames,
             "sound": self.store.gather_sound,
+            "face_id": lambda frame_ids: frame_ids[:, None],
         }
         pb_utils.Logger.log_info(f"{self.name}: {self.store.count} frames")
 
     def execute(self, requests: list[Any]) -> list[Any]:
-        """Return one response per request; a bad id, or data that are gone, fail their own request only."""
+        """Return one response per request; a bad id, or data that are gone, fail their own request only.
+
+        Triton's stub copies all responses out before it hands over the next requests, so scratch memory is free then.
+        """
+        self.scratch.begin()
         return [self._respond(request) for request in requests]
 
     def _respond(self, request: Any) -> Any:

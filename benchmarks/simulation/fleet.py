@@ -128,10 +128,10 @@ class Plan:
         wanted = self.found.sessions / known["speech_share"]
         return {
             "Tritons' networks": 1.0,
-            "bridges' cores, one bridge a cell": self.sessions * self.bridge_core_s / self.cells,
+            "bridges' cores, one worker a cell": self.sessions * self.bridge_core_s / self.cells,
             "sessions that `measured` admits": wanted / self.found.admitted,
             "Tritons that one bridge knows, without cells": self.tritons / MAX_UPSTREAMS,
-            "`BRIDGE_SPEECH_SESSIONS_MAX`": per_bridge / config.speech_sessions_max,
+            "`BRIDGE_SPEECH_SESSIONS_MAX`": self.sessions / self.cells / config.speech_sessions_max,
             "network interface of a machine of bridges": per_machine
             * self.session_bits_per_s
             / known["network_bits_per_s"],

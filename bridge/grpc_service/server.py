@@ -106,9 +106,12 @@ class GrpcServer:
         door: Door,
         requests: Limit,
         certificate: OwnCertificate | None = None,
+        *,
+        is_shared: bool = False,
     ) -> None:
         self.port = config.grpc_port
         self._config = config
+        self._is_shared = is_shared
         self._door = door
         self._certificate = certificate
         self._requests = requests
@@ -139,7 +142,7 @@ class GrpcServer:
             ListenError: If the address cannot be listened on.
         """
         self._server = grpc.aio.server(
-            options=_options(self._config),
+            options=_options(self._config, self._is_shared),
             maximum_concurrent_rpcs=self._config.requests_max + SPARE_RPCS,
             interceptors=[Guard(self._door)],
         )
@@ -176,7 +179,7 @@ class GrpcServer:
         try:
             # gRPC's own failure has no reason in it, and is logged by it as well
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
-            socket.create_server((host, port), family=family).close()
+            socket.create_server((host, port), family=family, reuse_port=self._is_shared).close()
             address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
             if self._certificate is None:
                 return int(self._server.add_insecure_port(address))
@@ -369,9 +372,9 @@ class _Taken:
             self._requests.give_back(self._client)
 
 
-def _options(config: BridgeConfig) -> tuple[tuple[str, int], ...]:
+def _options(config: BridgeConfig, is_shared: bool) -> tuple[tuple[str, int], ...]:
     return (
-        ("grpc.so_reuseport", 0),  # two bridges on one port would each get half of the calls
+        ("grpc.so_reuseport", int(is_shared)),  # two bridges on one port would each get half of the calls
         ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
         ("grpc.max_concurrent_streams", STREAMS_OF_CONNECTION),
         ("grpc.server_handshake_timeout_ms", round(config.head_timeout_s * 1000)),

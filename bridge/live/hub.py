@@ -18,6 +18,7 @@ from bridge.live.models import LiveModels
 from bridge.live.silence import SilentClip, SilentClips
 from bridge.live.wire import Start
 from bridge.service import Metadata, Service
+from bridge.workers.team import Team
 from speech.contract import FPS
 
 __all__ = ["Hub", "Seat"]
@@ -47,10 +48,16 @@ class Hub:
     """
 
     def __init__(
-        self, config: BridgeConfig, balancer: Balancer, service: Service, metrics: LiveMetrics
+        self,
+        config: BridgeConfig,
+        balancer: Balancer,
+        service: Service,
+        metrics: LiveMetrics,
+        team: Team | None = None,
     ) -> None:
+        self._team = team or Team()
         self.models = LiveModels(balancer, config.speech_timeout_s)
-        self.silent_clips = SilentClips(self.models)
+        self.silent_clips = SilentClips(self.models, self._team)
         self.metrics = metrics
         self._config = config
         self._service = service
@@ -72,7 +79,9 @@ class Hub:
             metadata = await self._service.metadata(start.avatar)
             if not await self.models.can_hear(start.avatar):
                 raise CannotHear(start.avatar)
-            clip = await self.silent_clips.open(start.avatar, metadata.frame_count, not self._shares)
+            clip = await self.silent_clips.open(
+                start.avatar, metadata.frame_count, not self._team.session_count
+            )
             with self._share_of(clip) as alone:
                 yield Seat(metadata, clip, alone)
 
@@ -82,6 +91,8 @@ class Hub:
 
     @contextlib.contextmanager
     def _counted(self, client: Client) -> Iterator[None]:
+        if self._team.session_count >= self._config.speech_sessions_max:
+            raise self._refused(NoRoom("of this bridge", self._config.speech_sessions_max))
         if not self._limit.try_take(client):
             of_all = isinstance(self._limit.refusal(client), BridgeFull)
             most = self._config.speech_sessions_max if of_all else self._config.speech_sessions_per_client
@@ -95,19 +106,21 @@ class Hub:
     def _share_of(self, clip: SilentClip) -> Iterator[bool]:
         """Take a share of Triton's pictures; the first session is admitted on any machine, however slow."""
         share = FPS / clip.pictures_per_s if clip.pictures_per_s else 0.0
+        alone = not self._team.session_count
         if (
-            self._shares
+            not alone
             and self._config.speech_admission == "measured"
-            and sum(self._shares) + share > USABLE_SHARE
+            and self._team.promised_share + share > USABLE_SHARE
         ):
-            raise self._refused(NoRoom("that Triton paints for", len(self._shares)))
-        alone = not self._shares
+            raise self._refused(NoRoom("that Triton paints for", self._team.session_count))
         self._shares.append(share)
+        self._team.note(len(self._shares), sum(self._shares))
         self.metrics.sessions.inc()
         try:
             yield alone
         finally:
             self._shares.remove(share)
+            self._team.note(len(self._shares), sum(self._shares))
             self.metrics.sessions.dec()
 
     def _refused(self, error: NoRoom) -> NoRoom:

@@ -14,6 +14,7 @@ import numpy as np
 from bridge.errors import BridgeError
 from bridge.live.models import LiveModels, Vectors
 from bridge.live.requests import Picture
+from bridge.workers.team import Team
 from speech.contract import AUDIO_WINDOW
 from speech.mel import VECTOR_SAMPLES
 
@@ -26,9 +27,16 @@ AT_ONCE = 2
 """Silent pictures of one clip that are painted at the same time."""
 
 SAME_VECTOR = 1e-3
-TRIAL_PICTURES = 24
 TRIAL_AGE_S = 60.0
-TRIAL_AT_ONCE = 4
+TRIALS = ((4, 24), (16, 96), (64, 384))
+"""How many pictures are asked for at once, and how many in all: more at once where fewer do not tell what there is."""
+
+QUICK_S = 0.25
+"""A trial that took no longer cost little, and may have left most of a GPU idle: the next one asks for more at once."""
+
+WORTH = 1.1
+"""Times the pictures a second of the trial before: below that, more at once bring nothing more."""
+
 
 logger = logging.getLogger(__name__)
 
@@ -78,8 +86,9 @@ class SilentClip:
 class SilentClips:
     """The silent clips of all avatars, within a bound; pictures of the one that was opened longest ago go first."""
 
-    def __init__(self, models: LiveModels) -> None:
+    def __init__(self, models: LiveModels, team: Team | None = None) -> None:
         self._models = models
+        self._team = team or Team()
         self._clips: dict[str, SilentClip] = {}  # in the order in which they were opened last
         # sessions go on with a clip that was replaced
         self._used: weakref.WeakSet[SilentClip] = weakref.WeakSet()
@@ -136,9 +145,9 @@ class SilentClips:
             clip = SilentClip(version, frame_count, vector, window)
             self._used.add(clip)
             self.remember(clip, 0, picture)
-            await self._try_out(avatar, clip)
+            await self._try_out(avatar, clip, nobody_speaks)
         elif nobody_speaks and time.monotonic() - clip.tried_s > TRIAL_AGE_S:
-            await self._try_out(avatar, clip)
+            await self._try_out(avatar, clip, nobody_speaks)
         self._clips[avatar] = clip
         return clip
 
@@ -147,9 +156,31 @@ class SilentClips:
         if not task.cancelled():
             task.exception()  # whoever waited has it; nobody may have
 
-    async def _try_out(self, avatar: str, clip: SilentClip) -> None:
-        """Paint the first frames, several at once, and note how many a second that were."""
-        frame_ids = iter(range(TRIAL_PICTURES))
+    async def _try_out(self, avatar: str, clip: SilentClip, nobody_speaks: bool) -> None:
+        """Note how many pictures a second Triton paints; where others speak, what was found before they did."""
+        name = f"{avatar} {clip.version}"
+        known = None if nobody_speaks else self._team.rate_of(name)
+        clip.pictures_per_s = await self._tried(avatar, clip) if known is None else known
+        clip.tried_s = time.monotonic()
+        if known is None:
+            self._team.note_rate(name, clip.pictures_per_s)
+        logger.info("%s: Triton paints %.0f pictures a second", avatar, clip.pictures_per_s)
+
+    async def _tried(self, avatar: str, clip: SilentClip) -> float:
+        """Return how many pictures a second are painted, with as many at once as pay."""
+        best = 0.0
+        for at_once, count in TRIALS:
+            start_s = time.perf_counter()
+            await self._paint_first(avatar, clip, at_once, count)
+            took_s = time.perf_counter() - start_s
+            before, best = best, max(best, count / took_s)
+            if took_s > QUICK_S or best < WORTH * before:
+                break
+        return best
+
+    async def _paint_first(self, avatar: str, clip: SilentClip, at_once: int, count: int) -> None:
+        """Paint a clip's first frames, and those after its last from the first on again, and remember them."""
+        frame_ids = iter(range(count))
 
         async def paint_some() -> None:
             for number in frame_ids:
@@ -157,11 +188,7 @@ class SilentClips:
                 picture, _ = await self._models.paint(avatar, frame_id, clip.window)
                 self.remember(clip, frame_id, picture)
 
-        start_s = time.perf_counter()
-        await asyncio.gather(*(paint_some() for _ in range(TRIAL_AT_ONCE)))
-        clip.tried_s = time.monotonic()
-        clip.pictures_per_s = TRIAL_PICTURES / (time.perf_counter() - start_s)
-        logger.info("%s: Triton paints %.0f pictures a second", avatar, clip.pictures_per_s)
+        await asyncio.gather(*(paint_some() for _ in range(at_once)))
 
     async def _paint(self, avatar: str, clip: SilentClip, frame_id: int) -> None:
         try:

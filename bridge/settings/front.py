@@ -29,6 +29,11 @@ class FrontSettings:
         integer(METRICS_TOO, 65535),
         "port of its own for /metrics and /health, without tokens and TLS; 0: any free port; -1: `BRIDGE_PORT`",
     )
+    workers: int = setting(
+        1,
+        integer(1, 64),
+        "processes that share the ports, for as many cores; what one client may have at once, it may have in each",
+    )
     max_inflight: int = setting(
         32, integer(1, 4096), "requests of one connection in flight before it is no longer read"
     )

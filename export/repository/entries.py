@@ -8,14 +8,29 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+import onnx
+from google.protobuf import text_format
+
+from export.errors import BadSource
 from export.files import link_or_copy, replacing_file, replacing_folder
-from export.repository.avatar import CPU_WEIGHTS_FILE, FRAME_FILES, SPEECH_FILE, Avatar, read_avatar
+from export.network.half import to_half
+from export.network.resident import FACES_FILE, refer_to_faces
+from export.repository.avatar import (
+    CPU_WEIGHTS_FILE,
+    FRAME_FILES,
+    SPEECH_FILE,
+    WEIGHTS_FILE,
+    Avatar,
+    read_avatar,
+)
 from export.repository.configs import (
     BACKENDS,
+    HALF_FILE,
     LIVE_JPEG,
     ServingOptions,
     ensemble_configs,
     frames_configs,
+    jpeg_as_chosen,
     jpeg_configs,
     live_configs,
     live_jpeg_configs,
@@ -23,7 +38,7 @@ from export.repository.configs import (
     unet_configs,
 )
 
-__all__ = ["write_entries", "write_network_configs"]
+__all__ = ["write_entries", "write_serving"]
 
 FIXED_SIZE = re.compile(r"(dims: )320(\n\s*dims: )320\n")
 
@@ -48,30 +63,79 @@ def write_entries(
     """
     avatar = read_avatar(avatar_folder)
     options = options or ServingOptions()
-    _write_shared(model_repository / "jpeg_encode", jpeg_configs())
+    _write_shared(model_repository / "jpeg_encode", jpeg_configs(options), options)
     frame_files = {name: avatar_folder / name for name in FRAME_FILES}
-    weights = {BACKENDS["onnxruntime"]: avatar_folder / CPU_WEIGHTS_FILE}
+    weights = _network_files(avatar_folder, options)
     names = [f"{avatar.name}_frames", f"{avatar.name}_unet", avatar.name]
     # A response cache outlives a reload, and knows an answer by model, version and inputs: new pictures, new version.
     version = _next_version(model_repository / names[2], served=(model_repository / names[0] / "1").exists())
-    _write_model(model_repository / names[0], frames_configs(avatar), {"1": frame_files})
+    _write_model(model_repository / names[0], frames_configs(avatar, options), {"1": frame_files})
     _write_model(model_repository / names[1], unet_configs(avatar, options), {"1": weights})
-    _write_model(model_repository / names[2], ensemble_configs(avatar), {version: {}, "1": {KEEP: None}})
+    ensemble = ensemble_configs(avatar, options)
+    _write_model(model_repository / names[2], ensemble, {version: {}, "1": {KEEP: None}})
     return names + _write_live_entries(avatar, avatar_folder, model_repository, options, version)
 
 
-def write_network_configs(avatar: Avatar, model_repository: Path, options: ServingOptions) -> None:
-    """Rewrite the configs of ``<name>_unet``, and of ``<name>_speech`` where there is one, in place.
+def write_serving(
+    avatar: Avatar, avatar_folder: Path, model_repository: Path, options: ServingOptions
+) -> None:
+    """Rewrite how an avatar that has its entries is served, in place: all of their configs.
 
-    They then say another backend or instance count.
+    They then say another backend or instance count. The network's ONNX file is rewritten where the faces move into it,
+    or out of it.
+
+    Raises:
+        BadSource: If the faces are too large for a network, or the config of a shared encoder is none.
+        VerificationFailed: If it is not the same network in float16.
     """
-    written = {f"{avatar.name}_unet": unet_configs(avatar, options)}
+    name = avatar.name
+    written = {
+        f"{name}_frames": frames_configs(avatar, options),
+        f"{name}_unet": unet_configs(avatar, options),
+        name: ensemble_configs(avatar, options),
+    }
     if avatar.hears:
-        written[f"{avatar.name}_speech"] = speech_configs(avatar, options)
+        written[f"{name}_speech"] = speech_configs(avatar, options)
+        written[f"{name}_live"] = live_configs(avatar, options)
+    version = model_repository / f"{name}_unet" / "1"
+    moves = (version / FACES_FILE).exists() != options.frames_in_network
+    if moves or options.network_file == HALF_FILE:
+        for file, content in _network_files(avatar_folder, options).items():
+            with replacing_file(version / file) as path:
+                _put(content, path)
+    if not options.frames_in_network:
+        (version / FACES_FILE).unlink(missing_ok=True)
+    if options.network_file != HALF_FILE:
+        (version / HALF_FILE).unlink(missing_ok=True)
     for model_name, configs in written.items():
-        for name, text in configs.items():
-            with replacing_file(model_repository / model_name / name) as path:
+        for file, text in configs.items():
+            with replacing_file(model_repository / model_name / file) as path:
                 path.write_text(text, encoding="utf-8")
+    _write_shared(model_repository / "jpeg_encode", jpeg_configs(options), options)
+    if avatar.hears:
+        _write_shared(model_repository / LIVE_JPEG, live_jpeg_configs(options), options)
+
+
+def _network_files(avatar_folder: Path, options: ServingOptions) -> dict[str, Path | bytes]:
+    """Return what the network's version folder holds for ONNX Runtime: its files, and the faces if they refer to them.
+
+    Raises:
+        BadSource: If the faces are too large for a network.
+        VerificationFailed: If it is not the same network in float16.
+    """
+    file, weights, faces = (
+        BACKENDS["onnxruntime"],
+        avatar_folder / CPU_WEIGHTS_FILE,
+        avatar_folder / FACES_FILE,
+    )
+    models = {}
+    if options.network_file == HALF_FILE:
+        models[HALF_FILE] = to_half(onnx.load(avatar_folder / WEIGHTS_FILE))
+    if not options.frames_in_network:
+        return {file: weights, **{name: model.SerializeToString() for name, model in models.items()}}
+    models[file] = onnx.load(weights)
+    written = {name: refer_to_faces(model, faces).SerializeToString() for name, model in models.items()}
+    return {FACES_FILE: faces, **written}
 
 
 def _write_live_entries(
@@ -86,25 +150,36 @@ def _write_live_entries(
         for name in (live, speech):
             shutil.rmtree(model_repository / name, ignore_errors=True)
         return []
-    _write_shared(model_repository / LIVE_JPEG, live_jpeg_configs())
+    _write_shared(model_repository / LIVE_JPEG, live_jpeg_configs(options), options)
     weights = {BACKENDS["onnxruntime"]: avatar_folder / SPEECH_FILE}
     _write_model(model_repository / speech, speech_configs(avatar, options), {"1": weights})
-    _write_model(model_repository / live, live_configs(avatar), {version: {}, "1": {KEEP: None}})
+    _write_model(model_repository / live, live_configs(avatar, options), {version: {}, "1": {KEEP: None}})
     return [speech, live]
 
 
-def _write_shared(folder: Path, configs: Mapping[str, str]) -> None:
+def _write_shared(folder: Path, configs: Mapping[str, str], options: ServingOptions) -> None:
     """Write a model that all avatars share, unless it is there: it may have been edited.
 
-    One that takes pictures of a single size, as earlier imports wrote it, is made to take any.
+    One that takes pictures of a single size, as earlier imports wrote it, is made to take any; and where instances or a
+    device were chosen, it gets those.
     """
     if not folder.exists():
         _write_model(folder, configs, {"1": {KEEP: None}})
     for path in [folder / "config.pbtxt", *folder.glob("configs/*.pbtxt")]:
         text = path.read_text(encoding="utf-8")
-        if (any_size := FIXED_SIZE.sub(r"\1-1\2-1\n", text)) != text:
+        new_text = FIXED_SIZE.sub(r"\1-1\2-1\n", text)
+        if (options.jpeg_instances, options.jpeg_device) != (None, None):
+            new_text = _as_chosen(path, new_text, options)
+        if new_text != text:
             with replacing_file(path) as new:
-                new.write_text(any_size, encoding="utf-8")
+                new.write_text(new_text, encoding="utf-8")
+
+
+def _as_chosen(path: Path, text: str, options: ServingOptions) -> str:
+    try:
+        return jpeg_as_chosen(text, options, alone=path.stem == "latency")
+    except text_format.ParseError as exc:
+        raise BadSource(path, "a Triton config, to change its instances or device", f"none: {exc}") from exc
 
 
 def _next_version(ensemble: Path, served: bool) -> str:
@@ -114,7 +189,7 @@ def _next_version(ensemble: Path, served: bool) -> str:
 
 
 def _write_model(
-    folder: Path, configs: Mapping[str, str], versions: Mapping[str, Mapping[str, Path | None]]
+    folder: Path, configs: Mapping[str, str], versions: Mapping[str, Mapping[str, Path | bytes | None]]
 ) -> None:
     """Write one model: its configs by relative path, and what each of its version folders holds."""
     with replacing_folder(folder, workplace=_workplace(folder.parent)) as new:
@@ -124,11 +199,16 @@ def _write_model(
             path.write_text(text, encoding="utf-8")
         for version, files in versions.items():
             (new / version).mkdir()
-            for name, source in files.items():
-                if source is None:
-                    (new / version / name).touch()
-                else:
-                    link_or_copy(source, new / version / name)
+            for name, content in files.items():
+                _put(content, new / version / name)
+
+
+def _put(content: Path | bytes | None, target: Path) -> None:
+    """Write a file: a link to another, or bytes, or nothing."""
+    if isinstance(content, Path):
+        link_or_copy(content, target)
+    else:
+        target.write_bytes(content or b"")
 
 
 def _workplace(model_repository: Path) -> Path:

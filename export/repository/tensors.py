@@ -34,6 +34,11 @@ class Tensor:
 
 TENSORS = {
     "frame_id": Tensor(schema.TYPE_INT32, (1,), "which frame of the clip, 0 to frame_count - 1"),
+    "face_id": Tensor(
+        schema.TYPE_INT32,
+        (1,),
+        "a frame_id that the lookup has found to be in range: which face the network takes",
+    ),
     "bounds": Tensor(
         schema.TYPE_INT32,
         (4,),

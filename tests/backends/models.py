@@ -79,14 +79,16 @@ def write_frames_model(
     shutil.copytree(data.folder, repository / config.name / "1", dirs_exist_ok=True)
 
 
-def write_jpeg_model(repository: Path, name: str, **parameters: str) -> None:
-    """Write a model of the backend ``jpeg_encode``."""
+def write_jpeg_model(repository: Path, name: str, change: Change | None = None, **parameters: str) -> None:
+    """Write a model of the backend ``jpeg_encode``, its config changed by ``change``."""
     config = schema.ModelConfig(name=name, backend="jpeg_encode", max_batch_size=16)
     config.input.add(name="image", data_type=schema.TYPE_UINT8, dims=(320, 320, 3))
     config.output.add(name="jpeg", data_type=schema.TYPE_STRING, dims=(1,))
     config.instance_group.add(count=1, kind=schema.ModelInstanceGroup.KIND_CPU)
     for key, value in parameters.items():
         config.parameters[key].string_value = value
+    if change:
+        change(config)
     write_model(repository, config)
 
 

@@ -55,7 +55,16 @@ def test_neighbours_of_a_bad_id(small: Client, frame_data: FrameData) -> None:
     np.testing.assert_array_equal(last[0], frame_data.bounds[4])
     assert bad.status() == "StatusCode.INVALID_ARGUMENT"
     assert bad.message() == "frame_id 999 is outside [0, 5] of model 'held_frames'"
-    assert small.batch_sizes("held_frames") == {3: 1}
+    assert small.batch_sizes("held_frames").keys() == {3}
+
+
+def test_neighbours_of_a_batch_keep_their_faces(small: Client, frame_data: FrameData) -> None:
+    """Requests of one dynamic batch, and those of the next, each get their own faces: none is written over."""
+    for ids in ((0, 1, 2), (5, 4, 3), (2, 2, 0)):
+        requests = [{"frame_id": column(one)} for one in ids]
+        answers = small.infer_together("held_frames", "face", requests)
+        for one, answer in zip(ids, answers, strict=True):
+            np.testing.assert_array_equal(answer[0], frame_data.faces[one])
 
 
 def test_full_frame_is_read_only_when_asked_for(small: Client, frame_data: FrameData) -> None:

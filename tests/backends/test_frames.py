@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backends.frame_lookup.frames import FrameStore, Rows, window_indices
+from backends.frame_lookup.frames import FrameStore, Rows, Scratch, window_indices
 from tests.backends.models import FRAME_COUNT, FrameData
 
 AUDIO_SHAPE = (32, 16, 16)
@@ -210,3 +210,33 @@ def test_missing_file(frame_data: FrameData, tmp_path: Path) -> None:
     (folder / "bounds.npy").unlink()
     with pytest.raises(FileNotFoundError, match=r"bounds\.npy"):
         FrameStore(folder, FACE_SHAPE, AUDIO_SHAPE, 16, "zeros")
+
+
+def test_scratch_is_used_again_by_the_next_batch() -> None:
+    """Within a batch nobody is given another's rows; the next batch writes over them."""
+    scratch = Scratch(3, (2,), np.uint8)
+    first, second = scratch.take(1), scratch.take(2)
+    first[:], second[:] = 1, 2
+    assert (first.tolist(), second.tolist()) == ([[1, 1]], [[2, 2], [2, 2]])
+    scratch.begin()
+    again = scratch.take(2)
+    assert np.shares_memory(again, first)
+    assert np.shares_memory(again, second)
+
+
+def test_scratch_that_is_too_small() -> None:
+    """A batch of more rows than there are gets fresh ones beside them."""
+    scratch = Scratch(2, (4,), np.int16)
+    first, more = scratch.take(2), scratch.take(2)
+    assert (more.shape, more.dtype) == ((2, 4), np.int16)
+    assert not np.shares_memory(first, more)
+
+
+def test_faces_in_scratch(frame_data: FrameData) -> None:
+    """Faces read into scratch memory are those read without it, and lie there."""
+    store = FrameStore(frame_data.folder, (320, 320, 3), (32, 16, 16), 16, "zeros")
+    scratch, ids = Scratch(4, (320, 320, 3), np.uint8), np.array([5, 0, 3], np.int32)
+    faces = store.gather_faces(ids, scratch)
+    np.testing.assert_array_equal(faces, frame_data.faces[ids])
+    scratch.begin()
+    assert np.shares_memory(faces, scratch.take(1))

@@ -2,43 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
-from types import ModuleType
-from typing import Any
-
 import numpy as np
-import onnxruntime
 import pytest
 from tritonclient.utils import InferenceServerException
 
-from demo.weights import UNET_PATH
 from tests.backends.models import Client, column, write_network_model
 
 
 def thread_count(client: Client, model_name: str) -> int:
     return len(list((client.stub(model_name).folder / "task").iterdir()))
-
-
-def session_options(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """What the backend opens a session with where the config says nothing."""
-    path = Path(__file__).parents[2] / "embedded" / "backends" / "onnxruntime" / "model.py"
-    monkeypatch.setitem(sys.modules, "triton_python_backend_utils", ModuleType("triton_python_backend_utils"))
-    spec = importlib.util.spec_from_file_location("onnxruntime_backend", path)
-    assert spec is not None
-    assert spec.loader is not None
-    backend = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(backend)
-    return backend._session_options({"parameters": {}, "instance_group": []})
-
-
-def test_batch_of_an_exported_network_is_fixed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """ONNX Runtime knows that a network this project exports gets one row at a time, and its threads stop after it."""
-    options = session_options(monkeypatch)
-    session = onnxruntime.InferenceSession(UNET_PATH, options, providers=["CPUExecutionProvider"])
-    assert [tensor.shape[0] for tensor in session.get_inputs()] == [1, 1]
-    assert options.get_session_config_entry("session.force_spinning_stop") == "1"
 
 
 def test_answers(small: Client) -> None:

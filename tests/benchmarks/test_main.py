@@ -56,6 +56,11 @@ def quick(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
             "avatar,feed,sessions,pictures,skipped,first picture p50_ms",
             "Live sessions of 'demo': min(0.9 · ",
         ),
+        (
+            "stages",
+            "stage,instances,batch,frames/s,joined,stage_ms,server_ms,cores busy",
+            "What 10,000 frames/s",
+        ),
     ],
 )
 def test_part(
@@ -89,6 +94,6 @@ def test_unknown_part(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         command.main(["dance"])
     assert (
-        "expected parts of compare, overhead, sweep, replay, soak, endurance, scaling, live, got dance"
+        "expected parts of compare, overhead, sweep, replay, soak, endurance, scaling, live, stages, got dance"
         in capsys.readouterr().err
     )

@@ -3,6 +3,8 @@
 import pytest
 
 from benchmarks.plan import FULL, PARTS, QUICK, goal
+from benchmarks.stages.measure import WARM_UP_SHARE
+from benchmarks.stages.models import STAGES
 from export.repository.strategies import STRATEGIES
 
 
@@ -30,4 +32,13 @@ def test_full_plan_covers_the_strategies():
 def test_quick_is_quick():
     """The quick run has the same parts and a tenth of the time."""
     assert QUICK.soak_s + QUICK.replay_s < (FULL.soak_s + FULL.replay_s) / 10
-    assert set(PARTS) == {"compare", "overhead", "sweep", "replay", "soak", "endurance", "scaling", "live"}
+    assert set(PARTS) == {
+        *("compare", "overhead", "sweep", "replay", "soak", "endurance", "scaling", "live", "stages")
+    }
+
+
+def test_stages_take_three_minutes_at_most():
+    """Each case of the stages is warmed up for a quarter of its time; all of the full run are over in time."""
+    cases = len(STAGES) * len(FULL.stage_batches) * len(FULL.stage_instances)
+    assert cases * FULL.stage_s * (1 + WARM_UP_SHARE) < 160
+    assert FULL.stage_batches == (1, 8, 16, 32)

@@ -15,7 +15,7 @@ from tests.fake_triton import fake_jpeg
 
 
 @contextlib.asynccontextmanager
-async def bridge_process(*arguments, **environment):
+async def bridge_process(*arguments, start_new_session=False, **environment):
     """Run ``python -m bridge``; yields the process."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bridge", *arguments),
@@ -23,6 +23,7 @@ async def bridge_process(*arguments, **environment):
         stderr=asyncio.subprocess.PIPE,
         env={**os.environ, "BRIDGE_GRPC_PORT": "0", **environment},
         cwd=ROOT,
+        start_new_session=start_new_session,
     )
     try:
         yield process
@@ -80,6 +81,36 @@ async def test_a_second_signal_does_not_wait(triton):
     """A second SIGTERM ends the process at once, whatever is in flight."""
     async with bridge_process("--upstreams", triton.address, "--port", "0") as process:
         port = await port_of(process)
+        async with connected(port) as websocket:
+            await websocket.send(encode_frame_request("slow", 1))
+            await triton.wait_for_calls("slow", 1)
+            process.send_signal(signal.SIGTERM)
+            await wait_until_refused(port)
+            process.send_signal(signal.SIGTERM)
+            assert (await ended(process))[0] == -signal.SIGTERM
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_several_workers(triton, number):
+    """With workers, the line says how many listen; a signal, also to all of the group, ends all of them with 0."""
+    arguments = ("--upstreams", triton.address, "--port", "0", "--workers", "2", "--log-level", "error")
+    async with bridge_process(*arguments, start_new_session=True) as process:
+        line = (await asyncio.wait_for(process.stdout.readline(), 60)).decode()
+        assert line.endswith(" (1 of 1 Tritons ready, 2 workers)\n")
+        port = int(re.search(r":(\d+)/", line)[1])
+        assert (await http(port, "/health"))[0] == 200
+        os.killpg(process.pid, number)
+        assert await ended(process) == (0, "", "")
+
+
+@pytest.mark.slow
+async def test_a_second_signal_ends_the_workers(triton):
+    """A second SIGTERM ends all workers at once, whatever is in flight."""
+    arguments = ("--upstreams", triton.address, "--port", "0", "--workers", "2", "--log-level", "error")
+    async with bridge_process(*arguments) as process:
+        line = (await asyncio.wait_for(process.stdout.readline(), 60)).decode()
+        port = int(re.search(r":(\d+)/", line)[1])
         async with connected(port) as websocket:
             await websocket.send(encode_frame_request("slow", 1))
             await triton.wait_for_calls("slow", 1)

@@ -155,6 +155,7 @@ async def test_interruption(bridge: FakeSpeechBridge, kind: str) -> None:
         first = [await session.receive() for _ in range(3)]
         await session.call("interrupt")
         assert session.session.epoch == 1
+        assert session.session.sent_samples == 32000
         following = [await session.receive() for _ in range(2)]
         pictures = await session.say(saw(0.1))
     assert [message.epoch for message in first] == [0, 0, 0]
@@ -163,6 +164,20 @@ async def test_interruption(bridge: FakeSpeechBridge, kind: str) -> None:
     assert isinstance(following[1], SpeechPicture)
     assert (following[1].epoch, following[1].is_silent, following[1].sample) == (1, True, None)
     assert [(picture.epoch, picture.sample) for picture in pictures] == [(1, 32000), (1, 32640), (1, 33280)]
+
+
+async def test_what_was_not_sent_does_not_count(kind: str) -> None:
+    """An interruption of a ``send`` that waits for room leaves its rest unsent: the next sound counts from there."""
+    async with FakeSpeechBridge(held_ms=1000) as bridge, opened_speech(kind, bridge.url) as session:
+        sending = asyncio.create_task(session.call("send", saw(20)))
+        while not isinstance(await session.receive(), SpeechPicture):
+            pass
+        await session.call("interrupt")
+        await sending
+        sent = session.session.sent_samples
+        pictures = [picture for picture in await session.say(saw(0.1)) if picture.is_speech]
+    assert 0 < sent < 20 * 16_000
+    assert pictures[0].sample == sent
 
 
 async def test_interruption_ends_until_ended(bridge: FakeSpeechBridge, kind: str) -> None:

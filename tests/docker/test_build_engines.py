@@ -18,10 +18,13 @@ def test_every_avatar_gets_its_engine(tmp_path: Path, workspace: Workspace) -> N
     repository = tmp_path / "gpu"
     for _ in range(2):
         done = run_script(
-            "build_engines.py", "--avatars", tmp_path / "avatars", "--model-repository", repository
+            "build_engines.py",
+            *("--avatars", tmp_path / "avatars", "--model-repository", repository),
+            *("--ready-file", tmp_path / "gpu.ready", "--revision", "7"),
         )
         assert done.returncode == 0, done.stderr
         assert "batch 1 to 16" in done.stdout
+    assert (tmp_path / "gpu.ready").read_text() == "7\n"
     unet = repository / "demo_unet"
     for path in (unet / "config.pbtxt", *(unet / "configs").glob("*.pbtxt")):
         config = text_format.Parse(path.read_text(), model_config_pb2.ModelConfig())
@@ -44,7 +47,10 @@ def test_an_avatar_that_is_broken(tmp_path: Path) -> None:
     """An avatar that cannot be read is one sentence and exit code 1."""
     (tmp_path / "demo").mkdir()
     (tmp_path / "demo" / "avatar.json").write_text("{")
-    done = run_script("build_engines.py", "--avatars", tmp_path, "--model-repository", tmp_path / "gpu")
-    assert done.returncode == 1
+    done = run_script(
+        "build_engines.py",
+        *("--avatars", tmp_path, "--model-repository", tmp_path / "gpu", "--ready-file", tmp_path / "ready"),
+    )
+    assert (done.returncode, (tmp_path / "ready").exists()) == (1, False)
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1

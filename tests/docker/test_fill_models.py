@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -65,6 +67,28 @@ def test_a_volume_that_cannot_be_written_to(tmp_path: Path, workspace: Workspace
     expected = f"one that user {os.getuid()} can write to"
     sentence = f"error: models volume {volume}: expected {expected}, got not a directory\n"
     assert fill(volume, workspace) == (1, "", sentence)
+
+
+def test_avatars_are_fetched(tmp_path: Path, workspace: Workspace) -> None:
+    """Archives of a list are put there, beside the demo or without it; then a file says that the volume is ready."""
+    with tarfile.open(tmp_path / "second.tar", "w") as tar:
+        tar.add(workspace.avatars / "second", "second")
+    digest = hashlib.sha256((tmp_path / "second.tar").read_bytes()).hexdigest()
+    listed, ready, volume = tmp_path / "list", tmp_path / "volume" / "avatars.ready", tmp_path / "volume"
+    listed.write_text(f"second {(tmp_path / 'second.tar').as_uri()} {digest}\n")
+    arguments = ("--demo=no", f"--fetch={listed}", f"--ready-file={ready}", "--revision=7")
+    assert fill(volume, workspace, *arguments) == (0, f"fetched second\n{volume}: second\n", "")
+    assert ready.read_text() == "7\n"
+    assert fill(volume, workspace, *arguments) == (0, f"{volume}: second\n", "")
+
+
+def test_an_archive_that_is_another(tmp_path: Path, workspace: Workspace) -> None:
+    """What is not what was meant is one sentence and exit code 1, and the volume is not ready."""
+    (tmp_path / "list").write_text(f"anna {(tmp_path / 'list').as_uri()} {'0' * 64}\n")
+    ready = tmp_path / "ready"
+    code, _, errors = fill(tmp_path, workspace, f"--fetch={tmp_path / 'list'}", f"--ready-file={ready}")
+    assert (code, errors.startswith("error: anna: expected a tar archive at its address, got")) == (1, True)
+    assert not ready.exists()
 
 
 @pytest.mark.parametrize("answer", ["perhaps", ""])

@@ -85,7 +85,7 @@ def fits(line: str, lock: Mapping[str, Requirement]) -> bool:
     return version(lock[canonicalize_name(wanted.name)]) in wanted.specifier
 
 
-@pytest.mark.parametrize("name", [*LOCKS, "../triton", "../detect"])
+@pytest.mark.parametrize("name", [*LOCKS, "helm", "../triton", "../detect"])
 def test_locks_hold_names_and_hashes_only(name: str) -> None:
     """Every release has its hashes, and nothing tells which index they came from."""
     text = (ROOT / "requirements" / "locks" / f"{name}.txt").read_text()

@@ -86,7 +86,7 @@ def test_commands_are_called_by_their_names(capsys: pytest.CaptureFixture[str], 
 def test_unknown_command(capsys: pytest.CaptureFixture[str]) -> None:
     """A command that does not exist is one sentence and exit code 2."""
     assert main(["serve"]) == 2
-    expected = "expected one of demo, start, export, training, embedded, bridge, got serve"
+    expected = "expected one of demo, start, export, training, embedded, gpu, bridge, got serve"
     assert capsys.readouterr().err == f"triton-lipsync: {expected}\n"
 
 

@@ -18,10 +18,13 @@ from pathlib import Path
 
 import pytest
 
+from embedded import Server
 from embedded.control import default_path
 from tests.conftest import Clip, Workspace
 from tests.embedded.processes import STUB, WAIT_S, find_family
 from tests.embedded.test_ports import this_process
+from tests.gpu_stand_in.machine import needs_compiler, put_cards_in
+from triton_lipsync import start
 from triton_lipsync.start import main
 
 
@@ -104,6 +107,7 @@ async def test_serves_until_a_signal(model_repository: Path, number: signal.Sign
         demo.process.send_signal(number)
         await demo.read_until("stopped")
         assert await asyncio.wait_for(demo.process.wait(), WAIT_S) == 0
+    assert "compute  demo_speech, demo_unet on the CPU\n" in demo.lines
     assert health["healthy"] is True
     assert loaded == "200"
     assert not secret.exists()
@@ -120,6 +124,28 @@ async def test_signal_while_triton_starts(model_repository: Path) -> None:
         assert await asyncio.wait_for(demo.process.wait(), WAIT_S) == 0
     assert all(process.ended() for process in family.members)
     assert not family.shared_memory()
+
+
+@needs_compiler
+async def test_says_what_computes_where(
+    model_repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a machine with a card that ONNX Runtime cannot use, the start says what computes instead, and why."""
+    put_cards_in(monkeypatch, tmp_path, cards=1, runtime=False)
+    async with serving(model_repository) as demo:
+        line = await demo.read_until("compute ")
+        demo.process.send_signal(signal.SIGINT)
+        await demo.read_until("stopped")
+    expected = "compute  demo_speech, demo_unet on the CPU: the package onnxruntime "
+    assert line.startswith(expected)
+    assert line.endswith("has no CUDA provider: in its place, pip install 'onnxruntime-gpu[cuda,cudnn]'\n")
+
+
+def test_triton_without_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Triton that has no metrics says nothing of what computes where."""
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        port = sock.getsockname()[1]
+    assert start._compute(Server("127.0.0.1", 0, 0, port)) == []
 
 
 def check_refused(capsys: pytest.CaptureFixture[str], argv: list[str], sentence: str) -> None:

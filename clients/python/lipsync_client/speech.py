@@ -131,6 +131,11 @@ class SpeechSession:
         """How many interruptions there were; pictures of an older epoch are over."""
         return self._state.epoch
 
+    @property
+    def sent_samples(self) -> int:
+        """How many samples were sent so far: a picture's ``sample`` counts these, over all utterances."""
+        return self._state.sent_samples
+
     async def send(self, pcm: bytes | bytearray | memoryview) -> None:
         """Send sound of the current utterance, mono, whole samples, of any length.
 

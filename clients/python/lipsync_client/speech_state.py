@@ -48,6 +48,7 @@ class SpeechState:
         fault: What ended the session, None while it goes on.
         ends_due: Utterances that were ended, and whose ``Ended`` has not come.
         is_interrupting: Whether an interruption is not acknowledged yet.
+        sent_samples: The session's samples sent so far: where the next one counts from.
     """
 
     def __init__(self, settings: SpeechSettings, started: Started) -> None:
@@ -55,7 +56,7 @@ class SpeechState:
         self._samples_per_frame = started.samples_per_frame
         self._held_samples = USED_SHARE * started.held_ms * settings.sample_rate / 1000
         self._quiet_s = settings.answer_timeout_s + started.lead_ms / 1000
-        self._sent = 0
+        self.sent_samples = 0
         self._shown = 0.0
         self.epoch = started.epoch
         self.fault: LipsyncError | None = None
@@ -87,12 +88,12 @@ class SpeechState:
 
     def has_room(self, piece: memoryview) -> bool:
         """Tell whether the bridge can hold one more piece, given the pictures that came."""
-        waiting = self._sent - self._shown
+        waiting = self.sent_samples - self._shown
         return waiting <= 0 or waiting + self._samples(piece) <= self._held_samples
 
     def sent(self, piece: memoryview) -> None:
         """Note that a piece of sound was sent."""
-        self._sent += self._samples(piece)
+        self.sent_samples += self._samples(piece)
 
     def end(self) -> str:
         """Return the message that ends an utterance."""
@@ -104,7 +105,7 @@ class SpeechState:
         self.epoch += 1
         self.ends_due = 0
         self.is_interrupting = True
-        self._shown = self._sent  # what waits is forgotten
+        self._shown = self.sent_samples  # what waits is forgotten
         return encode_control("interrupt")
 
     def receive(self, message: str | bytes) -> Message | None:

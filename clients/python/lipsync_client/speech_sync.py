@@ -97,6 +97,11 @@ class SyncSpeechSession:
         """How many interruptions there were; pictures of an older epoch are over."""
         return self._state.epoch
 
+    @property
+    def sent_samples(self) -> int:
+        """How many samples were sent so far: a picture's ``sample`` counts these, over all utterances."""
+        return self._state.sent_samples
+
     def send(self, pcm: bytes | bytearray | memoryview) -> None:
         """Send sound of the current utterance; as ``SpeechSession.send``."""
         pieces, epoch = self._state.pieces(pcm), self._state.epoch

@@ -2,102 +2,127 @@
 
 It reads the same config, so one model repository serves here and in the official container: the model's file name
 (``default_model_filename``), and the parameters ``intra_op_thread_count``, ``inter_op_thread_count``,
-``execution_mode`` (0 sequential, 1 parallel) and ``enable_mem_arena``. It runs on the CPU only.
+``execution_mode`` (0 sequential, 1 parallel) and ``enable_mem_arena``; for GPUs see ``providers.py``.
+
+An instance that Triton places on a GPU computes there with ``onnxruntime-gpu``. Where that cannot be, one of
+``KIND_GPU`` is refused with what is missing, and one of ``KIND_AUTO`` computes on the CPU and says why. On GPUs it was
+never run: the tests prove it on stand-ins for the card and for ONNX Runtime's CUDA provider.
 """
 
 from __future__ import annotations
 
 import json
-import os
+import re
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import triton_python_backend_utils as pb_utils
 
-WEIGHTS_HINT = "import the avatar again: python -m export avatar --help"
-BATCH_AXIS = "batch"
-"""What the exporter calls the first axis; a network that calls it otherwise keeps it open."""
+sys.path.insert(0, str(Path(__file__).parent))
+from batches import Batches, Tensor  # type: ignore[import-not-found]  # found through sys.path
+from devices import NoGpu, card_name  # type: ignore[import-not-found]
+from providers import BadConfig, graph_sizes, warm_sizes  # type: ignore[import-not-found]
+from rows import Rows  # type: ignore[import-not-found]
+from sessions import CannotLoad, open_cpu_session, open_gpu_session  # type: ignore[import-not-found]
 
-EXECUTION_MODES = {
-    0: onnxruntime.ExecutionMode.ORT_SEQUENTIAL,
-    1: onnxruntime.ExecutionMode.ORT_PARALLEL,
-}
-PARAMETERS = {  # least, greatest, default; 0 threads leaves the number open
-    "intra_op_thread_count": (0, 1024, 0),
-    "inter_op_thread_count": (0, 1024, 0),
-    "execution_mode": (0, 1, 0),
-    "enable_mem_arena": (0, 1, 1),
-}
+WEIGHTS_HINT = "import the avatar again: python -m export avatar --help"
+METRIC = "lipsync_compute"
+METRIC_MEANING = "1 for each instance of a model, by what it computes on, as ONNX Runtime reports it"
+COMMENT = re.compile(r"#.*")
+ASKED_FOR_GPU = re.compile(r"\bkind\s*:\s*KIND_GPU\b")
 
 
 class TritonPythonModel:
     """Runs any ONNX file; inputs and outputs are those of the model's config."""
 
     def initialize(self, args: dict[str, str]) -> None:
-        """Open a session on the model's file."""
+        """Open a session on the model's file, where Triton has placed the instance."""
         config = json.loads(args["model_config"])
         self.inputs = [tensor["name"] for tensor in config["input"]]
         self.outputs = [tensor["name"] for tensor in config["output"]]
-        file_name = config["default_model_filename"] or "model.onnx"
-        path = Path(args["model_repository"]) / args["model_version"] / file_name
-        options = _session_options(config)
+        folder = Path(args["model_repository"])
+        path = folder / args["model_version"] / (config["default_model_filename"] or "model.onnx")
         if not path.is_file():
             raise pb_utils.TritonModelException(
                 f"expected the network in {path}, got no such file; {WEIGHTS_HINT}"
             )
         try:
-            self.session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        except Exception as exc:  # ONNX Runtime's errors share no base class of their own
-            raise pb_utils.TritonModelException(f"ONNX Runtime cannot load {path}: {exc}") from exc
+            self.network, place = self._place(args, config, path, must=_asks_for_gpu(folder))
+        except (BadConfig, CannotLoad, NoGpu) as exc:
+            raise pb_utils.TritonModelException(str(exc)) from exc
+        # kept, as a metric does not outlive its family
+        self.family = pb_utils.MetricFamily(METRIC, METRIC_MEANING, pb_utils.MetricFamily.GAUGE)
+        # of its own, as nobody takes back what a process that died had added to a common one
+        instance = f"{args['model_instance_name']} on {args['model_instance_kind']} {args['model_instance_device_id']}"
+        self.metric = self.family.Metric({"model": args["model_name"], "instance": instance, **place})
+        self.metric.set(1)
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Return one response per request; values that the network fails on are one request's error."""
-        return [self._respond(request) for request in requests]
+        feeds = [self._feed(request) for request in requests]
+        return [self._respond(outcome) for outcome in self.network.run(feeds)]
 
-    def _respond(self, request: Any) -> Any:
-        feed = {name: pb_utils.get_input_tensor_by_name(request, name).as_numpy() for name in self.inputs}
-        try:
-            results = self._run(feed)
-        except Exception as exc:
-            return pb_utils.InferenceResponse(error=pb_utils.TritonError(f"ONNX Runtime: {exc}"))
-        named = zip(self.outputs, results, strict=True)
+    def finalize(self) -> None:
+        """Take back what was reported of this instance."""
+        self.metric.set(0)
+
+    def _place(
+        self, args: dict[str, str], config: dict[str, Any], path: Path, *, must: bool
+    ) -> tuple[Any, dict[str, str]]:
+        """Return the network where it computes, and what is reported of that."""
+        reason = ""
+        if args["model_instance_kind"] == "GPU":
+            try:
+                return _on_gpu(args, config, path)
+            except NoGpu as exc:
+                if must:
+                    raise
+                reason = str(exc)
+                pb_utils.Logger.log_warn(f"{args['model_name']} computes on the CPU: {reason}")
+        network = Rows(open_cpu_session(path, config), self.outputs)
+        return network, {"device": "CPU", "provider": "CPU", "reason": reason}
+
+    def _feed(self, request: Any) -> dict[str, Any]:
+        return {name: pb_utils.get_input_tensor_by_name(request, name).as_numpy() for name in self.inputs}
+
+    def _respond(self, outcome: Any) -> Any:
+        if isinstance(outcome, Exception):
+            return pb_utils.InferenceResponse(error=pb_utils.TritonError(f"ONNX Runtime: {outcome}"))
+        named = zip(self.outputs, outcome, strict=True)
         return pb_utils.InferenceResponse([pb_utils.Tensor(name, value) for name, value in named])
 
-    def _run(self, feed: dict[str, Any]) -> list[Any]:
-        """Run the rows of a request one at a time: a CPU gains nothing by a batch, and a batch leaves its cache."""
-        count = len(feed[self.inputs[0]])
-        rows = [{name: value[row : row + 1] for name, value in feed.items()} for row in range(count)]
-        results = [self.session.run(self.outputs, row) for row in rows]
-        return results[0] if count == 1 else [np.concatenate(column) for column in zip(*results, strict=True)]
+
+def _on_gpu(args: dict[str, str], config: dict[str, Any], path: Path) -> tuple[Batches, dict[str, str]]:
+    """Return a network that has run on the instance's card, and what is reported of that."""
+    index = int(args["model_instance_device_id"])
+    device = card_name(index)
+    session, remarks = open_gpu_session(path, config, index)
+    for remark in remarks:
+        pb_utils.Logger.log_warn(f"{args['model_name']} {remark}")
+    inputs, outputs = ([_tensor(tensor) for tensor in config[end]] for end in ("input", "output"))
+    network = Batches(session, inputs, outputs, index, graph_sizes(config))
+    try:
+        wrong = network.warm_up(warm_sizes(config))
+    except Exception as exc:  # ONNX Runtime's errors share no base class of their own
+        raise NoGpu(f"{device} cannot run {path}: {exc}") from exc
+    for size in wrong:
+        text = (
+            f"computes batches of {size} without their CUDA graph, which does not give what the network gives"
+        )
+        pb_utils.Logger.log_warn(f"{args['model_name']} {text}")
+    provider = session.get_providers()[0].removesuffix("ExecutionProvider")
+    return network, {"device": device, "provider": provider, "reason": ""}
 
 
-def _session_options(config: dict[str, Any]) -> onnxruntime.SessionOptions:
-    parameters = {key: _read_parameter(config["parameters"], key) for key in PARAMETERS}
-    instances = sum(group["count"] for group in config["instance_group"]) or 1
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    # Left alone, every instance would take all cores, and they would only get in one another's way.
-    options.intra_op_num_threads = parameters["intra_op_thread_count"] or max(1, _cores() // instances)
-    options.inter_op_num_threads = parameters["inter_op_thread_count"]
-    options.execution_mode = EXECUTION_MODES[parameters["execution_mode"]]
-    options.enable_cpu_mem_arena = bool(parameters["enable_mem_arena"])
-    # Rows are run one at a time. With an open batch, ONNX Runtime cannot prove that a sum has the shape of the
-    # convolution it is fused into, and one thread copies it each time, from the other core's cache.
-    options.add_free_dimension_override_by_name(BATCH_AXIS, 1)
-    # Its threads would spin on after a frame, on a core that the stages after it need.
-    options.add_session_config_entry("session.force_spinning_stop", "1")
-    return options
+def _tensor(tensor: dict[str, Any]) -> Tensor:
+    dtype = np.dtype(pb_utils.triton_string_to_numpy(tensor["data_type"]))
+    return Tensor(tensor["name"], dtype, tuple(int(dim) for dim in tensor["dims"]))
 
 
-def _read_parameter(parameters: dict[str, Any], key: str) -> int:
-    low, high, default = PARAMETERS[key]
-    text = parameters.get(key, {}).get("string_value", str(default))
-    if not text.isdecimal() or not low <= int(text) <= high:
-        raise pb_utils.TritonModelException(f"parameter '{key}': expected {low} to {high}, got {text}")
-    return int(text)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0))
+def _asks_for_gpu(folder: Path) -> bool:
+    """Tell whether a model's files say KIND_GPU: Triton has made that of KIND_AUTO, too, when it calls us."""
+    files = [folder / "config.pbtxt", *folder.glob("configs/*.pbtxt")]
+    texts = (COMMENT.sub("", file.read_text(encoding="utf-8")) for file in files if file.is_file())
+    return any(map(ASKED_FOR_GPU.search, texts))

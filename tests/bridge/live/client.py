@@ -19,6 +19,9 @@ from speech.windows import window_indices
 from tests.bridge.helpers import WAIT_S, http
 from tests.fake_triton import fake_features, fake_live_jpeg
 
+TRIAL_PICTURES = 24
+"""Those of the first trial, the only one here."""
+
 OURS = ("SpeechSession.", "Painter.", "SilentClips.", "LiveModels.", "Hub.")
 
 

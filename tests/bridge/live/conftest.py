@@ -6,11 +6,18 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from bridge.live import silence
 from bridge.server import Bridge, serve
 from tests.bridge.helpers import config_for
 from tests.fake_triton import FakeTriton
 
 HEARING = ("echo", "stuck", "losing", "broken", "full")
+
+
+@pytest.fixture(autouse=True)
+def one_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How fast a fake Triton is, nobody wants to know: the first trial will do."""
+    monkeypatch.setattr(silence, "TRIALS", silence.TRIALS[:1])
 
 
 @pytest.fixture

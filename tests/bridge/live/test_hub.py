@@ -12,19 +12,20 @@ from bridge.live.hub import Hub
 from bridge.live.wire import Start
 from bridge.metrics import Metrics
 from bridge.service import Service
+from bridge.workers.team import Team
 from tests.bridge.helpers import config_for
 
 ECHO = Start("echo")
 
 
 @contextlib.asynccontextmanager
-async def hub_for(triton, **settings):
+async def hub_for(triton, team=None, **settings):
     """Make a hub with these settings; yields it and its metrics as text."""
     config = config_for(triton, **settings)
     metrics = Metrics()
     async with Balancer(config) as balancer:
         service = Service(config, balancer, metrics)
-        hub = Hub(config, balancer, service, metrics.live)
+        hub = Hub(config, balancer, service, metrics.live, team)
         yield hub, lambda name: metrics_value(metrics, name)
         await hub.close()
         await service.close()
@@ -118,3 +119,23 @@ async def test_who_is_not_admitted_takes_no_room(triton, avatar, error):
         assert value("sessions") == 0
         async with hub.seat(ECHO, Client("a")):
             pass
+
+
+async def test_sessions_of_other_workers_count(triton, tmp_path):
+    """Workers of one bridge admit as many sessions together as one alone: by number, and by Triton's pictures."""
+    sessions, promised = [0.0, 3.0], [0.0, 0.75]
+    team = Team(0, sessions, promised, tmp_path)
+    async with (
+        hub_for(triton, team, speech_sessions_max=4) as (hub, value),
+        contextlib.AsyncExitStack() as stack,
+    ):
+        (await seated(stack, hub)).clip.pictures_per_s = 250
+        assert sessions == [1.0, 3.0]
+        with pytest.raises(NoRoom, match="4"):
+            await seated(stack, hub)
+        sessions[1] = 1.0
+        assert not (await seated(stack, hub)).alone
+        with pytest.raises(NoRoom, match="paints"):
+            await seated(stack, hub)
+        assert value("refused_total") == 2
+    assert (sessions, promised[0]) == ([0.0, 1.0], 0.0)

@@ -10,11 +10,11 @@ import pytest
 from bridge.live.engine import Engine
 from bridge.live.painter import MOST_SAID, Painter
 from bridge.live.requests import EngineOptions
-from bridge.live.silence import TRIAL_PICTURES
 from bridge.live.wire import HEADER
 from bridge.server import serve
 from tests.bridge.helpers import config_for
 from tests.bridge.live.client import (
+    TRIAL_PICTURES,
     as_floats,
     assert_nothing_left,
     metric,

@@ -10,9 +10,10 @@ from bridge.errors import InternalError
 from bridge.live import silence
 from bridge.live.models import LiveModels
 from bridge.live.requests import Picture
-from bridge.live.silence import TRIAL_PICTURES, SilentClip, SilentClips
+from bridge.live.silence import SilentClip, SilentClips
+from bridge.workers.team import Team
 from tests.bridge.helpers import config_for
-from tests.bridge.live.client import until
+from tests.bridge.live.client import TRIAL_PICTURES, until
 from tests.fake_triton import fake_features, fake_live_jpeg
 
 VECTOR = fake_features(np.zeros((1, 3_800), np.float32))[0]
@@ -155,3 +156,58 @@ async def test_it_is_tried_out_again(triton, clips, monkeypatch):
     assert await clips.open("echo", 37, nobody_speaks=True) is clip
     assert clip.pictures_per_s > 1.0
     assert triton.calls["echo_live"] == 4 + 2 * TRIAL_PICTURES
+
+
+class Painters:
+    """Stands for the models of a Triton that paints so many pictures at once, each in 5 ms of a clock of its own."""
+
+    def __init__(self, count, monkeypatch):
+        self._count = count
+        self._now = 0
+        self._clock_s = 0.0
+        self.most = 0
+        monkeypatch.setattr(silence.time, "perf_counter", lambda: self._clock_s)
+
+    async def encode(self, avatar, samples):
+        return np.zeros((len(samples), 512), np.float32)
+
+    async def paint(self, avatar, frame_id, window):
+        self._now += 1
+        self.most = max(self.most, self._now)
+        await asyncio.sleep(0)
+        self._clock_s += 0.005 / min(self._now, self._count)
+        self._now -= 1
+        return Picture(bytes(100), (0, 0, 1, 1)), "1"
+
+
+@pytest.mark.parametrize(("painters", "asked"), [(1, 16), (1000, 64)])
+async def test_more_at_once_is_tried_where_it_pays(monkeypatch, painters, asked):
+    """A GPU is not known by four pictures at a time: more are tried, for as long as that brings more."""
+    monkeypatch.setattr(silence, "TRIALS", ((4, 24), (16, 48), (64, 128)))
+    models = Painters(painters, monkeypatch)
+    clip = await SilentClips(models).open("echo", 37)
+    assert models.most == asked
+    assert (clip.pictures_per_s > 1000) == (painters > 1)
+
+
+async def test_a_slow_trial_is_the_last(monkeypatch):
+    """Where the first trial takes long, all that Triton has was at work, and viewers are kept waiting no longer."""
+    monkeypatch.setattr(silence, "TRIALS", ((4, 24), (16, 48)))
+    monkeypatch.setattr(silence, "QUICK_S", 0.01)
+    models = Painters(1000, monkeypatch)
+    await SilentClips(models).open("echo", 37)
+    assert models.most == 4
+
+
+async def test_a_worker_takes_the_rate_that_another_found(triton, tmp_path):
+    """While sessions speak, what is measured is what they leave: a new worker takes what was found before."""
+    async with Balancer(config_for(triton)) as balancer:
+        first, second = (
+            SilentClips(LiveModels(balancer, 5.0), Team(index, [0.0] * 2, [0.0] * 2, tmp_path))
+            for index in range(2)
+        )
+        found = await first.open("echo", 37, nobody_speaks=True)
+        painted = triton.calls["echo_live"]
+        taken = await second.open("echo", 37, nobody_speaks=False)
+        assert taken.pictures_per_s == found.pictures_per_s > 0
+        assert triton.calls["echo_live"] == painted + 1

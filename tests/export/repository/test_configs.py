@@ -43,13 +43,13 @@ def every_config(described=None, options=None):
     described, options = described or avatar(), options or ServingOptions()
     name = described.name
     return {
-        **{f"{name}_frames/{path}": text for path, text in frames_configs(described).items()},
-        **{f"jpeg_encode/{path}": text for path, text in jpeg_configs().items()},
-        **{f"{name}/{path}": text for path, text in ensemble_configs(described).items()},
+        **{f"{name}_frames/{path}": text for path, text in frames_configs(described, options).items()},
+        **{f"jpeg_encode/{path}": text for path, text in jpeg_configs(options).items()},
+        **{f"{name}/{path}": text for path, text in ensemble_configs(described, options).items()},
         **{f"{name}_unet/{path}": text for path, text in unet_configs(described, options).items()},
         **{f"{name}_speech/{path}": text for path, text in speech_configs(described, options).items()},
-        **{f"{name}_live/{path}": text for path, text in live_configs(described).items()},
-        **{f"jpeg_live/{path}": text for path, text in live_jpeg_configs().items()},
+        **{f"{name}_live/{path}": text for path, text in live_configs(described, options).items()},
+        **{f"jpeg_live/{path}": text for path, text in live_jpeg_configs(options).items()},
     }
 
 
@@ -158,6 +158,24 @@ def test_ensemble_steps():
     ]
 
 
+def test_faces_in_the_network():
+    """The network is given the number of a face, once the lookup has found it in range; nothing else changes."""
+    held, usual = ServingOptions(frames_in_network=True), ServingOptions()
+    configs = {path: parse(text) for path, text in every_config(options=held).items()}
+    assert tensors(configs["demo_unet/config.pbtxt"].input) == {
+        "face_id": (INT32, [1]),
+        "audio": (FP32, [32, 16, 16]),
+    }
+    assert tensors(configs["demo_frames/config.pbtxt"].output)["face_id"] == (INT32, [1])
+    for model, given in (("demo", {"face_id", "audio", "bounds"}), ("demo_live", {"face_id", "bounds"})):
+        lookup, network, _ = configs[f"{model}/config.pbtxt"].ensemble_scheduling.step
+        assert dict(lookup.output_map) == {name: name for name in given}
+        assert dict(network.input_map) == {"face_id": "face_id", "audio": "audio"}
+        for side in ("input", "output"):
+            usual_side = getattr(parse(every_config(options=usual)[f"{model}/config.pbtxt"]), side)
+            assert getattr(configs[f"{model}/config.pbtxt"], side) == usual_side
+
+
 def test_metadata_parameters():
     """What clients read as metadata stands in the parameters of the frame lookup."""
     config = parse(
@@ -235,6 +253,32 @@ def test_tensorrt_backend(variant, file, graphs):
     assert (config.backend, config.default_model_filename) == ("tensorrt", file)
     assert config.optimization.cuda.graphs
     assert [spec.batch_size for spec in config.optimization.cuda.graph_spec] == graphs
+
+
+@pytest.mark.parametrize(
+    ("choice", "file"),
+    [({"gpus": (0,)}, "model.onnx"), ({"precision": "fp16"}, "half.onnx")],
+    ids=["placed on a GPU", "float16"],
+)
+def test_onnxruntime_on_gpus(choice, file):
+    """What is meant for GPUs has a CUDA graph for each batch, a third of it padding at most."""
+    options = ServingOptions(**choice)
+    configs = unet_configs(avatar(), options)
+    hybrid, latency = parse(configs["configs/hybrid.pbtxt"]), parse(configs["configs/latency.pbtxt"])
+    for config in (hybrid, latency):
+        assert (config.backend, config.default_model_filename) == ("onnxruntime", file)
+        assert config.parameters["cudnn_conv_algo_search"].string_value == "1"
+        assert config.optimization.cuda.graphs
+    specs = {
+        spec.batch_size: spec.graph_lower_bound.batch_size for spec in hybrid.optimization.cuda.graph_spec
+    }
+    covered = [batch for size, least in specs.items() for batch in range(least or size, size + 1)]
+    assert covered == list(range(1, 17))
+    assert all(size <= 1.5 * (least or size) for size, least in specs.items())
+    assert [spec.batch_size for spec in latency.optimization.cuda.graph_spec] == [1]
+    speech = parse(speech_configs(avatar(), options)["config.pbtxt"])
+    assert speech.default_model_filename == "model.onnx"  # its logarithm spans more than float16 does
+    assert speech.optimization.cuda.graphs
 
 
 def test_placement():

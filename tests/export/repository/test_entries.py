@@ -2,14 +2,17 @@
 
 import json
 
+import numpy as np
+import onnx
 import pytest
 
 from export.errors import BadSource
 from export.files import link_or_copy
 from export.repository.avatar import FRAME_FILES
 from export.repository.configs import ServingOptions
-from export.repository.entries import write_entries, write_network_configs
-from tests.export.repository.test_configs import avatar, every_config
+from export.repository.entries import write_entries, write_serving
+from tests.export.network.test_resident import graph
+from tests.export.repository.test_configs import avatar, every_config, parse
 from tests.export.sources import tree
 
 
@@ -23,6 +26,18 @@ def folder(tmp_path):
     described = avatar()
     content = {key: getattr(described, key) for key in described.__dataclass_fields__}
     (folder / "avatar.json").write_text(json.dumps(content))
+    return folder
+
+
+@pytest.fixture
+def resident_folder(folder):
+    """The same with three frames, and a network that fits them."""
+    for name in ("faces.npy", "unet_cpu.onnx"):
+        (folder / name).unlink()
+    np.save(folder / "faces.npy", np.zeros((3, 4, 4, 3), np.uint8))
+    onnx.save(graph(), folder / "unet_cpu.onnx")
+    content = json.loads((folder / "avatar.json").read_text())
+    (folder / "avatar.json").write_text(json.dumps({**content, "frame_count": 3}))
     return folder
 
 
@@ -111,12 +126,12 @@ def test_no_avatar(repository, tmp_path):
     assert not repository.exists()
 
 
-def test_network_configs_alone(folder, repository):
+def test_another_backend_alone(folder, repository):
     """Another backend and instance count rewrite the network's configs, and nothing else."""
     write_entries(folder, repository)
     before = tree(repository)
     options = ServingOptions("tensorrt", 4)
-    write_network_configs(avatar(), repository, options)
+    write_serving(avatar(), folder, repository, options)
     assert configs_in(repository) == every_config(options=options)
     after = tree(repository)
     assert after.keys() == before.keys()
@@ -162,3 +177,83 @@ def test_a_server_that_starts_meanwhile_sees_no_unfinished_model(folder, reposit
     monkeypatch.setattr("export.repository.entries.link_or_copy", look)
     write_entries(folder, repository)
     assert seen == {"jpeg_encode", "demo_frames", "demo_unet", "demo", "jpeg_live"}
+
+
+def test_faces_move_into_the_network_and_out(resident_folder, repository):
+    """Both ways the models are those of an import that was told so, and the faces take no space twice."""
+    held = ServingOptions(frames_in_network=True)
+    described = avatar(frame_count=3)
+    write_entries(resident_folder, repository)
+    plain = tree(repository)
+    write_serving(described, resident_folder, repository, held)
+    moved = tree(repository)
+    assert configs_in(repository) == every_config(described, held)
+    assert (repository / "demo_unet/1/faces.npy").samefile(resident_folder / "faces.npy")
+    write_serving(described, resident_folder, repository, ServingOptions())
+    assert tree(repository) == plain
+    write_entries(resident_folder, repository, held)
+    assert tree(repository) == {**moved, "demo/2": "folder", "demo_live/2": "folder"}
+
+
+def test_instances_of_the_helpers(folder, repository):
+    """As many processes as were chosen, but for one user; a shared encoder keeps what else somebody wrote in it."""
+    write_entries(folder, repository)
+    path = repository / "jpeg_encode" / "config.pbtxt"
+    path.write_text(path.read_text().replace('"95"', '"80"'))
+    write_serving(avatar(), folder, repository, ServingOptions(lookup_instances=3, jpeg_instances=5))
+
+    def count(text):
+        return [group.count for group in parse(text).instance_group]
+
+    found = {name: count(text) for name, text in configs_in(repository).items() if "_unet" not in name}
+    assert found["demo_frames/config.pbtxt"] == [3]
+    assert found["jpeg_encode/config.pbtxt"] == found["jpeg_live/config.pbtxt"] == [5]
+    for model in ("demo_frames", "jpeg_encode", "jpeg_live"):
+        assert found[f"{model}/configs/latency.pbtxt"] == [1]
+    assert parse(path.read_text()).parameters["quality"].string_value == "80"
+    write_entries(folder, repository)
+    assert count(path.read_text()) == [5]
+
+
+@pytest.mark.parametrize("options", [ServingOptions(jpeg_instances=2), ServingOptions(jpeg_device="gpu")])
+def test_a_shared_encoder_that_is_none(folder, repository, options):
+    """A config that somebody broke is named when it is to be changed."""
+    write_entries(folder, repository)
+    path = repository / "jpeg_encode" / "config.pbtxt"
+    path.write_text("mine")
+    with pytest.raises(BadSource) as caught:
+        write_serving(avatar(), folder, repository, options)
+    assert str(caught.value).startswith(
+        f"{path}: expected a Triton config, to change its instances or device, got none: 1:"
+    )
+
+
+def test_a_shared_encoder_without_instances(folder, repository):
+    """A config that leaves the number of instances to Triton is given it."""
+    write_entries(folder, repository)
+    path = repository / "jpeg_encode" / "config.pbtxt"
+    path.write_text('backend: "jpeg_encode"')
+    write_serving(avatar(), folder, repository, ServingOptions(jpeg_instances=2))
+    assert [group.count for group in parse(path.read_text()).instance_group] == [2]
+
+
+def test_jpegs_on_a_gpu_and_back(folder, repository):
+    """Encoders move to the GPUs and back, to the byte; meanwhile live pictures stay on the device."""
+    write_entries(folder, repository)
+    before = configs_in(repository)
+    write_serving(avatar(), folder, repository, ServingOptions(jpeg_device="gpu", gpus=(0, 1)))
+    for model, stays in (("jpeg_encode", []), ("jpeg_live", ["no"])):
+        for path in ("config.pbtxt", "configs/latency.pbtxt"):
+            config = parse((repository / model / path).read_text())
+            (group,) = config.instance_group
+            assert (group.kind, list(group.gpus)) == (group.KIND_GPU, [0, 1])
+            assert config.parameters["device"].string_value == "gpu"
+            key = "FORCE_CPU_ONLY_INPUT_TENSORS"
+            assert [config.parameters[key].string_value for _ in stays if key in config.parameters] == stays
+            assert (key in config.parameters) == bool(stays)
+    write_serving(avatar(), folder, repository, ServingOptions())
+    assert (
+        parse((repository / "jpeg_live/config.pbtxt").read_text()).parameters["device"].string_value == "gpu"
+    )
+    write_serving(avatar(), folder, repository, ServingOptions(jpeg_device="cpu"))
+    assert configs_in(repository) == before

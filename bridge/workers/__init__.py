@@ -1,0 +1,1 @@
+"""Several processes that share a bridge's ports: who starts them, and what they tell each other."""
