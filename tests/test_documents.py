@@ -115,6 +115,10 @@ RUN_ELSEWHERE = {
     ".venv/bin/python docker/requirements.py gpu-benchmark > build/gpu_requirements.txt": (
         "tests/docker/test_requirements.py"
     ),
+    ".venv/bin/python -m benchmarks.simulation": "tests/benchmarks/simulation/test_main.py",
+    ".venv/bin/python -m benchmarks.simulation --calibrate --validate --document docs/scaling.md": (
+        "tests/benchmarks/simulation/test_calibrate.py and test_validate.py"
+    ),
     ".venv/bin/python -m export avatar anna --video talk.mp4 --audio-encoder audio_encoder.pth --checkpoint anna.pth": (
         "tests/export/test_main.py"
     ),
