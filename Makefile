@@ -1,6 +1,7 @@
 # Everything runs in .venv; nothing is installed outside this folder.
 #   make demo    the speaking face in the browser: environment, demo avatar, Triton, bridge; on an NVIDIA card where
 #                there is one: GPU=0 computes on the CPU all the same, GPU=1 fails where it cannot be the card
+#   make demo-pipecat  the same face in a voice agent's pipeline, in the browser, while `make demo` runs
 #   make test    all tests, with the real Triton in them
 #   make test-fast  those that start no server of their own, three quarters of all: for daily work, under 3 minutes
 #   make test-faults  kill, stop and flood real processes under viewers, and print what it costs them; 4 minutes
@@ -13,7 +14,7 @@
 #   make locks   requirements/locks/ anew: the newest releases within the ranges of pyproject.toml, by hash
 #   make sbom    what is installed in each image, in CycloneDX's format, into build/sbom/
 #   make audit   ask for known holes in what the locks name; needs the package index's advisories
-# LOCKED=1 has make install what the tests' lock names, as CI does; PyTorch aside, whose builds differ.
+# LOCKED=1 has make install what the locks of the tests name, as CI does; PyTorch aside, whose builds differ.
 
 # Whether ONNX Runtime computes on an NVIDIA card: auto, 0 or 1. What is locked is for CPUs.
 GPU ?= $(if $(LOCKED),0,auto)
@@ -40,12 +41,15 @@ IMAGES := triton bridge triton-gpu engines
 # What locks say of where they come from and for whom: nothing but names, versions and hashes.
 UV := $(SUPPLY)/uv pip compile - --quiet --generate-hashes --no-emit-index-url --no-header --no-annotate $(ARGS)
 
-.PHONY: demo test test-fast test-faults test-compose test-agents test-helm check bench fuzz locks sbom audit clean
+.PHONY: demo demo-pipecat test test-fast test-faults test-compose test-agents test-helm check bench fuzz locks sbom audit clean
 .DELETE_ON_ERROR:
 
 demo: avatars/demo/avatar.json
 	@$(RUNTIME) $(GPU)
 	@$(if $(filter 0,$(GPU)),CUDA_VISIBLE_DEVICES= )$(BIN)/python -m triton_lipsync.start $(ARGS)
+
+demo-pipecat: $(AGENTS)/.test
+	@$(AGENTS)/bin/python clients/pipecat/examples/talking_face.py --transport webrtc $(ARGS)
 
 test: $(VENV)/.test avatars/demo/avatar.json build/perf_analyzer/perf_analyzer
 	$(BIN)/pytest --cov $(ARGS)
@@ -91,6 +95,8 @@ locks: $(VENV)/.serve $(SUPPLY)/uv
 	done
 	@$(BIN)/python docker/requirements.py test | $(UV) --output-file $(LOCKS)/test.txt \
 	    --universal --python-version 3.10 > build/locks.log
+	@$(BIN)/python docker/requirements.py agents | $(UV) --output-file $(LOCKS)/agents.txt \
+	    --universal --python-version 3.11 > build/locks.log
 	@{ grep ^aws- requirements/helm.txt | $(UV) --universal --python-version 3.10 --no-deps; \
 	    grep ^kubernetes- requirements/helm.txt | $(UV) --universal --python-version 3.10; } > $(LOCKS)/helm.txt
 
@@ -129,6 +135,7 @@ $(VENV)/.test: $(VENV)/.serve requirements/detect.txt
 
 $(AGENTS)/.test: $(ADAPTERS:%=clients/%/pyproject.toml) clients/python/pyproject.toml
 	@python=$$(OLDEST=3.11 sh requirements/python.sh $(PYTHON)) && "$$python" -m venv $(AGENTS)
+	$(if $(LOCKED),$(AGENTS)/bin/pip install --quiet --no-deps --require-hashes --requirement $(LOCKS)/agents.txt)
 	$(AGENTS)/bin/pip install --quiet --editable 'clients/python[speech,video]' \
 	    $(ADAPTERS:%=--editable 'clients/%[test]')
 	@touch $@

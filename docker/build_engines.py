@@ -20,14 +20,7 @@ __all__ = ["main"]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Build the engines; return 0, or 1 after one sentence of error."""
-    parser = argparse.ArgumentParser(prog="build_engines.py", description=__doc__)
-    parser.add_argument("--avatars", type=Path, default=Path("/models/avatars"), metavar="DIR")
-    parser.add_argument(
-        "--model-repository", type=Path, default=Path("/models/model_repository_gpu"), metavar="DIR"
-    )
-    parser.add_argument("--ready-file", type=Path, metavar="FILE", help="written when all engines are built")
-    parser.add_argument("--revision", default="", metavar="TEXT", help="what is written into it")
-    args = parser.parse_args(argv)
+    args = _parser().parse_args(argv)
     folders = sorted(path.parent for path in args.avatars.glob("*/avatar.json"))
     if not folders:
         print(f"error: {args.avatars}: expected an imported avatar, got none", file=sys.stderr)
@@ -37,6 +30,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         with replacing_file(args.ready_file) as path:
             path.write_text(f"{args.revision}\n", encoding="utf-8")
     return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="build_engines.py", description=__doc__)
+    parser.add_argument("--avatars", type=Path, default=Path("/models/avatars"), metavar="DIR")
+    parser.add_argument(
+        "--model-repository", type=Path, default=Path("/models/model_repository_gpu"), metavar="DIR"
+    )
+    parser.add_argument("--ready-file", type=Path, metavar="FILE", help="written when all engines are built")
+    parser.add_argument("--revision", default="", metavar="TEXT", help="what is written into it")
+    return parser
 
 
 def _build(avatar_folder: Path, model_repository: Path) -> int:

@@ -34,6 +34,23 @@ class VolumeError(Exception):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Fill the volume; return 0, or 1 after one sentence of error."""
+    args = _parser().parse_args(argv)
+    try:
+        if args.demo == "yes":
+            _put_avatar(args.demo_avatar, args.volume)
+        for archive in read_archives(args.fetch) if args.fetch else ():
+            _fetch(archive, args.volume)
+        print(f"{args.volume}: {', '.join(_avatars(args.volume))}", flush=True)
+        if args.ready_file:
+            with replacing_file(args.ready_file) as path:
+                path.write_text(f"{args.revision}\n", encoding="utf-8")
+    except (ExportError, VolumeError) as exc:
+        print(f"error: {exc}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="fill_models.py", description=__doc__)
     parser.add_argument("--volume", type=Path, default=Path("/models"), metavar="DIR")
     parser.add_argument("--demo-avatar", type=Path, default=Path("/opt/avatars/demo"), metavar="DIR")
@@ -48,20 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--ready-file", type=Path, metavar="FILE", help="written when the volume can be served from"
     )
     parser.add_argument("--revision", default="", metavar="TEXT", help="what is written into it")
-    args = parser.parse_args(argv)
-    try:
-        if args.demo == "yes":
-            _put_avatar(args.demo_avatar, args.volume)
-        for archive in read_archives(args.fetch) if args.fetch else ():
-            _fetch(archive, args.volume)
-        print(f"{args.volume}: {', '.join(_avatars(args.volume))}", flush=True)
-        if args.ready_file:
-            with replacing_file(args.ready_file) as path:
-                path.write_text(f"{args.revision}\n", encoding="utf-8")
-    except (ExportError, VolumeError) as exc:
-        print(f"error: {exc}", file=sys.stderr)
-        return 1
-    return 0
+    return parser
 
 
 def _put_avatar(source: Path, volume: Path) -> None:

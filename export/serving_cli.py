@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
@@ -18,7 +19,7 @@ from export.network.half import to_half
 from export.network.resident import FACES_FILE, hold_faces
 from export.options import at_least
 from export.repository.avatar import SPEECH_FILE, WEIGHTS_FILE, Avatar, read_avatar
-from export.repository.configs import PLAN_FILES, ServingOptions
+from export.repository.configs import HALF_FILE, JPEG_DEVICES, PLAN_FILES, ServingOptions
 from export.repository.entries import write_serving
 
 __all__ = ["add_folders", "add_serving_options", "add_strategies", "add_tensorrt", "serving_options"]
@@ -74,6 +75,11 @@ def add_serving_options(parser: argparse.ArgumentParser) -> None:
         "there are, at first 1)",
     )
     parser.add_argument(
+        "--jpeg-device",
+        choices=JPEG_DEVICES,
+        help="where JPEGs are made, for all avatars together (default: as it is, at first cpu)",
+    )
+    parser.add_argument(
         "--frames-in-network",
         action=argparse.BooleanOptionalAction,
         help="have the network hold the faces, so that none is copied to it for each frame (default: as it is, at "
@@ -94,6 +100,7 @@ def serving_options(
         gpus=args.gpus,
         lookup_instances=args.lookup_instances,
         jpeg_instances=args.jpeg_instances,
+        jpeg_device=args.jpeg_device,
         frames_in_network=resident if args.frames_in_network is None else args.frames_in_network,
     )
 
@@ -101,6 +108,11 @@ def serving_options(
 def add_strategies(parser: argparse.ArgumentParser) -> None:
     """Describe ``strategies``: an avatar's config variants, written anew."""
     _add_avatar(parser)
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        help="of the network on ONNX Runtime; fp16 is for GPUs (default: as it is, at first fp32)",
+    )
     add_serving_options(parser)
     parser.set_defaults(run=_write_strategies)
 
@@ -136,8 +148,18 @@ def _write_strategies(args: argparse.Namespace) -> None:
     if config.backend == "tensorrt" and options.frames_in_network != _is_resident(config):
         expected = f"engines built so: python -m export tensorrt {avatar.name} with the same option"
         raise BadSource(folder, expected, "others, whose faces lie elsewhere")
+    options = replace(options, precision=_precision(args, folder, config))
     write_serving(avatar, args.avatars / avatar.name, args.model_repository, options)
-    print(f"{folder}: {args.instances} instances, {config.backend}")
+    half = ", fp16" if options.precision == "fp16" else ""
+    print(f"{folder}: {args.instances} instances, {config.backend}{half}")
+
+
+def _precision(args: argparse.Namespace, folder: Path, config: schema.ModelConfig) -> str:
+    """Return what the network is to compute in on ONNX Runtime: as asked for, else as now."""
+    if args.precision and config.backend == "tensorrt":
+        expected = f"engines built so: python -m export tensorrt {args.name} --precision {args.precision}"
+        raise BadSource(folder, expected, "a network that is served from engines")
+    return str(args.precision or ("fp16" if config.default_model_filename == HALF_FILE else "fp32"))
 
 
 def _build_tensorrt(args: argparse.Namespace) -> None:

@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 __all__ = ["describe_compute"]
 
-METRIC = "lipsync_compute_instances"
+METRIC = "lipsync_compute"
 SHOWN = 4
 """How many models a line names."""
 
@@ -21,13 +21,13 @@ def describe_compute(metrics: str) -> list[str]:
     Args:
         metrics: What Triton answers at ``/metrics``.
     """
-    places: dict[tuple[str, str], list[str]] = defaultdict(list)
+    places: dict[tuple[str, str], set[str]] = defaultdict(set)
     for family in text_string_to_metric_families(metrics):
         for sample in family.samples:
             if sample.name == METRIC and sample.value > 0:
                 labels = sample.labels
                 on = "the CPU" if labels["device"] == "CPU" else f"{labels['device']} ({labels['provider']})"
-                places[on, labels["reason"]].append(labels["model"])
+                places[on, labels["reason"]].add(labels["model"])
     return [
         f"{_list(sorted(models))} on {on}{f': {reason}' if reason else ''}"
         for (on, reason), models in sorted(places.items())

@@ -28,11 +28,15 @@ from triton_lipsync.compute import describe_compute
 __all__ = ["main"]
 
 METRICS_TIMEOUT_S = 2.0
+ON_CARDS = (
+    "Networks compute on this machine's NVIDIA cards where the package onnxruntime-gpu is installed, which "
+    "python -m embedded.gpu (triton-lipsync gpu) does; CUDA_VISIBLE_DEVICES= hides the cards."
+)
 
 
 def main(argv: Sequence[str] | None = None, prog: str = "python -m triton_lipsync.start") -> int:
     """Serve until Ctrl-C or SIGTERM; return 0, or 1 after one sentence of error."""
-    parser = argparse.ArgumentParser(prog=prog, description=__doc__)
+    parser = argparse.ArgumentParser(prog=prog, description=__doc__, epilog=ON_CARDS)
     parser.add_argument("--model-repository", type=Path, default=Path("model_repository"), metavar="DIR")
     parser.add_argument("--strategy", default="replay", help="config variant of the models (default: replay)")
     parser.add_argument("--host", default="127.0.0.1", help="address of the page (default: 127.0.0.1)")

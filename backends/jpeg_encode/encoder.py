@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["DIGITAL_SOURCE_TYPE", "encode_jpeg"]
+__all__ = ["DIGITAL_SOURCE_TYPE", "encode_jpeg", "mark_synthetic", "shrink"]
 
 DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 """IPTC's term for a real picture that a trained model has painted over in part."""
@@ -19,6 +19,7 @@ XMP = f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\
 Iptc4xmpExt:DigitalSourceType="{DIGITAL_SOURCE_TYPE}"/></rdf:RDF></x:xmpmeta><?xpacket end="r"?>"""
 
 SOI_BYTES = 2
+APP0 = b"\xff\xe0"
 
 
 def _app1(payload: bytes) -> bytes:
@@ -44,11 +45,22 @@ def encode_jpeg(image: NDArray[np.uint8], size: int, quality: int) -> bytes:
     Returns:
         A JFIF file: SOI, APP0, the XMP APP1, then the picture.
     """
-    if image.shape[0] > size:
-        method = cv2.INTER_AREA if 2 * size < image.shape[0] else cv2.INTER_LINEAR
-        image = cv2.resize(image, (size, size), interpolation=method)  # type: ignore[assignment]
-    ok, encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    ok, encoded = cv2.imencode(".jpg", shrink(image, size), [cv2.IMWRITE_JPEG_QUALITY, quality])
     assert ok
-    data = encoded.data
-    app0_end = SOI_BYTES + 2 + int.from_bytes(data[4:6], "big")
-    return b"".join((data[:app0_end], XMP_SEGMENT, data[app0_end:]))
+    return mark_synthetic(encoded.data)
+
+
+def shrink(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """Return a picture at most ``size`` pixels high and wide; see ``encode_jpeg``."""
+    if image.shape[0] <= size:
+        return image
+    method = cv2.INTER_AREA if 2 * size < image.shape[0] else cv2.INTER_LINEAR
+    return cv2.resize(image, (size, size), interpolation=method)  # type: ignore[return-value]
+
+
+def mark_synthetic(data: memoryview) -> bytes:
+    """Return a JPEG with an XMP segment that marks it as synthetic: after its APP0, if it has one, as JFIF asks."""
+    begin = SOI_BYTES
+    if data[begin : begin + 2] == APP0:
+        begin += 2 + int.from_bytes(data[begin + 2 : begin + 4], "big")
+    return b"".join((data[:begin], XMP_SEGMENT, data[begin:]))

@@ -9,17 +9,28 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import onnx
+from google.protobuf import text_format
 
 from export.errors import BadSource
 from export.files import link_or_copy, replacing_file, replacing_folder
+from export.network.half import to_half
 from export.network.resident import FACES_FILE, refer_to_faces
-from export.repository.avatar import CPU_WEIGHTS_FILE, FRAME_FILES, SPEECH_FILE, Avatar, read_avatar
+from export.repository.avatar import (
+    CPU_WEIGHTS_FILE,
+    FRAME_FILES,
+    SPEECH_FILE,
+    WEIGHTS_FILE,
+    Avatar,
+    read_avatar,
+)
 from export.repository.configs import (
     BACKENDS,
+    HALF_FILE,
     LIVE_JPEG,
     ServingOptions,
     ensemble_configs,
     frames_configs,
+    jpeg_as_chosen,
     jpeg_configs,
     live_configs,
     live_jpeg_configs,
@@ -30,7 +41,6 @@ from export.repository.configs import (
 __all__ = ["write_entries", "write_serving"]
 
 FIXED_SIZE = re.compile(r"(dims: )320(\n\s*dims: )320\n")
-INSTANCES = re.compile(r"(instance_group \{[^{}]*count: )\d+")
 
 KEEP = ".gitkeep"  # an ensemble's version folder is empty, and git keeps no empty folder
 
@@ -75,7 +85,8 @@ def write_serving(
     or out of it.
 
     Raises:
-        BadSource: If the faces are too large for a network, or a shared config does not say its instances.
+        BadSource: If the faces are too large for a network, or the config of a shared encoder is none.
+        VerificationFailed: If it is not the same network in float16.
     """
     name = avatar.name
     written = {
@@ -87,12 +98,15 @@ def write_serving(
         written[f"{name}_speech"] = speech_configs(avatar, options)
         written[f"{name}_live"] = live_configs(avatar, options)
     version = model_repository / f"{name}_unet" / "1"
-    if (version / FACES_FILE).exists() != options.frames_in_network:
+    moves = (version / FACES_FILE).exists() != options.frames_in_network
+    if moves or options.network_file == HALF_FILE:
         for file, content in _network_files(avatar_folder, options).items():
             with replacing_file(version / file) as path:
                 _put(content, path)
-        if not options.frames_in_network:
-            (version / FACES_FILE).unlink()
+    if not options.frames_in_network:
+        (version / FACES_FILE).unlink(missing_ok=True)
+    if options.network_file != HALF_FILE:
+        (version / HALF_FILE).unlink(missing_ok=True)
     for model_name, configs in written.items():
         for file, text in configs.items():
             with replacing_file(model_repository / model_name / file) as path:
@@ -103,16 +117,25 @@ def write_serving(
 
 
 def _network_files(avatar_folder: Path, options: ServingOptions) -> dict[str, Path | bytes]:
-    """Return what the network's version folder holds for ONNX Runtime: its file, and the faces where it refers to them.
+    """Return what the network's version folder holds for ONNX Runtime: its files, and the faces if they refer to them.
 
     Raises:
         BadSource: If the faces are too large for a network.
+        VerificationFailed: If it is not the same network in float16.
     """
-    file, weights = BACKENDS["onnxruntime"], avatar_folder / CPU_WEIGHTS_FILE
+    file, weights, faces = (
+        BACKENDS["onnxruntime"],
+        avatar_folder / CPU_WEIGHTS_FILE,
+        avatar_folder / FACES_FILE,
+    )
+    models = {}
+    if options.network_file == HALF_FILE:
+        models[HALF_FILE] = to_half(onnx.load(avatar_folder / WEIGHTS_FILE))
     if not options.frames_in_network:
-        return {file: weights}
-    faces = avatar_folder / FACES_FILE
-    return {FACES_FILE: faces, file: refer_to_faces(onnx.load(weights), faces).SerializeToString()}
+        return {file: weights, **{name: model.SerializeToString() for name, model in models.items()}}
+    models[file] = onnx.load(weights)
+    written = {name: refer_to_faces(model, faces).SerializeToString() for name, model in models.items()}
+    return {FACES_FILE: faces, **written}
 
 
 def _write_live_entries(
@@ -137,33 +160,26 @@ def _write_live_entries(
 def _write_shared(folder: Path, configs: Mapping[str, str], options: ServingOptions) -> None:
     """Write a model that all avatars share, unless it is there: it may have been edited.
 
-    One that takes pictures of a single size, as earlier imports wrote it, is made to take any; and where a number of
-    instances was chosen, it gets that.
+    One that takes pictures of a single size, as earlier imports wrote it, is made to take any; and where instances or a
+    device were chosen, it gets those.
     """
     if not folder.exists():
         _write_model(folder, configs, {"1": {KEEP: None}})
     for path in [folder / "config.pbtxt", *folder.glob("configs/*.pbtxt")]:
         text = path.read_text(encoding="utf-8")
         new_text = FIXED_SIZE.sub(r"\1-1\2-1\n", text)
-        if options.jpeg_instances is not None and path.parent == folder:
-            new_text = _with_instances(path, new_text, options.jpeg_instances)
+        if (options.jpeg_instances, options.jpeg_device) != (None, None):
+            new_text = _as_chosen(path, new_text, options)
         if new_text != text:
             with replacing_file(path) as new:
                 new.write_text(new_text, encoding="utf-8")
 
 
-def _with_instances(path: Path, text: str, count: int) -> str:
-    """Return a config with another number of instances.
-
-    Raises:
-        BadSource: If it does not say how many it has in one place.
-    """
-    changed, places = INSTANCES.subn(rf"\g<1>{count}", text)
-    if places != 1:
-        raise BadSource(
-            path, "one instance_group with a count, which --jpeg-instances is to change", f"{places}"
-        )
-    return changed
+def _as_chosen(path: Path, text: str, options: ServingOptions) -> str:
+    try:
+        return jpeg_as_chosen(text, options, alone=path.stem == "latency")
+    except text_format.ParseError as exc:
+        raise BadSource(path, "a Triton config, to change its instances or device", f"none: {exc}") from exc
 
 
 def _next_version(ensemble: Path, served: bool) -> str:

@@ -23,6 +23,12 @@ PATIENCE = ("--speech-admission", "off", "--speech-timeout-s", "60")
 """For a machine that may be busy: most tests are not about time."""
 
 STOP_TIMEOUT_S = 20.0
+BOUND = """
+import ctypes, os, signal, sys
+ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG: who is killed can stop nothing any more
+os.execv(sys.executable, [sys.executable, "-m", *sys.argv[1:]])
+"""
+"""Runs a module as ``python -m`` does, and stops it when the process dies that started it."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,11 @@ class Running:
 def running(*arguments: str, announces: str) -> Iterator[Running]:
     """Run a module of the project until the block ends; the group of ``announces`` is where it says that it answers."""
     with subprocess.Popen(
-        [str(PYTHON), "-m", *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True
+        [str(PYTHON), "-c", BOUND, *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     ) as process:
         assert process.stdout is not None
         try:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from backends.jpeg_encode.encoder import DIGITAL_SOURCE_TYPE, encode_jpeg
+from backends.jpeg_encode.encoder import DIGITAL_SOURCE_TYPE, XMP_SEGMENT, encode_jpeg, mark_synthetic
 
 APP0, APP1, START_OF_SCAN = 0xE0, 0xE1, 0xDA
 XMP_NAME = b"http://ns.adobe.com/xap/1.0/\0"
@@ -70,6 +70,14 @@ def test_marked_as_synthetic() -> None:
     values = [one.get(f"{IPTC}DigitalSourceType") for one in tree.iter()]
     assert [value for value in values if value] == [DIGITAL_SOURCE_TYPE]
     assert DIGITAL_SOURCE_TYPE.startswith("http://cv.iptc.org/newscodes/digitalsourcetype/")
+
+
+def test_mark_without_app0() -> None:
+    """A file that another encoder began without APP0 has the mark first."""
+    marked = encode_jpeg(picture(), 256, 95)
+    app0 = 4 + int.from_bytes(marked[4:6], "big")
+    bare = marked[:2] + marked[app0 + len(XMP_SEGMENT) :]
+    assert mark_synthetic(memoryview(bare)) == marked[:2] + marked[app0:]
 
 
 def test_quality() -> None:

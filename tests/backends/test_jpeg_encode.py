@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
 from tritonclient.grpc import model_config_pb2 as schema
 
-from backends.jpeg_encode.encoder import encode_jpeg
+from backends.jpeg_encode import encoder
+from backends.jpeg_encode.encoder import XMP_SEGMENT, encode_jpeg
+from embedded import EmbeddedConfig, installation
+from embedded.errors import StartFailed
 from tests.backends.models import Client, write_jpeg_model
+from tests.conftest import running_triton
 
+BACKEND = Path(encoder.__file__).parent
 GOOD = {"size": "256", "quality": "95"}
+STAYS = (
+    "parameter 'FORCE_CPU_ONLY_INPUT_TENSORS': expected yes unless 'device' is gpu and 'size' 0, "
+    "as the CPU makes pictures smaller"
+)
+WITHOUT_PACKAGE = "sys.modules['nvidia.nvimgcodec'] = None"
+WITHOUT_DRIVER = "de.DRIVER = 'libnone.so'; de.find_gpu = find"
+ON_THE_CPU = "import device_encoder as de; find = de.find_gpu; de.find_gpu = lambda device: de.CPU_ONLY"
+"""Has nvImageCodec take its own codec for CPUs where a GPU is asked for: all but the driver and nvJPEG is real."""
 
 
 def pictures(count: int) -> np.ndarray:
@@ -68,6 +89,10 @@ def test_fewer_threads_than_pictures(small: Client) -> None:
         ({"quality": "-5"}, "parameter 'quality': expected 1 to 100, got -5"),
         ({"quality": "best"}, "parameter 'quality': expected 1 to 100, got best"),
         ({"quality": None}, "parameter 'quality': expected 1 to 100, got nothing"),
+        ({"device": "tpu"}, "parameter 'device': expected cpu or gpu, got tpu"),
+        ({"FORCE_CPU_ONLY_INPUT_TENSORS": "no"}, f"{STAYS}, got no"),
+        ({"FORCE_CPU_ONLY_INPUT_TENSORS": "no", "device": "gpu"}, f"{STAYS}, got no"),
+        ({"FORCE_CPU_ONLY_INPUT_TENSORS": "no", "size": "0"}, f"{STAYS}, got no"),
     ],
 )
 def test_parameters_out_of_range(small: Client, parameters: dict[str, str | None], sentence: str) -> None:
@@ -76,3 +101,62 @@ def test_parameters_out_of_range(small: Client, parameters: dict[str, str | None
     name = f"bad_{'_'.join(f'{key}_{value}' for key, value in parameters.items())}"
     write_jpeg_model(small.repository, name, **wanted)
     assert sentence in small.load_error(name)
+
+
+@pytest.fixture
+def beginning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Client]]:
+    """Start a Triton with encoders that are to work on a GPU, and whose backend begins with some code."""
+    folders = [*sys.path, str(BACKEND)]
+    with contextlib.ExitStack() as stack:
+
+        def start(code: str) -> Client:
+            tried, repository = tmp_path / "backends" / "jpeg_tried", tmp_path / "models"
+            shutil.copytree(BACKEND, tried)
+            (tried / "model.py").rename(tried / "jpeg_model.py")
+            begin = f"import sys\nsys.path += {folders}\n{code}\nfrom jpeg_model import TritonPythonModel\n"
+            (tried / "model.py").write_text(begin)
+            monkeypatch.setattr(installation, "BACKEND_FOLDERS", (tmp_path / "backends",))
+            for name, size in (("native", "0"), ("smaller", "256")):
+                write_jpeg_model(repository, name, _tried, size=size, quality="95", device="gpu")
+            config = EmbeddedConfig(model_repository=repository, http_port=0, stop_timeout_s=3)
+            client = Client(stack.enter_context(running_triton(config))[0], repository)
+            stack.callback(client.grpc.close)
+            return client
+
+        yield start
+
+
+def _tried(config: schema.ModelConfig) -> None:
+    config.backend = "jpeg_tried"
+
+
+def test_on_a_gpu(beginning: Callable[[str], Client]) -> None:
+    """The device's encoder gets what the network painted, made smaller where asked for, and its files are marked."""
+    pytest.importorskip("nvidia.nvimgcodec", reason="it comes with the extra 'jpeg-gpu'")
+    client = beginning(ON_THE_CPU)
+    images = pictures(5)
+    for name, size in (("native", 320), ("smaller", 256)):
+        jpegs = client.infer(name, ["jpeg"], image=images)["jpeg"][:, 0].tolist()
+        for image, jpeg in zip(images, jpegs, strict=True):
+            found, twin = (
+                cv2.imdecode(np.frombuffer(one, np.uint8), cv2.IMREAD_COLOR)
+                for one in (jpeg, encode_jpeg(image, size, 95))
+            )
+            assert XMP_SEGMENT in jpeg
+            assert cv2.PSNR(found, twin) > 40.0
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        (f"{ON_THE_CPU}; {WITHOUT_PACKAGE}", "the package nvidia-nvimgcodec-cu12[nvjpeg]"),
+        (f"{ON_THE_CPU}; {WITHOUT_DRIVER}", "the NVIDIA driver, got libnone.so: cannot open"),
+    ],
+    ids=["package", "driver"],
+)
+def test_what_a_gpu_lacks(beginning: Callable[[str], Client], code: str, expected: str) -> None:
+    """An encoder that is to work on a GPU and lacks a part does not load, and says in one sentence which."""
+    with pytest.raises(StartFailed) as caught:
+        beginning(code)
+    said = rf"failed to load '(\w+)' version 1: model '\1': JPEGs on a GPU: expected {re.escape(expected)}[^\n]*$"
+    assert re.search(said, str(caught.value))

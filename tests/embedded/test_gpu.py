@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib.metadata
+import re
 import subprocess
 import sys
 import types
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from embedded import gpu
 from tests.gpu_stand_in.machine import compile_library, needs_compiler
@@ -156,6 +158,16 @@ def test_without_a_description(pip: Pip, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(importlib.metadata, "requires", lambda _: None)
     assert gpu.main([]) == 0
     assert pip.calls[0] == "install onnxruntime-gpu[cuda,cudnn]"
+
+
+def test_the_extra() -> None:
+    """The extra names the package with CUDA's libraries, for the releases that can load those."""
+    text = (Path(gpu.__file__).parents[1] / "pyproject.toml").read_text()
+    (line,) = re.findall(r'^gpu = \["(.+)"\]', text, re.MULTILINE)
+    requirement = Requirement(line)
+    assert (requirement.name, requirement.extras) == (gpu.GPU, {"cuda", "cudnn"})
+    assert not requirement.specifier.contains("1.20.2")
+    assert requirement.specifier.contains("1.31.1")
 
 
 @needs_compiler

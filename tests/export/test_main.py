@@ -5,6 +5,8 @@ import os
 import sys
 
 import numpy as np
+import onnx
+import onnxruntime
 import pytest
 import tensorrt_rtx
 from google.protobuf import text_format
@@ -148,6 +150,51 @@ def test_frames_in_the_network(dataset, import_avatar, out, capsys):
     assert run("tensorrt", "--no-frames-in-network") == ["face", "audio"]
     faces = (out / "avatars" / "may" / "faces.npy").stat().st_size
     assert with_faces - (network / "1" / "model.plan").stat().st_size == pytest.approx(2 * faces, rel=0.1)
+
+
+def test_strategies_in_float16(dataset, import_avatar, out, capsys):
+    """A network is served in float16 and back: another file, which is kept where nothing is said of it."""
+    assert import_avatar(dataset) == 0
+    folder = out / "models" / "may_unet"
+    before = tree(folder)
+    options = ["strategies", "may", *folders(out), "--instances", "2"]
+    for choice in (["--precision", "fp16", "--gpus", "0"], []):
+        capsys.readouterr()
+        assert main([*options, *choice]) == 0
+        assert capsys.readouterr().out == f"{folder}: 2 instances, onnxruntime, fp16\n"
+        config = parse(folder / "configs" / "hybrid.pbtxt")
+        assert (config.backend, config.default_model_filename) == ("onnxruntime", "half.onnx")
+        assert list(config.instance_group[0].gpus) == ([0] if choice else [])
+    types = {one.data_type for one in onnx.load(folder / "1" / "half.onnx").graph.initializer}
+    assert onnx.TensorProto.FLOAT16 in types
+    assert main([*options, "--precision", "fp32"]) == 0
+    assert tree(folder) == before
+
+
+def test_float16_of_engines(dataset, import_avatar, out, capsys):
+    """A network that is served from engines has its precision in them, and nothing is changed."""
+    assert import_avatar(dataset) == 0
+    folder = out / "models" / "may_unet"
+    config = folder / "config.pbtxt"
+    config.write_text(config.read_text().replace('backend: "onnxruntime"', 'backend: "tensorrt"'))
+    before = tree(out)
+    assert main(["strategies", "may", *folders(out), "--precision", "fp16"]) == 1
+    expected = "engines built so: python -m export tensorrt may --precision fp16"
+    assert said(capsys) == f"error: {folder}: expected {expected}, got a network that is served from engines"
+    assert tree(out) == before
+
+
+def test_float16_with_the_faces_in_the_network(dataset, import_avatar, out):
+    """Both files then take the faces from beside them."""
+    assert import_avatar(dataset) == 0
+    folder = out / "models" / "may_unet" / "1"
+    options = ["strategies", "may", *folders(out), "--precision", "fp16"]
+    assert main([*options, "--frames-in-network"]) == 0
+    for file in ("model.onnx", "half.onnx"):
+        session = onnxruntime.InferenceSession(folder / file, providers=["CPUExecutionProvider"])
+        assert {tensor.name for tensor in session.get_inputs()} == {"face_id", "audio"}
+    assert main([*options, "--no-frames-in-network"]) == 0
+    assert sorted(path.name for path in folder.iterdir()) == ["half.onnx", "model.onnx"]
 
 
 @pytest.mark.parametrize(

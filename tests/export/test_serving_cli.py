@@ -36,6 +36,8 @@ def test_every_option():
         "2",
         "--jpeg-instances",
         "6",
+        "--jpeg-device",
+        "gpu",
         "--frames-in-network",
     ]
     assert parsed(*arguments) == ServingOptions(
@@ -46,6 +48,7 @@ def test_every_option():
         gpus=(0, 1),
         lookup_instances=2,
         jpeg_instances=6,
+        jpeg_device="gpu",
         frames_in_network=True,
     )
 

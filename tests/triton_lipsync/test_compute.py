@@ -10,17 +10,17 @@ HEAD = """# HELP nv_inference_count Number of inferences performed
 # TYPE nv_inference_count counter
 nv_inference_count{model="demo",version="1"} 12
 """
-METRIC = """# HELP lipsync_compute_instances Instances of a model by what they compute on
-# TYPE lipsync_compute_instances gauge
+METRIC = """# HELP lipsync_compute 1 for each instance of a model, by what it computes on
+# TYPE lipsync_compute gauge
 """
 
 
 def reported(*rows: tuple[str, str, str, str, int]) -> str:
     """Return what Triton answers."""
     lines = (
-        f'lipsync_compute_instances{{device="{device}",model="{model}",'
-        f'provider="{provider}",reason="{reason}"}} {count}'
-        for model, device, provider, reason, count in rows
+        f'lipsync_compute{{device="{device}",instance="{number}",model="{model}",'
+        f'provider="{provider}",reason="{reason}"}} {value}'
+        for number, (model, device, provider, reason, value) in enumerate(rows)
     )
     return HEAD + METRIC + "".join(f"{line}\n" for line in lines)
 
@@ -29,11 +29,11 @@ def reported(*rows: tuple[str, str, str, str, int]) -> str:
     ("rows", "lines"),
     [
         (
-            [("demo_unet", "CPU", "CPU", "", 2), ("demo_speech", "CPU", "CPU", "", 1)],
+            [("demo_unet", "CPU", "CPU", "", 1), ("demo_speech", "CPU", "CPU", "", 1)],
             ["demo_speech, demo_unet on the CPU"],
         ),
         (
-            [("demo_unet", "NVIDIA H200", "CUDA", "", 2), ("demo_speech", "CPU", "CPU", "", 1)],
+            [("demo_unet", "NVIDIA H200", "CUDA", "", 1)] * 2 + [("demo_speech", "CPU", "CPU", "", 1)],
             ["demo_unet on NVIDIA H200 (CUDA)", "demo_speech on the CPU"],
         ),
         ([("demo_unet", "CPU", "CPU", "no cuDNN", 1)], ["demo_unet on the CPU: no cuDNN"]),

@@ -46,7 +46,6 @@ from pipecat_lipsync.sound import Sound, Voice
 
 __all__ = ["LipSyncVideoService"]
 
-ANSWER_TIMEOUT_S = 5.0
 CLOSE_TIMEOUT_S = 5.0
 """The bridge has two seconds to close its side."""
 
@@ -106,7 +105,6 @@ class LipSyncVideoService(AIService):
             sample_rate=sample_rate or 16_000,
             pacing=pacing,
             low_latency=low_latency,
-            answer_timeout_s=ANSWER_TIMEOUT_S,
             root_certificates=root_certificates,
             token=token,
         )

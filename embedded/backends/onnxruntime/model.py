@@ -28,8 +28,8 @@ from rows import Rows  # type: ignore[import-not-found]
 from sessions import CannotLoad, open_cpu_session, open_gpu_session  # type: ignore[import-not-found]
 
 WEIGHTS_HINT = "import the avatar again: python -m export avatar --help"
-METRIC = "lipsync_compute_instances"
-METRIC_MEANING = "Instances of a model by what they compute on, as ONNX Runtime reports it"
+METRIC = "lipsync_compute"
+METRIC_MEANING = "1 for each instance of a model, by what it computes on, as ONNX Runtime reports it"
 COMMENT = re.compile(r"#.*")
 ASKED_FOR_GPU = re.compile(r"\bkind\s*:\s*KIND_GPU\b")
 
@@ -54,8 +54,10 @@ class TritonPythonModel:
             raise pb_utils.TritonModelException(str(exc)) from exc
         # kept, as a metric does not outlive its family
         self.family = pb_utils.MetricFamily(METRIC, METRIC_MEANING, pb_utils.MetricFamily.GAUGE)
-        self.metric = self.family.Metric({"model": args["model_name"], **place})
-        self.metric.increment(1)
+        # of its own, as nobody takes back what a process that died had added to a common one
+        instance = f"{args['model_instance_name']} on {args['model_instance_kind']} {args['model_instance_device_id']}"
+        self.metric = self.family.Metric({"model": args["model_name"], "instance": instance, **place})
+        self.metric.set(1)
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Return one response per request; values that the network fails on are one request's error."""
@@ -64,7 +66,7 @@ class TritonPythonModel:
 
     def finalize(self) -> None:
         """Take back what was reported of this instance."""
-        self.metric.increment(-1)
+        self.metric.set(0)
 
     def _place(
         self, args: dict[str, str], config: dict[str, Any], path: Path, *, must: bool
@@ -74,10 +76,10 @@ class TritonPythonModel:
         if args["model_instance_kind"] == "GPU":
             try:
                 return _on_gpu(args, config, path)
-            except NoGpu as exc:
+            except (NoGpu, CannotLoad) as exc:  # of a file that is none, the CPU says so again
                 if must:
                     raise
-                reason = str(exc)
+                reason = " ".join(str(exc).split())
                 pb_utils.Logger.log_warn(f"{args['model_name']} computes on the CPU: {reason}")
         network = Rows(open_cpu_session(path, config), self.outputs)
         return network, {"device": "CPU", "provider": "CPU", "reason": reason}
@@ -102,9 +104,14 @@ def _on_gpu(args: dict[str, str], config: dict[str, Any], path: Path) -> tuple[B
     inputs, outputs = ([_tensor(tensor) for tensor in config[end]] for end in ("input", "output"))
     network = Batches(session, inputs, outputs, index, graph_sizes(config))
     try:
-        network.warm_up(warm_sizes(config))
+        wrong = network.warm_up(warm_sizes(config))
     except Exception as exc:  # ONNX Runtime's errors share no base class of their own
         raise NoGpu(f"{device} cannot run {path}: {exc}") from exc
+    for size in wrong:
+        text = (
+            f"computes batches of {size} without their CUDA graph, which does not give what the network gives"
+        )
+        pb_utils.Logger.log_warn(f"{args['model_name']} {text}")
     provider = session.get_providers()[0].removesuffix("ExecutionProvider")
     return network, {"device": device, "provider": provider, "reason": ""}
 

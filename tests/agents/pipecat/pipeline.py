@@ -53,6 +53,11 @@ def voice(seconds: float, rate: int = 16_000, channels: int = 1) -> Samples:
     return np.stack([pcm] * channels, axis=1)
 
 
+def tone(number: int, seconds: float) -> Samples:
+    """Return sound whose every sample is ``number``, so that a trace of it can be told from all else."""
+    return np.full((round(seconds * 16_000), 1), number, np.int16)
+
+
 def said(samples: Samples, rate: int = 16_000, piece_ms: int = 100, **fields: Any) -> list[TTSAudioRawFrame]:
     """Return speech as a voice's frames."""
     size = rate * piece_ms // 1000
@@ -97,6 +102,11 @@ class Listener(FrameProcessor):
             self._changed.set()
         await self.push_frame(frame, direction)
 
+    def forget(self) -> None:
+        """Begin anew."""
+        self.frames.clear()
+        self.times_s.clear()
+
     async def until(self, condition: Callable[[list[Frame]], object]) -> None:
         """Return once what came fulfils a condition."""
         async with asyncio.timeout(WAIT_S):
@@ -129,7 +139,7 @@ class Conversation:
             await self.worker.queue_frame(frame)
 
     async def opened(self) -> None:
-        """Return once a session has begun."""
+        """Return once a session of the service has begun."""
         await asyncio.wait_for(self._is_open.wait(), WAIT_S)
 
     async def heard(self, seconds: float) -> None:
@@ -140,22 +150,24 @@ class Conversation:
         """Return once the service reported an error."""
         await self._until(lambda: self.errors)
 
-    def watch(self, service: LipSyncVideoService) -> None:
+    def watch(self, service: FrameProcessor) -> None:
         """Take note of what becomes of the service."""
 
-        async def on_connected(service: LipSyncVideoService) -> None:
+        async def on_connected(service: FrameProcessor) -> None:
             self._is_open.set()
 
-        async def on_error(service: LipSyncVideoService, error: ErrorFrame) -> None:
+        async def on_error(service: FrameProcessor, error: ErrorFrame) -> None:
             self.errors.append(error)
             self._changed.set()
 
-        async def on_after_process_frame(service: LipSyncVideoService, frame: Frame) -> None:
+        async def on_after_process_frame(service: FrameProcessor, frame: Frame) -> None:
             if isinstance(frame, TTSAudioRawFrame):
                 self.heard_s += frame.num_frames / frame.sample_rate
                 self._changed.set()
 
-        for handler in (on_connected, on_error, on_after_process_frame):
+        if isinstance(service, LipSyncVideoService):
+            service.add_event_handler("on_connected", on_connected)
+        for handler in (on_error, on_after_process_frame):
             service.add_event_handler(handler.__name__, handler)
 
     async def _until(self, condition: Callable[[], object]) -> None:
@@ -167,7 +179,7 @@ class Conversation:
 
 @contextlib.asynccontextmanager
 async def running_pipeline(
-    service: LipSyncVideoService, *, rate: int = 16_000, **params: Any
+    service: FrameProcessor, *, rate: int = 16_000, **params: Any
 ) -> AsyncIterator[Conversation]:
     """Run the service before a listener that says it is a transport that is ready."""
     listener = Listener()

@@ -27,7 +27,7 @@ from pipecat.metrics.metrics import TTFBMetricsData
 from pipecat.pipeline.worker import PipelineParams
 from pipecat.tests.utils import run_test
 
-from lipsync_client import InvalidSetting, InvalidUrl
+from lipsync_client import InvalidAnswer, InvalidSetting, InvalidUrl, SpeechPicture
 from pipecat_lipsync import LipSyncVideoService
 from tests.agents.conftest import Running
 from tests.agents.pipecat.pipeline import (
@@ -37,6 +37,7 @@ from tests.agents.pipecat.pipeline import (
     running_pipeline,
     said,
     service_for,
+    tone,
     voice,
 )
 
@@ -44,11 +45,6 @@ from tests.agents.pipecat.pipeline import (
 def has(kind: type[Frame], count: int = 1) -> Callable[[list[Frame]], bool]:
     """Return a condition: so many frames of a kind came."""
     return lambda frames: sum(isinstance(frame, kind) for frame in frames) >= count
-
-
-def tone(tag: int, seconds: float) -> np.ndarray:
-    """Return sound whose every sample is ``tag``, so that a trace of it can be told from all else."""
-    return np.full((round(seconds * 16_000), 1), tag, np.int16)
 
 
 def spoken(frames: list[Frame]) -> list[OutputImageRawFrame]:
@@ -59,7 +55,7 @@ def spoken(frames: list[Frame]) -> list[OutputImageRawFrame]:
 async def begun(running: Conversation) -> None:
     """Return once a session has begun: its idle pictures come."""
     await running.listener.until(images_of)
-    running.listener.frames.clear()
+    running.listener.forget()
 
 
 @pytest.mark.parametrize(
@@ -166,7 +162,7 @@ async def test_an_interruption_leaves_nothing(bridge: Running) -> None:
     async with running_pipeline(service_for(bridge, full_frame=False)) as running:
         await begun(running)
         for trial in range(8):
-            running.listener.frames.clear()
+            running.listener.forget()
             old, new = tone(2 * trial + 1, 4.0), tone(2 * trial + 2, 0.3)
             await running.say(*said(old), TTSTextFrame("old", "word"), TTSStoppedFrame())
             await running.listener.until(lambda frames, wanted=trial: len(spoken(frames)) > wanted)
@@ -239,7 +235,7 @@ async def test_a_bridge_that_dies_in_mid_sentence(start_bridge: Callable[..., Ru
         await running.listener.until(has(TTSStoppedFrame))
         assert audio_of(running.listener.frames) == pcm.tobytes()
         assert len(running.errors) == 1
-        running.listener.frames.clear()
+        running.listener.forget()
         start_bridge(port=int(first.url.rpartition(":")[2]))
         await begun(running)
         await running.say(*said(pcm[:8_000]), TTSStoppedFrame())
@@ -261,6 +257,26 @@ async def test_a_bridge_that_hangs(start_bridge: Callable[..., Running]) -> None
         assert audio_of(running.listener.frames) == pcm.tobytes()
         assert spoken(running.listener.frames) == []
     assert running.errors[0].error == "expected the next picture within 0.3 s, got none"
+
+
+async def test_a_picture_that_cannot_be_made(bridge: Running) -> None:
+    """Where pictures come that cannot be shown, their sound goes on all the same, with one error."""
+    pcm = voice(0.6)
+    service = service_for(bridge, full_frame=False, pacing="none")
+    async with running_pipeline(service) as running:
+        await running.opened()
+
+        async def frame_of(picture: SpeechPicture) -> OutputImageRawFrame:
+            raise InvalidAnswer("demo", "JPEGs that can be decoded", "9 bytes that cannot")
+
+        service._pictures.frame_of = frame_of
+        await running.say(*said(pcm), TTSStoppedFrame())
+        await running.listener.until(has(TTSStoppedFrame))
+        assert audio_of(running.listener.frames) == pcm.tobytes()
+        assert images_of(running.listener.frames) == []
+    assert [error.error for error in running.errors] == [
+        "model 'demo' must answer JPEGs that can be decoded, got 9 bytes that cannot"
+    ]
 
 
 async def test_time_to_first_byte(bridge: Running) -> None:

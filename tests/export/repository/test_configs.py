@@ -255,6 +255,32 @@ def test_tensorrt_backend(variant, file, graphs):
     assert [spec.batch_size for spec in config.optimization.cuda.graph_spec] == graphs
 
 
+@pytest.mark.parametrize(
+    ("choice", "file"),
+    [({"gpus": (0,)}, "model.onnx"), ({"precision": "fp16"}, "half.onnx")],
+    ids=["placed on a GPU", "float16"],
+)
+def test_onnxruntime_on_gpus(choice, file):
+    """What is meant for GPUs has a CUDA graph for each batch, a third of it padding at most."""
+    options = ServingOptions(**choice)
+    configs = unet_configs(avatar(), options)
+    hybrid, latency = parse(configs["configs/hybrid.pbtxt"]), parse(configs["configs/latency.pbtxt"])
+    for config in (hybrid, latency):
+        assert (config.backend, config.default_model_filename) == ("onnxruntime", file)
+        assert config.parameters["cudnn_conv_algo_search"].string_value == "1"
+        assert config.optimization.cuda.graphs
+    specs = {
+        spec.batch_size: spec.graph_lower_bound.batch_size for spec in hybrid.optimization.cuda.graph_spec
+    }
+    covered = [batch for size, least in specs.items() for batch in range(least or size, size + 1)]
+    assert covered == list(range(1, 17))
+    assert all(size <= 1.5 * (least or size) for size, least in specs.items())
+    assert [spec.batch_size for spec in latency.optimization.cuda.graph_spec] == [1]
+    speech = parse(speech_configs(avatar(), options)["config.pbtxt"])
+    assert speech.default_model_filename == "model.onnx"  # its logarithm spans more than float16 does
+    assert speech.optimization.cuda.graphs
+
+
 def test_placement():
     """Instances are placed on the GPUs that are named, so many on each."""
     config = parse(unet_configs(avatar(), ServingOptions(instances=3, gpus=(0, 2)))["configs/hybrid.pbtxt"])

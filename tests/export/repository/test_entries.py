@@ -215,13 +215,45 @@ def test_instances_of_the_helpers(folder, repository):
     assert count(path.read_text()) == [5]
 
 
+@pytest.mark.parametrize("options", [ServingOptions(jpeg_instances=2), ServingOptions(jpeg_device="gpu")])
+def test_a_shared_encoder_that_is_none(folder, repository, options):
+    """A config that somebody broke is named when it is to be changed."""
+    write_entries(folder, repository)
+    path = repository / "jpeg_encode" / "config.pbtxt"
+    path.write_text("mine")
+    with pytest.raises(BadSource) as caught:
+        write_serving(avatar(), folder, repository, options)
+    assert str(caught.value).startswith(
+        f"{path}: expected a Triton config, to change its instances or device, got none: 1:"
+    )
+
+
 def test_a_shared_encoder_without_instances(folder, repository):
-    """A config that somebody wrote without a count is named, with the option that is to change it."""
+    """A config that leaves the number of instances to Triton is given it."""
     write_entries(folder, repository)
     path = repository / "jpeg_encode" / "config.pbtxt"
     path.write_text('backend: "jpeg_encode"')
-    with pytest.raises(BadSource) as caught:
-        write_serving(avatar(), folder, repository, ServingOptions(jpeg_instances=2))
-    assert str(caught.value) == (
-        f"{path}: expected one instance_group with a count, which --jpeg-instances is to change, got 0"
+    write_serving(avatar(), folder, repository, ServingOptions(jpeg_instances=2))
+    assert [group.count for group in parse(path.read_text()).instance_group] == [2]
+
+
+def test_jpegs_on_a_gpu_and_back(folder, repository):
+    """Encoders move to the GPUs and back, to the byte; meanwhile live pictures stay on the device."""
+    write_entries(folder, repository)
+    before = configs_in(repository)
+    write_serving(avatar(), folder, repository, ServingOptions(jpeg_device="gpu", gpus=(0, 1)))
+    for model, stays in (("jpeg_encode", []), ("jpeg_live", ["no"])):
+        for path in ("config.pbtxt", "configs/latency.pbtxt"):
+            config = parse((repository / model / path).read_text())
+            (group,) = config.instance_group
+            assert (group.kind, list(group.gpus)) == (group.KIND_GPU, [0, 1])
+            assert config.parameters["device"].string_value == "gpu"
+            key = "FORCE_CPU_ONLY_INPUT_TENSORS"
+            assert [config.parameters[key].string_value for _ in stays if key in config.parameters] == stays
+            assert (key in config.parameters) == bool(stays)
+    write_serving(avatar(), folder, repository, ServingOptions())
+    assert (
+        parse((repository / "jpeg_live/config.pbtxt").read_text()).parameters["device"].string_value == "gpu"
     )
+    write_serving(avatar(), folder, repository, ServingOptions(jpeg_device="cpu"))
+    assert configs_in(repository) == before
