@@ -14,7 +14,7 @@
 #   make locks   requirements/locks/ anew: the newest releases within the ranges of pyproject.toml, by hash
 #   make sbom    what is installed in each image, in CycloneDX's format, into build/sbom/
 #   make audit   ask for known holes in what the locks name; needs the package index's advisories
-# LOCKED=1 has make install what the tests' lock names, as CI does; PyTorch aside, whose builds differ.
+# LOCKED=1 has make install what the locks of the tests name, as CI does; PyTorch aside, whose builds differ.
 
 # Whether ONNX Runtime computes on an NVIDIA card: auto, 0 or 1. What is locked is for CPUs.
 GPU ?= $(if $(LOCKED),0,auto)
@@ -32,7 +32,8 @@ MODELS := $(wildcard backends/*/model.py embedded/backends/*/model.py)
 
 # Adapters for voice-agent frameworks, folders of clients/: in an environment of their own, as those bring NumPy 2.
 AGENTS := build/agents
-ADAPTERS := pipecat
+ADAPTERS := pipecat livekit
+ADAPTERS_TYPED := pipecat_lipsync livekit.plugins.lipsync
 
 SUPPLY := build/supply/bin
 LOCKS := requirements/locks
@@ -75,7 +76,7 @@ check: $(VENV)/.test $(AGENTS)/.test $(TSC)
 	$(BIN)/mypy docker/*.py
 	@set -e; for model in $(MODELS); do echo $(BIN)/mypy $$model; $(BIN)/mypy $$model; done
 	MYPYPATH=$(subst $() ,:,$(ADAPTERS:%=clients/%) clients/python) $(BIN)/mypy --python-executable $(AGENTS)/bin/python \
-	    --python-version 3.11 $(ADAPTERS:%=-p %_lipsync)
+	    --python-version 3.11 --explicit-package-bases $(ADAPTERS_TYPED:%=-p %)
 	$(TSC) --project tests/javascript
 
 bench: $(VENV)/.bench build/perf_analyzer/perf_analyzer
@@ -94,6 +95,8 @@ locks: $(VENV)/.serve $(SUPPLY)/uv
 	done
 	@$(BIN)/python docker/requirements.py test | $(UV) --output-file $(LOCKS)/test.txt \
 	    --universal --python-version 3.10 > build/locks.log
+	@$(BIN)/python docker/requirements.py agents | $(UV) --output-file $(LOCKS)/agents.txt \
+	    --universal --python-version 3.11 > build/locks.log
 	@{ grep ^aws- requirements/helm.txt | $(UV) --universal --python-version 3.10 --no-deps; \
 	    grep ^kubernetes- requirements/helm.txt | $(UV) --universal --python-version 3.10; } > $(LOCKS)/helm.txt
 
@@ -132,6 +135,7 @@ $(VENV)/.test: $(VENV)/.serve requirements/detect.txt
 
 $(AGENTS)/.test: $(ADAPTERS:%=clients/%/pyproject.toml) clients/python/pyproject.toml
 	@python=$$(OLDEST=3.11 sh requirements/python.sh $(PYTHON)) && "$$python" -m venv $(AGENTS)
+	$(if $(LOCKED),$(AGENTS)/bin/pip install --quiet --no-deps --require-hashes --requirement $(LOCKS)/agents.txt)
 	$(AGENTS)/bin/pip install --quiet --editable 'clients/python[speech,video]' \
 	    $(ADAPTERS:%=--editable 'clients/%[test]')
 	@touch $@

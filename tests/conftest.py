@@ -46,6 +46,7 @@ SLOW = (
     "demo/test_dataset",
     "demo/test_lip_sync",
     "docker",
+    "embedded/backends/onnxruntime/test_batches.py::test_the_network",
     "embedded/backends/onnxruntime/test_model",
     "embedded/test_backends",
     "embedded/test_guard",

@@ -57,7 +57,10 @@ SOURCES = sorted(
     - TESTED_TOGETHER.keys()
 )
 
-ADAPTERS = {"clients/pipecat/pipecat_lipsync": "agents/pipecat"}
+ADAPTERS = {
+    "clients/livekit/livekit/plugins/lipsync": "agents/livekit",
+    "clients/pipecat/pipecat_lipsync": "agents/pipecat",
+}
 """Packages whose tests lie elsewhere, and where below ``tests/``."""
 
 RUN_BY_CI = {
@@ -107,7 +110,15 @@ RUN_ELSEWHERE = {
     "make bench ARGS=stages": "tests/benchmarks/test_main.py runs it, with short cases",
     "make bench ARGS=endurance": "tests/benchmarks/test_main.py runs it, for two seconds",
     "make build/baselines/bin/python": "tests/benchmarks/baselines/test_servers.py, where it was run",
-    ".venv/bin/python -m benchmarks.gpu": "tests/benchmarks/gpu/test_main.py",
+    ".venv/bin/python -m benchmarks.gpu": "tests/benchmarks/gpu/test_main.py, with stand-ins for what a card has",
+    ".venv/bin/python -m benchmarks.gpu --prepare --site build/bench_gpu": "tests/benchmarks/gpu/test_main.py",
+    ".venv/bin/python docker/requirements.py gpu-benchmark > build/gpu_requirements.txt": (
+        "tests/docker/test_requirements.py"
+    ),
+    ".venv/bin/python -m benchmarks.simulation": "tests/benchmarks/simulation/test_main.py",
+    ".venv/bin/python -m benchmarks.simulation --calibrate --validate --document docs/scaling.md": (
+        "tests/benchmarks/simulation/test_calibrate.py and test_validate.py"
+    ),
     ".venv/bin/python -m export avatar anna --video talk.mp4 --audio-encoder audio_encoder.pth --checkpoint anna.pth": (
         "tests/export/test_main.py"
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from dataclasses import asdict
+from importlib import metadata
 
 from benchmarks.errors import NotAvailable
 from benchmarks.gpu.device import open_device
@@ -18,6 +19,7 @@ from embedded.installation import find_installation
 
 __all__ = ["measure"]
 
+PACKAGES = ("nvidia", "onnx", "tensorrt", "tritonclient", "numpy", "opencv", "grpcio")
 DRIVER_LIBRARIES = ("libcuda.so.1", "libnvidia-ml.so.1")
 
 
@@ -29,6 +31,7 @@ def measure(settings: Settings, findings: Findings) -> None:
     for library in libraries:
         value = library.version if not library.missing else f"missing: {library.missing}"
         findings.row("facts", what=library.name, value=value)
+    findings.row("facts", what="packages", value=_packages())
     findings.row("facts", what="Triton", value=_triton())
     findings.row("facts", what="load generator", value=_generator())
     findings.found("libraries", [asdict(library) for library in libraries])
@@ -51,6 +54,16 @@ def _card(settings: Settings, findings: Findings) -> None:
         open_device(settings)
     except NotAvailable as exc:
         findings.found("no card", str(exc))
+
+
+def _packages() -> str:
+    """Return the installed packages that a card's figures depend on, by the beginnings of their names."""
+    found = {
+        f"{name} {distribution.version}"
+        for distribution in metadata.distributions()
+        if (name := str(distribution.metadata["Name"])).lower().startswith(PACKAGES)
+    }
+    return ", ".join(sorted(found))
 
 
 def _triton() -> str:

@@ -91,9 +91,13 @@ def further_engine_steps(
     settings: Settings, usable: Sequence[str], bounds: Mapping[str, float | None]
 ) -> tuple[list[Step], list[Step]]:
     """Return the engines alone that matter less: in float32, and of libraries that serve nothing here."""
+    float32 = []
+    for name in (name for name in MAIN if name in usable):
+        precisions = ["tf32", "fp32"] if name == ORT_CUDA else ["tf32"]
+        float32 += [_parity(settings, name, precisions), _engine(name, "tf32", bounds)]
     others = [name for name in FURTHER if name in usable]
     steps = [step for name in others for step in (_parity(settings, name), _engine(name, "fp16", bounds))]
-    return [_engine(name, "tf32", bounds) for name in MAIN if name in usable], steps
+    return float32, steps
 
 
 def backends(usable: Sequence[str], journal: Journal) -> dict[str, float | None]:
@@ -111,11 +115,14 @@ def backends(usable: Sequence[str], journal: Journal) -> dict[str, float | None]
     return dict(sorted(ran.items(), key=lambda item: -(item[1] or 0.0)))
 
 
-def _parity(settings: Settings, library: str) -> Step:
-    precisions = ["fp16", "tf32", "fp32"] if library == ORT_CUDA else ["fp16", "tf32"]
-    avatars = list(dict.fromkeys([TRAINED, settings.avatar])) if settings.has_card else [settings.avatar]
-    arguments = {"library": library, "precisions": precisions, "avatars": avatars}
-    return Step(f"pictures of {library}", "benchmarks.gpu.parity", 0.15, arguments)
+def _parity(settings: Settings, library: str, precisions: Sequence[str] = ("fp16",)) -> Step:
+    avatars = [settings.avatar, TRAINED] if settings.has_card else [settings.avatar]
+    arguments = {
+        "library": library,
+        "precisions": list(precisions),
+        "avatars": list(dict.fromkeys(avatars)),
+    }
+    return Step(f"pictures of {library}, {', '.join(precisions)}", "benchmarks.gpu.parity", 0.15, arguments)
 
 
 def _engine(library: str, precision: str, bounds: Mapping[str, float | None]) -> Step:

@@ -1,4 +1,4 @@
-"""A face in the browser that says a recording: http://localhost:7860/face, while ``make demo`` runs.
+"""A face in the browser that says a recording again and again: http://localhost:7860/face, while ``make demo`` runs.
 
 A voice agent has its speech recognition, language model and text to speech between input and face.
 """
@@ -23,6 +23,7 @@ from pipecat_lipsync import LipSyncVideoService
 PAGE = Path(__file__).with_name("face.html")
 RECORDING = Path(__file__).parents[3] / "demo" / "recordings" / "heldout.wav"
 RATE = 16_000
+PAUSE_S = 3.0
 
 
 @app.get("/face")
@@ -54,9 +55,11 @@ async def bot(arguments: SmallWebRTCRunnerArguments) -> None:
     @transport.event_handler("on_client_connected")
     async def speak(transport: SmallWebRTCTransport, client: object) -> None:
         await connected.wait()  # without it the voice would go on alone
-        with wave.open(str(RECORDING)) as sound:
-            speech = TTSAudioRawFrame(sound.readframes(sound.getnframes()), RATE, num_channels=1)
-        await worker.queue_frames([TTSStartedFrame(), speech, TTSStoppedFrame()])
+        while not worker.has_finished():
+            with wave.open(str(RECORDING)) as sound:
+                speech = TTSAudioRawFrame(sound.readframes(sound.getnframes()), RATE, num_channels=1)
+            await worker.queue_frames([TTSStartedFrame(), speech, TTSStoppedFrame()])
+            await asyncio.sleep(speech.num_frames / RATE + PAUSE_S)
 
     @transport.event_handler("on_client_disconnected")
     async def leave(transport: SmallWebRTCTransport, client: object) -> None:

@@ -76,10 +76,10 @@ class TritonPythonModel:
         if args["model_instance_kind"] == "GPU":
             try:
                 return _on_gpu(args, config, path)
-            except NoGpu as exc:
+            except (NoGpu, CannotLoad) as exc:  # of a file that is none, the CPU says so again
                 if must:
                     raise
-                reason = str(exc)
+                reason = " ".join(str(exc).split())
                 pb_utils.Logger.log_warn(f"{args['model_name']} computes on the CPU: {reason}")
         network = Rows(open_cpu_session(path, config), self.outputs)
         return network, {"device": "CPU", "provider": "CPU", "reason": reason}

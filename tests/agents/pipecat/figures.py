@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import math
 import sys
 import time
 from collections.abc import Sequence
@@ -32,9 +33,9 @@ from tests.agents.pipecat.pipeline import Conversation, audio_of, running_pipeli
 __all__ = ["main"]
 
 RATE = 16_000
-SENTENCE_S, REPLY_S = 3.0, 0.2
-MOST_PICTURES = 20
-"""Of a sentence before it is interrupted."""
+SENTENCE_S, REPLY_S = 6.0, 0.2
+MOST_PICTURES = 5
+"""Of a sentence before it is interrupted; the least is none."""
 
 FIGURE_WIDTH = 58
 
@@ -56,7 +57,7 @@ class Trial:
     """What one interrupted sentence showed.
 
     Attributes:
-        first_picture_ms: From the sentence's first sound to its first picture.
+        first_picture_ms: From the sentence's first sound to its first picture; NaN where it came to none.
         interruption_ms: From the interruption to its arrival behind the service.
         leaked_samples: Of the old sentence, after that.
         leaked_pictures: Of the old sentence, after that.
@@ -77,6 +78,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--avatar", default="demo", help="whose face (default: %(default)s)")
     parser.add_argument(
         "--trials", type=int, default=100, help="interruptions (default: %(default)s; 0: none)"
+    )
+    parser.add_argument(
+        "--pacing",
+        default="none",
+        help="of that speech: none, as fast as Triton paints, or real_time (default: none)",
     )
     parser.add_argument(
         "--minutes", type=float, default=10.0, help="of speech for drift (default: %(default)s)"
@@ -130,11 +136,12 @@ async def _trial(running: Conversation, number: int) -> Trial | None:
     old, new = 2 * number + 1, 2 * number + 2
     began_s = time.monotonic()
     await running.say(*said(tone(old, SENTENCE_S)), TTSStoppedFrame())
-    wanted = 1 + number % MOST_PICTURES
+    wanted = number % MOST_PICTURES
     await listener.until(lambda frames: len(_spoken(frames)) >= wanted or _is_over(frames))
     if len(_spoken(listener.frames)) < wanted:
         return None
-    first_s = listener.times_s[listener.frames.index(_spoken(listener.frames)[0])]
+    pictures = _spoken(listener.frames)
+    first_s = listener.times_s[listener.frames.index(pictures[0])] if pictures else math.nan
     asked_s = time.monotonic()
     await running.say(InterruptionFrame())
     await listener.until(lambda frames: any(isinstance(frame, InterruptionFrame) for frame in frames))
@@ -196,7 +203,7 @@ def _spoken(frames: list[Frame]) -> list[OutputImageRawFrame]:
 
 
 def _percentiles(values: list[float]) -> str:
-    return f"{np.percentile(values, 50):.1f}, {np.percentile(values, 95):.1f}"
+    return f"{np.nanpercentile(values, 50):.1f}, {np.nanpercentile(values, 95):.1f}"
 
 
 def _show(name: str, face: str, still: str) -> None:

@@ -27,7 +27,7 @@ from pipecat.metrics.metrics import TTFBMetricsData
 from pipecat.pipeline.worker import PipelineParams
 from pipecat.tests.utils import run_test
 
-from lipsync_client import InvalidSetting, InvalidUrl
+from lipsync_client import InvalidAnswer, InvalidSetting, InvalidUrl, SpeechPicture
 from pipecat_lipsync import LipSyncVideoService
 from tests.agents.conftest import Running
 from tests.agents.pipecat.pipeline import (
@@ -257,6 +257,26 @@ async def test_a_bridge_that_hangs(start_bridge: Callable[..., Running]) -> None
         assert audio_of(running.listener.frames) == pcm.tobytes()
         assert spoken(running.listener.frames) == []
     assert running.errors[0].error == "expected the next picture within 0.3 s, got none"
+
+
+async def test_a_picture_that_cannot_be_made(bridge: Running) -> None:
+    """Where pictures come that cannot be shown, their sound goes on all the same, with one error."""
+    pcm = voice(0.6)
+    service = service_for(bridge, full_frame=False, pacing="none")
+    async with running_pipeline(service) as running:
+        await running.opened()
+
+        async def frame_of(picture: SpeechPicture) -> OutputImageRawFrame:
+            raise InvalidAnswer("demo", "JPEGs that can be decoded", "9 bytes that cannot")
+
+        service._pictures.frame_of = frame_of
+        await running.say(*said(pcm), TTSStoppedFrame())
+        await running.listener.until(has(TTSStoppedFrame))
+        assert audio_of(running.listener.frames) == pcm.tobytes()
+        assert images_of(running.listener.frames) == []
+    assert [error.error for error in running.errors] == [
+        "model 'demo' must answer JPEGs that can be decoded, got 9 bytes that cannot"
+    ]
 
 
 async def test_time_to_first_byte(bridge: Running) -> None:

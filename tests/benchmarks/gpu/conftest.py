@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import onnx
 import pytest
 
-from benchmarks.gpu import device
+from benchmarks.gpu import device, instances, open_loop, served
+from benchmarks.gpu.load import Answers
+from benchmarks.gpu.served import Generator
 from benchmarks.gpu.settings import STAND_IN, Settings, settings_for
+from benchmarks.statistics import Latencies
 from tests.benchmarks.gpu.small_network import small_network
 from tests.conftest import Clip
 
 STAND_INS = Path(__file__).parent / "stand_in"
+ANSWERS = Answers(8000.0, Latencies(1.0, 2.0, 3.0))
+"""What a load gets where there is none."""
+
 NEEDS_COMPILER = "needs a C compiler, for what stands in for the driver's library"
 
 
@@ -61,3 +69,22 @@ def tensorrt(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.syspath_prepend(str(STAND_INS))
     yield
     sys.modules.pop("tensorrt", None)
+
+
+@pytest.fixture
+def without_triton(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Have steps measure no Triton and no load; return which repositories they would have served."""
+    asked: list[str] = []
+
+    @contextlib.asynccontextmanager
+    async def triton(repository: Path, strategy: str) -> AsyncIterator[SimpleNamespace]:
+        asked.append(f"{repository} {strategy}")
+        yield SimpleNamespace(grpc_url="127.0.0.1:1", grpc_port=1)
+
+    for module in (served, open_loop, instances):
+        monkeypatch.setattr(module, "running_triton", triton)
+        monkeypatch.setattr(module, "warm_up", lambda *arguments: None)
+        monkeypatch.setattr(module, "write_repository", lambda settings, findings, backend, *_, **__: backend)
+        monkeypatch.setattr(module, "crew_size", lambda: 1)
+    monkeypatch.setattr(Generator, "_ask", lambda self, url, callers: ANSWERS)
+    return asked

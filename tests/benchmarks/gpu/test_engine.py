@@ -1,15 +1,13 @@
-"""benchmarks/gpu/engine.py, engines.py, parity.py and frames.py, with stand-ins for the libraries of a card"""
+"""benchmarks/gpu/engine.py, with stand-ins for the libraries of a card"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
-from benchmarks.gpu import engine, parity
+from benchmarks.gpu import engine
 from benchmarks.gpu.engine import time_calls
-from benchmarks.gpu.engines import open_engine
 from benchmarks.gpu.libraries import ORT_CPU, TENSORRT
 from benchmarks.gpu.settings import Settings
 from tests.benchmarks.gpu.told import Told
@@ -29,18 +27,6 @@ def test_an_engine_alone(settings: Settings, tensorrt: None) -> None:
     for row in rows:
         assert row["frames/s"] == pytest.approx(row["batch"] * 1000 / row["p50_ms"], rel=0.5)
         assert row["of the bound"] == pytest.approx(row["frames/s"] / 1000)
-
-
-def test_an_engine_is_built_once(settings: Settings, tensorrt: None) -> None:
-    """What was built stays on the site, and how long it took is told the first time."""
-    told = Told()
-    few = replace(settings, largest_batch=3)
-    open_engine(few, told, TENSORRT, settings.avatar, "fp32")
-    assert "tensorrt: 'half' in fp32 built in " in told.notes["engine"][0]
-    open_engine(few, told, TENSORRT, settings.avatar, "fp32")
-    assert len(told.notes["engine"]) == 1
-    assert (settings.folder / "plans" / "timing.cache").read_bytes().startswith(b"timed")
-    assert len(list((settings.folder / "plans").glob("tensorrt-10.0.stand-in-no-card-half-fp32-3.plan"))) == 1
 
 
 def test_no_time_left(settings: Settings) -> None:
@@ -70,20 +56,3 @@ def test_the_first_calls_do_not_count() -> None:
     """Libraries load their kernels at the first runs."""
     calls: list[int] = []
     assert len(time_calls(lambda: calls.append(1), 0.0)) == len(calls) - engine.WARM_UP
-
-
-def test_parity(settings: Settings, tensorrt: None) -> None:
-    """Float32 gives the reference's bytes, float16 almost all of them."""
-    told = Told()
-    parity.measure(settings, told, TENSORRT, ["fp16", "tf32"], [settings.avatar])
-    half, full = told.rows["parity"]
-    assert (full["precision"], full["most, levels"], full["equal bytes, %"]) == ("tf32", 0, 100.0)
-    assert 0 < half["most, levels"] <= 3
-    assert 50 < half["equal bytes, %"] < 100
-
-
-def test_how_far_pictures_are_apart() -> None:
-    """Differences are counted in levels, in both directions."""
-    reference = np.array([0, 10, 255, 7], np.uint8)
-    found = parity.compare(np.array([3, 10, 250, 7], np.uint8), reference)
-    assert found == {"most, levels": 5, "mean, levels": 2.0, "equal bytes, %": 50.0}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import onnx
 import pytest
 
 from benchmarks.errors import NotAvailable
@@ -24,6 +25,7 @@ def test_on_a_stand_in(settings: Settings) -> None:
     said = values(told)
     assert said["card"] == "none: its place is taken by the CPU, so no figure says anything"
     assert "cores of " in said["machine"]
+    assert f"onnx {onnx.__version__}, " in said["packages"]
     assert said["Triton"].endswith("/tritonserver/bin/tritonserver")
     assert {library["name"] for library in told.facts["libraries"]} == {
         "onnxruntime-cpu",

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import sysconfig
 from collections import defaultdict
 from pathlib import Path
 
@@ -14,17 +15,16 @@ import pytest
 
 from benchmarks.gpu import __main__ as command
 from benchmarks.gpu.journal import LINES, LOG, MARKDOWN
+from export.files import link_or_copy
 from tests.benchmarks.gpu.conftest import STAND_INS
 
 ROOT = Path(__file__).parents[3]
 LIMIT_S = 500.0  # a minute on two cores of their own
 
 
-def start(
-    site: Path, output: Path, driver: Path | None, *options: str, path: str = ""
-) -> subprocess.Popen[str]:
+def start(site: Path, output: Path, driver: Path | None, *options: str) -> subprocess.Popen[str]:
     """Start a run on a stand-in for a card, in a process of its own as users do."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(STAND_INS), path]))}
+    environment = {**os.environ, "PYTHONPATH": str(STAND_INS)}
     if driver is not None:
         environment["LD_LIBRARY_PATH"] = str(driver)
     folders = ["--site", str(site), "--output", str(output)]
@@ -80,6 +80,37 @@ def test_all_of_it(gpu_site: Path, driver_folder: Path, tmp_path: Path) -> None:
     assert "| frames/s end to end, H200, at least | 10000 | " in text
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([LINES, LOG, MARKDOWN])
     assert said.endswith(f"{tmp_path / MARKDOWN}: the tables\n")
+
+
+def test_from_a_folder_of_packages(gpu_site: Path, tmp_path: Path) -> None:
+    """A checkout, a plain Python and a folder of packages are enough, as on a machine without a network."""
+    tree, output = tmp_path / "tree", tmp_path / "results"
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
+    for name in filter(None, tracked.stdout.split("\0")):
+        if (ROOT / name).is_file():
+            (tree / name).parent.mkdir(parents=True, exist_ok=True)
+            link_or_copy(ROOT / name, tree / name)
+    python = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
+    command = [
+        python,
+        "-m",
+        "benchmarks.gpu",
+        "--device",
+        "cpu-stand-in",
+        "--avatar",
+        "half",
+        "--minutes",
+        "5",
+    ]
+    folders = ["--site", gpu_site, "--output", output, "--step", "avatar", "--step", "hybrid on onnxruntime"]
+    environment = {"PATH": os.defpath, "HOME": str(tmp_path), "PYTHONPATH": sysconfig.get_path("purelib")}
+    done = subprocess.run(
+        [*command, *folders], cwd=tree, env=environment, capture_output=True, text=True, timeout=LIMIT_S
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = rows(output)
+    assert [row["state"] for row in found["steps"]] == ["done"] * 4, done.stdout
+    assert float(str(found["served"][0]["frames/s"])) > 0
 
 
 def test_a_run_that_is_interrupted(gpu_site: Path, tmp_path: Path) -> None:

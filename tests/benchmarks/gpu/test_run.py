@@ -62,8 +62,8 @@ def test_the_order(steps: Steps, tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert steps.made[:11] == [
         "facts",
         "networks and roofline",
-        "pictures of onnxruntime-cuda",
-        "pictures of tensorrt",
+        "pictures of onnxruntime-cuda, fp16",
+        "pictures of tensorrt, fp16",
         "onnxruntime-cuda alone, fp16",
         "tensorrt alone, fp16",
         "avatar",
@@ -95,7 +95,8 @@ def test_nothing_works(steps: Steps, tmp_path: Path) -> None:
     steps.failing |= {
         f"{name} alone, {precision}" for name in (ORT_CUDA, TENSORRT) for precision in ("fp16", "tf32")
     }
-    steps.failing |= {f"pictures of {name}" for name in (ORT_CUDA, TENSORRT)}
+    steps.failing |= {f"pictures of {name}, fp16" for name in (ORT_CUDA, TENSORRT)}
+    steps.failing |= {"pictures of onnxruntime-cuda, tf32, fp32", "pictures of tensorrt, tf32"}
     steps.failing |= {"avatar", "hybrid with faces in the network", "hybrid with JPEGs on the card"}
     assert run(SETTINGS, tmp_path, "head\n") == 1
     assert not any(name.startswith(("live", "fixed", "instances", "other")) for name in steps.made)
@@ -107,7 +108,7 @@ def test_the_time_is_over(steps: Steps, tmp_path: Path, monkeypatch: pytest.Monk
     real = run_module.Budget
     monkeypatch.setattr(run_module, "Budget", lambda total_s: real(total_s, lambda: float(next(clock))))
     assert run(SETTINGS, tmp_path, "head\n") == 0
-    assert steps.made[:3] == ["facts", "networks and roofline", "pictures of onnxruntime-cuda"]
+    assert steps.made[:3] == ["facts", "networks and roofline", "pictures of onnxruntime-cuda, fp16"]
     assert "instances on tensorrt" not in steps.made
     states = dict(re.findall(r"^\| ([^|]+) \| (\w+) \|", (tmp_path / MARKDOWN).read_text(), re.MULTILINE))
     assert {name for name, state in states.items() if state == "done"} == set(steps.made)
@@ -125,9 +126,11 @@ def test_no_card(steps: Steps, tmp_path: Path) -> None:
 
 def test_only_some_steps(steps: Steps, tmp_path: Path) -> None:
     """Steps can be chosen by a part of their name; what they depend on is the caller's to know."""
-    assert run(SETTINGS, tmp_path, "head\n", ["pictures", "live"]) == 0
+    assert run(SETTINGS, tmp_path, "head\n", ["fp16", "live"]) == 0
     assert steps.made[2:] == [
-        "pictures of onnxruntime-cuda",
-        "pictures of tensorrt",
-        "live sessions on onnxruntime",
+        "pictures of onnxruntime-cuda, fp16",
+        "pictures of tensorrt, fp16",
+        "onnxruntime-cuda alone, fp16",
+        "tensorrt alone, fp16",
+        "live sessions on tensorrt",
     ]

@@ -45,17 +45,20 @@ def test_pictures_come_before_speed():
     """No engine is timed before all libraries' pictures were compared, in float16 first."""
     names = [step.name for step in engine_steps(SETTINGS, [TENSORRT, ORT_CUDA], BOUNDS)]
     assert names == [
-        "pictures of onnxruntime-cuda",
-        "pictures of tensorrt",
+        "pictures of onnxruntime-cuda, fp16",
+        "pictures of tensorrt, fp16",
         "onnxruntime-cuda alone, fp16",
         "tensorrt alone, fp16",
     ]
     first = engine_steps(SETTINGS, [ORT_CUDA], BOUNDS)[0]
-    assert first.arguments == {
-        "library": ORT_CUDA,
-        "precisions": ["fp16", "tf32", "fp32"],
-        "avatars": ["demo", "wide"],
-    }
+    assert first.arguments == {"library": ORT_CUDA, "precisions": ["fp16"], "avatars": ["wide", "demo"]}
+    float32, _ = further_engine_steps(SETTINGS, [TENSORRT, ORT_CUDA], BOUNDS)
+    assert [step.name for step in float32] == [
+        "pictures of onnxruntime-cuda, tf32, fp32",
+        "onnxruntime-cuda alone, tf32",
+        "pictures of tensorrt, tf32",
+        "tensorrt alone, tf32",
+    ]
 
 
 def test_no_library_no_step():

@@ -100,3 +100,11 @@ def test_cpu_session_is_a_plain_one(load):
     session = load("sessions").open_cpu_session(UNET_PATH, ACCELERATED)
     assert type(session) is onnxruntime.InferenceSession
     assert session.get_providers() == [CPU]
+
+
+def test_network_without_batches(load, machine):
+    """A network whose tensors have no batch is left to the CPU."""
+    sessions = load("sessions")
+    with pytest.raises(sessions.NoGpu) as caught:
+        sessions.open_gpu_session(UNET_PATH, {**PLAIN, "max_batch_size": 0}, 0)
+    assert str(caught.value) == "expected a network of batches on a GPU, got max_batch_size: 0"
