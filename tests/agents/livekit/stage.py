@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import wave
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -56,39 +57,56 @@ class Relay:
 
     def __init__(self, url: str) -> None:
         self._host, _, self._port = url.rpartition("/")[2].rpartition(":")
-        self._writers: set[asyncio.StreamWriter] = set()
+        self._connections: set[asyncio.Task[None]] = set()
         self._own_port = 0
         self._server: asyncio.Server
         self.url = ""
 
+    async def __aenter__(self) -> Relay:
+        await self.mend()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.cut()
+
     async def mend(self) -> None:
         """Take connections, on the same port each time."""
-        self._server = await asyncio.start_server(self._connect, "127.0.0.1", self._own_port)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self._own_port)
         self._own_port = self._server.sockets[0].getsockname()[1]
         self.url = f"http://127.0.0.1:{self._own_port}"
 
     async def cut(self) -> None:
         """Drop all connections, and take no more."""
         self._server.close()
-        for writer in tuple(self._writers):
-            writer.transport.abort()
-        await asyncio.sleep(0)
+        for connection in self._connections:
+            connection.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+        self._connections.clear()
+        await asyncio.sleep(0)  # a transport closes its socket on the loop's next turn
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._connections.add(asyncio.create_task(self._connect(reader, writer)))
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far_reader, far_writer = await asyncio.open_connection(self._host, int(self._port))
-        await asyncio.gather(self._pass(reader, far_writer), self._pass(far_reader, writer))
+        with _aborted(writer):
+            far_reader, far_writer = await asyncio.open_connection(self._host, int(self._port))
+            with _aborted(far_writer), contextlib.suppress(OSError):
+                await asyncio.gather(_pass(reader, far_writer), _pass(far_reader, writer))
 
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writers.add(writer)
-        try:
-            while data := await reader.read(65_536):
-                writer.write(data)
-                await writer.drain()
-        except OSError:
-            pass
-        finally:
-            self._writers.discard(writer)
-            writer.close()
+
+@contextlib.contextmanager
+def _aborted(writer: asyncio.StreamWriter) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        writer.transport.abort()
+
+
+async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(65_536):
+        writer.write(data)
+        await writer.drain()
+    writer.write_eof()
 
 
 class StubRoom(rtc.EventEmitter[str]):

@@ -188,8 +188,8 @@ class LipsyncGenerator(VideoGenerator):
         self._taken.set()
         try:
             with contextlib.suppress(TimeoutError):  # whoever has it is held up, and its account with it
-                waiting = self._wait_until(lambda: not isinstance(self._given, rtc.AudioFrame))
-                await asyncio.wait_for(waiting, TAKING_TIMEOUT_S)
+                async with asyncio.timeout(TAKING_TIMEOUT_S):
+                    await self._wait_until(lambda: not isinstance(self._given, rtc.AudioFrame))
         finally:
             self._clearing -= 1
             self._changed.set()
@@ -201,7 +201,7 @@ class LipsyncGenerator(VideoGenerator):
         self._note_taken()
         while not self._is_closed:
             if self._clearing:
-                await self._wait_for_change(math.inf)
+                await self._wait_for_change(None)
             elif self._items:
                 self._given = self._items.popleft()
                 return self._given
@@ -248,12 +248,12 @@ class LipsyncGenerator(VideoGenerator):
             self._taken.clear()
             await self._taken.wait()
 
-    async def _wait_for_change(self, until_s: float) -> None:
+    async def _wait_for_change(self, until_s: float | None) -> None:
         """Wait until a time, or until something changed."""
         self._changed.clear()
-        timeout_s = None if until_s == math.inf else max(0.0, until_s - self._now_s())
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._changed.wait(), timeout_s)
+            async with asyncio.timeout_at(until_s):  # wait_for may lose a cancellation before Python 3.12
+                await self._changed.wait()
 
     @staticmethod
     def _now_s() -> float:

@@ -156,7 +156,8 @@ class BridgeLink:
     async def _wait_for_sound(self, session: SpeechSession) -> None:
         self._has_sound.clear()
         try:
-            await asyncio.wait_for(self._has_sound.wait(), PING_S)
+            async with asyncio.timeout(PING_S):
+                await self._has_sound.wait()
         except TimeoutError:
             await session.ping()
 
