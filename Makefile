@@ -32,7 +32,8 @@ MODELS := $(wildcard backends/*/model.py embedded/backends/*/model.py)
 
 # Adapters for voice-agent frameworks, folders of clients/: in an environment of their own, as those bring NumPy 2.
 AGENTS := build/agents
-ADAPTERS := pipecat
+ADAPTERS := pipecat livekit
+ADAPTERS_TYPED := pipecat_lipsync livekit.plugins.lipsync
 
 SUPPLY := build/supply/bin
 LOCKS := requirements/locks
@@ -75,7 +76,7 @@ check: $(VENV)/.test $(AGENTS)/.test $(TSC)
 	$(BIN)/mypy docker/*.py
 	@set -e; for model in $(MODELS); do echo $(BIN)/mypy $$model; $(BIN)/mypy $$model; done
 	MYPYPATH=$(subst $() ,:,$(ADAPTERS:%=clients/%) clients/python) $(BIN)/mypy --python-executable $(AGENTS)/bin/python \
-	    --python-version 3.11 $(ADAPTERS:%=-p %_lipsync)
+	    --python-version 3.11 --explicit-package-bases $(ADAPTERS_TYPED:%=-p %)
 	$(TSC) --project tests/javascript
 
 bench: $(VENV)/.bench build/perf_analyzer/perf_analyzer

@@ -11,6 +11,9 @@ from pathlib import Path
 __all__ = ["describe_machine", "today", "usable_cores"]
 
 PACKAGES = ("onnxruntime", "nvidia-pytriton", "grpcio", "websockets", "numpy")
+OTHER_NAMES = {"onnxruntime": ("onnxruntime-gpu",)}
+"""Distributions that bring the same package under another name."""
+
 GIGABYTE = 1 << 30
 
 
@@ -23,12 +26,22 @@ def describe_machine(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     """Return one line: processor, cores this process may use, memory, Python, libraries."""
     cores = usable_cores()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIGABYTE
-    versions = ", ".join(f"{name} {metadata.version(name)}" for name in PACKAGES)
+    versions = ", ".join(filter(None, map(_version, PACKAGES)))
     flag = "AVX-512" if "avx512f" in _first(cpuinfo, "flags").split() else "no AVX-512"
     name = _first(cpuinfo, "model name") or platform.machine()
     return (
         f"{cores} cores of {name} ({flag}), {memory:.0f} GiB; Python {platform.python_version()}, {versions}"
     )
+
+
+def _version(name: str) -> str:
+    """Return a distribution's name and version; empty where it is not installed, as in Triton's container."""
+    for other in (name, *OTHER_NAMES.get(name, ())):
+        try:
+            return f"{other} {metadata.version(other)}"
+        except metadata.PackageNotFoundError:
+            continue
+    return ""
 
 
 def today() -> str:

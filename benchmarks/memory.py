@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["process_tree", "triton_bytes"]
+__all__ = ["process_tree", "triton_bytes", "triton_processes"]
 
 KIBIBYTE = 1024
 PROC = Path("/proc")
@@ -12,6 +12,15 @@ PROC = Path("/proc")
 
 def triton_bytes(grpc_port: int) -> int:
     """Return the proportional memory of the tritonserver that listens on a port, and of all its children.
+
+    Raises:
+        ProcessLookupError: If there is none.
+    """
+    return sum(map(_proportional_bytes, triton_processes(grpc_port)))
+
+
+def triton_processes(grpc_port: int) -> list[int]:
+    """Return the tritonserver that listens on a port, and all its children.
 
     Raises:
         ProcessLookupError: If there is none.
@@ -24,7 +33,7 @@ def triton_bytes(grpc_port: int) -> int:
     ]
     if not servers:
         raise ProcessLookupError(f"no tritonserver with {option.decode()}")
-    return sum(map(_proportional_bytes, process_tree(servers[0])))
+    return process_tree(servers[0])
 
 
 def process_tree(root: int) -> list[int]:

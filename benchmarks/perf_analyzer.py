@@ -6,7 +6,7 @@ import csv
 import json
 import os
 import subprocess
-import sysconfig
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.errors import LoadFailed, NotAvailable
 
-__all__ = ["PROGRAM", "Load", "Measurement", "parse_csv", "run_perf_analyzer"]
+__all__ = ["PROGRAM", "Load", "Measurement", "parse_csv", "run_perf_analyzer", "why_it_cannot_run"]
 
 PROGRAM = Path("build/perf_analyzer/perf_analyzer")
 """Where ``make`` puts it."""
@@ -22,6 +22,7 @@ PROGRAM = Path("build/perf_analyzer/perf_analyzer")
 COMPUTE = ("Server Compute Input", "Server Compute Infer", "Server Compute Output")
 MICROSECONDS_PER_MS = 1000.0
 MARGIN_S = 120.0
+START_LIMIT_S = 10.0
 WINDOWS = 6
 """Most windows that it measures; it ends earlier when three in a row agree."""
 
@@ -82,6 +83,20 @@ def run_perf_analyzer(url: str, load: Load) -> Measurement:
         return parse_csv(report.read_text(encoding="utf-8"))
 
 
+def why_it_cannot_run() -> str:
+    """Return why the program does not start here, in one line; empty where it does."""
+    if not PROGRAM.is_file():
+        return f"expected it in {PROGRAM}, got no such file: make {PROGRAM}"
+    try:
+        command = [str(PROGRAM.resolve()), "--version"]
+        done = subprocess.run(
+            command, env=_environment(), capture_output=True, text=True, timeout=START_LIMIT_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as exc:
+        return " ".join(str(exc).split())
+    return " ".join(done.stderr.split()) or f"exit code {done.returncode}" if done.returncode else ""
+
+
 def parse_csv(text: str) -> Measurement:
     """Read a report of one concurrency.
 
@@ -123,9 +138,16 @@ def _arguments(url: str, load: Load, data: Path, report: Path) -> Sequence[str]:
     return [part for option in options.items() for part in option]
 
 
+def _environment() -> dict[str, str]:
+    """Return an environment in which the program finds the CUDA runtime, wherever packages are imported from."""
+    folders = [Path(folder) / "nvidia" / "cuda_runtime" / "lib" for folder in sys.path]
+    found = [str(folder) for folder in folders if folder.is_dir()]
+    inherited = os.environ.get("LD_LIBRARY_PATH", "")
+    return {**os.environ, "LD_LIBRARY_PATH": os.pathsep.join(filter(None, [*found, inherited]))}
+
+
 def _run(command: Sequence[str], load: Load) -> str:
-    libraries = Path(sysconfig.get_path("purelib")) / "nvidia" / "cuda_runtime" / "lib"
-    environment = {**os.environ, "LD_LIBRARY_PATH": str(libraries)}
+    environment = _environment()
     limit_s = WINDOWS * load.window_s + MARGIN_S
     try:
         done = subprocess.run(

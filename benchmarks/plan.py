@@ -78,7 +78,7 @@ class Plan:
     live_utterance_s: float = 4.0
     live_sessions: int = 128
     bridge_sessions: int = 20
-    stage_s: float = 2.0
+    stage_s: float = 1.8
     stage_batches: tuple[int, ...] = (1, 8, 16, 32)
     stage_instances: tuple[int, ...] = (1, 2)
 

@@ -1,5 +1,7 @@
 """The avatars that benchmarks run on, under ``build/bench``: made once, from code alone.
 
+What takes PyTorch or long, ``carry`` makes on another machine: the drawn clip, and random networks as small ONNX files.
+
 ``wide`` has the full-width network with seeded random weights, whose speed is that of trained ones; ``half`` the same
 at half width. ``demo`` is the demo character with its own weights, whose JPEGs are realistic. All can be spoken to.
 """
@@ -8,17 +10,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import onnx
-import torch
+from onnx import ModelProto
 
 from demo.dataset import write_take
 from demo.recording import excerpt, read_recording
 from demo.weights import AUDIO_ENCODER_PATH, UNET_PATH
 from export.footage.dataset import open_dataset
+from export.network.compact import write_model
 from export.network.encoder_weights import load_speech_model, open_encoder
-from export.network.onnx_model import export_network
-from export.network.unet import UNet
 from export.repository.avatar import (
     CPU_WEIGHTS_FILE,
     FRAME_FILES,
@@ -31,7 +33,25 @@ from export.repository.configs import ServingOptions
 from export.repository.entries import write_entries
 from speech.contract import FPS
 
-__all__ = ["FRAMES", "Site", "prepare_site", "random_network"]
+if TYPE_CHECKING:
+    from export.network.unet import UNet
+
+__all__ = [
+    "CLIP",
+    "FRAMES",
+    "NETWORK_FILE",
+    "WIDTHS",
+    "Site",
+    "carry",
+    "draw_clip",
+    "load_network",
+    "prepare_site",
+    "random_network",
+]
+
+CLIP = "clip"
+NETWORK_FILE = "{name}.onnx"
+"""Under the site: a network that was carried there."""
 
 FRAMES = 50
 """Frames of each avatar: two seconds."""
@@ -56,6 +76,10 @@ class Site:
 
 def random_network(width: float = 1.0) -> UNet:
     """Return a network with seeded random weights and batch-norm statistics, in evaluation mode."""
+    import torch  # serving does without it, and so does a site whose networks were carried there
+
+    from export.network.unet import UNet
+
     generator = torch.Generator().manual_seed(SEED)
     network = UNet("ave", width).eval()
     with torch.no_grad():
@@ -72,23 +96,54 @@ def random_network(width: float = 1.0) -> UNet:
     return network
 
 
+def load_network(folder: Path, name: str) -> ModelProto:
+    """Return a network: the one that was carried to the site, else the demo's own, else a random one.
+
+    Raises:
+        ImportError: If a random one is to be made and torch is not installed.
+    """
+    carried = folder / NETWORK_FILE.format(name=name)
+    if carried.is_file():
+        return onnx.load(carried)
+    if name not in WIDTHS:
+        return onnx.load(UNET_PATH)
+    from export.network.onnx_model import export_network  # needs torch
+
+    return export_network(random_network(WIDTHS[name]))
+
+
+def carry(folder: Path, names: tuple[str, ...]) -> None:
+    """Write what a site needs that takes PyTorch or long: the clip, and random networks with float16 weights."""
+    folder.mkdir(parents=True, exist_ok=True)
+    draw_clip(folder)
+    for name in names:
+        path = folder / NETWORK_FILE.format(name=name)
+        if name in WIDTHS and not path.is_file():
+            write_model(load_network(folder, name), path, compact=True)
+
+
 def prepare_site(folder: Path, names: tuple[str, ...] = ("wide", "half", "demo")) -> Site:
     """Make the avatars that are not there or not whole, as those of an older release are; write all models anew."""
     site = Site(folder / "avatars", folder / "model_repository")
-    clip = folder / "clip"
     for name in names:
         if not all((site.avatars / name / file).is_file() for file in AVATAR_FILES):
-            if not clip.is_dir():
-                said = excerpt(read_recording("served"), FRAMES / FPS)
-                write_take(clip, said, seed=0, encoder=open_encoder(AUDIO_ENCODER_PATH))
-            _import(site, name, clip)
+            _import(site, name, folder)
         write_entries(site.avatars / name, site.model_repository, ServingOptions())
     return site
 
 
-def _import(site: Site, name: str, clip: Path) -> None:
-    footage = open_dataset(clip, "ave")
-    model = export_network(random_network(WIDTHS[name])) if name in WIDTHS else onnx.load(UNET_PATH)
+def draw_clip(folder: Path) -> Path:
+    """Return the drawn clip's dataset folder, drawn if it was not carried to the site."""
+    clip = folder / CLIP
+    if not clip.is_dir():
+        said = excerpt(read_recording("served"), FRAMES / FPS)
+        write_take(clip, said, seed=0, encoder=open_encoder(AUDIO_ENCODER_PATH))
+    return clip
+
+
+def _import(site: Site, name: str, folder: Path) -> None:
+    footage = open_dataset(draw_clip(folder), "ave")
+    model = load_network(folder, name)
     avatar = Avatar(
         name=name,
         fps=footage.fps,

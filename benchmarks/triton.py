@@ -123,8 +123,8 @@ class GrpcCaller:
     def __exit__(self, *exc_info: object) -> None:
         self._channel.close()
 
-    def call(self) -> None:
-        """Fetch one frame.
+    def call(self) -> int:
+        """Fetch one frame, and return how many bytes its JPEG has.
 
         Raises:
             LoadFailed: If anything but a JPEG comes.
@@ -136,6 +136,7 @@ class GrpcCaller:
             raise LoadFailed(f"'{self._model_name}' over gRPC", str(exc)) from exc
         if bytes(jpeg[:2]) != JPEG_START:
             raise LoadFailed(f"'{self._model_name}' over gRPC", repr(bytes(jpeg[:16])))
+        return len(jpeg)
 
     def statistics(self, model_name: str) -> service_pb2.ModelStatistics:
         """Return what Triton counted for a model since it was loaded."""

@@ -21,9 +21,9 @@ from bridge.discovery import Discovery, Resolve, lookup
 from bridge.errors import BridgeError, InferTimeout, NoneReadyInTime, NoUpstreamReady, UpstreamLost
 from bridge.latency import Latencies
 from bridge.tries import Budget, Call, Tries
-from bridge.triton import InferRequest, InferResponse
+from bridge.triton import InferRequest, InferResponse, TritonClient
 from bridge.turns import Turns
-from bridge.upstream import Lease, Upstream
+from bridge.upstream import Connect, Lease, Upstream
 
 __all__ = ["Balancer"]
 
@@ -45,7 +45,9 @@ class Balancer:
         budget: How many of them may be tried twice.
     """
 
-    def __init__(self, config: BridgeConfig, resolve: Resolve = lookup) -> None:
+    def __init__(
+        self, config: BridgeConfig, resolve: Resolve = lookup, connect: Connect = TritonClient
+    ) -> None:
         self.upstreams: list[Upstream] = []
         self.latencies = Latencies()
         self.budget = Budget()
@@ -57,6 +59,7 @@ class Balancer:
                 config.triton_ca_file, config.triton_cert_file, config.triton_key_file, config.triton_tls_name
             )
         self._discovery = Discovery(config.addresses, resolve)
+        self._connect = connect
         self._probes: dict[Upstream, asyncio.Task[None]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
         self._adopted: set[asyncio.Task[Any]] = set()
@@ -252,6 +255,7 @@ class Balancer:
             is_newcomer=is_newcomer,
             on_silence=self._move_calls,
             on_change=self._turns.wake,
+            connect=self._connect,
         )
 
     def _move_calls(self, silent: Upstream) -> None:

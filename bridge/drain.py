@@ -18,7 +18,8 @@ LEAST_S = 5.0
 
 INTERVAL_S = 0.5
 TIMEOUT_S = 5.0
-GAUGE = re.compile(r"^lipsync_bridge_speech_sessions ([0-9.e+]+)$", re.MULTILINE)
+GAUGE = re.compile(r"^lipsync_bridge_speech_sessions(?:\{[^}]*\})? ([0-9.e+]+)$", re.MULTILINE)
+"""One line, or one of each of several workers."""
 
 
 def main() -> int:
@@ -47,10 +48,10 @@ def open_sessions(port: int) -> int:
         OSError: If it does not.
     """
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=TIMEOUT_S) as answer:
-        found = GAUGE.search(answer.read().decode())
-    if found is None:
+        found = GAUGE.findall(answer.read().decode())
+    if not found:
         raise OSError("none of live sessions among them")
-    return int(float(found.group(1)))
+    return round(sum(map(float, found)))
 
 
 if __name__ == "__main__":

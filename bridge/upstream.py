@@ -17,7 +17,10 @@ from bridge.recovery import Recovery
 from bridge.triton import TritonClient
 from bridge.warming import Warming
 
-__all__ = ["Lease", "Upstream"]
+__all__ = ["Connect", "Lease", "Upstream"]
+
+Connect = Callable[[str, str, TritonTls | None], TritonClient]
+"""Takes an address, the secret and how it is known to be Triton; returns a client of its own."""
 
 PACE_WEIGHT = 0.3
 """How much one answer counts against what was known of an upstream's pace."""
@@ -103,6 +106,7 @@ class Upstream:
         is_newcomer: See above.
         on_silence: Called with it when it has not answered a probe, or not soon.
         on_change: Called whenever it may take another call, or takes none any more.
+        connect: Makes its client.
     """
 
     def __init__(
@@ -114,8 +118,9 @@ class Upstream:
         is_newcomer: bool = False,
         on_silence: Callable[[Upstream], None] = lambda _: None,
         on_change: Callable[[], None] = lambda: None,
+        connect: Connect = TritonClient,
     ) -> None:
-        self.client = TritonClient(address, secret, tls)
+        self.client = connect(address, secret, tls)
         self.recovery = Recovery(address, lambda: self.client, may_reload=bool(secret))
         self.limit = Limit()
         self.warming = Warming()
@@ -128,6 +133,7 @@ class Upstream:
         self.is_newcomer = is_newcomer
         self._secret = secret
         self._tls = tls
+        self._connect = connect
         self._on_silence = on_silence
         self._on_change = on_change
         self._silent_since_s = math.inf
@@ -319,7 +325,7 @@ class Upstream:
         if now_s - self._silent_since_s < RENEW_AFTER_S:
             return
         self._silent_since_s = now_s
-        silent, self.client = self.client, TritonClient(self.address, self._secret, self._tls)
+        silent, self.client = self.client, self._connect(self.address, self._secret, self._tls)
         await silent.close()
 
     def _set_pace(self, pace: float) -> None:

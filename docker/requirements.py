@@ -1,6 +1,7 @@
-"""Print the Python requirements of one image, or of the tests, picked from ``pyproject.toml``: `make locks` locks them.
+"""Print the Python requirements of one image, of the tests or of the GPU benchmark, picked from ``pyproject.toml``.
 
-Versions are written down once, as ranges; ``requirements/locks/`` has the releases that are installed, by hash.
+Versions are written down once, as ranges. `make locks` locks those of images and tests: ``requirements/locks/`` has the
+releases that are installed, by hash.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 import tomllib
 
-__all__ = ["IMAGES", "TESTS", "requirements"]
+__all__ = ["AGENTS", "GPU_BENCHMARK", "IMAGES", "TESTS", "requirements"]
 
 ROOT = Path(__file__).parent.parent
 CLIENTS = ROOT / "clients"
@@ -33,6 +34,8 @@ IMAGES = {
 TESTS = "test"
 """What `make LOCKED=1 test` and so CI install, of this project and of its client."""
 
+GPU_BENCHMARK = "gpu-benchmark"
+"""What is carried to a machine with a card without a network: all that serves, ONNX Runtime built for cards."""
 AGENTS = "agents"
 """What `make LOCKED=1 test-agents` installs: the client and the adapters, with the frameworks that they are for."""
 
@@ -42,7 +45,7 @@ UNLOCKED = {"torch"}
 
 
 def requirements(environment: str) -> list[str]:
-    """Return the requirement lines of an image, a key of IMAGES, of TESTS or of AGENTS.
+    """Return the requirement lines of an image, a key of IMAGES, of TESTS, AGENTS or GPU_BENCHMARK.
 
     Raises:
         KeyError: If there is no such image.
@@ -52,6 +55,9 @@ def requirements(environment: str) -> list[str]:
     if environment == TESTS:
         lines = [*project["dependencies"], *_extra(project, "test"), *_client("http", "speech", "video")]
         return sorted({line for line in lines if _name(line) not in {*OWN, *UNLOCKED}})
+    if environment == GPU_BENCHMARK:
+        lines = [line for line in project["dependencies"] if _name(line) != "onnxruntime"]
+        return sorted([*lines, *_extra(project, "gpu")])
     if environment == AGENTS:
         adapters = [_read(path) for path in CLIENTS.glob("*/pyproject.toml") if path != CLIENT]
         lines = _client("speech", "video")

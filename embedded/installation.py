@@ -40,11 +40,13 @@ class Installation:
         home: The wheel's ``tritonserver`` folder, or the container's.
         libraries: Folders for LD_LIBRARY_PATH: the wheel's own libraries, and Python's.
         is_container: Whether it is NVIDIA's container, which lacks nothing.
+        interpreter: The folder of the ``python3`` through which the stub finds its packages.
     """
 
     home: Path
     libraries: tuple[Path, ...]
     is_container: bool = False
+    interpreter: Path = Path(sys.executable).parent
 
     @property
     def server(self) -> Path:
@@ -67,7 +69,7 @@ class Installation:
             return {**QUIET, **os.environ}
         inherited = os.environ.get("LD_LIBRARY_PATH", "")
         libraries = [*map(str, self.libraries), *filter(None, [inherited])]
-        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+        path = os.pathsep.join([str(self.interpreter), os.environ.get("PATH", os.defpath)])
         tunables = ":".join(filter(None, [HUGE_PAGES, os.environ.get("GLIBC_TUNABLES")]))
         return {
             **QUIET,

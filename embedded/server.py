@@ -21,6 +21,7 @@ from embedded.control import default_path
 from embedded.errors import StartCrashed, StartFailed
 from embedded.guard import KILL, READY, SECRET_VARIABLE, STOP, kill_leftovers, remove_shared_memory
 from embedded.installation import Installation, find_installation, lay_out_backends
+from embedded.interpreter import lay_out_interpreter
 from embedded.leftovers import held_folder, held_prefix, remove_leftovers
 from embedded.log import LogTail
 from embedded.ports import claimed_servers
@@ -60,6 +61,9 @@ async def serve(config: EmbeddedConfig) -> AsyncIterator[list[Server]]:
         with held_folder() as folder:
             try:
                 backends = lay_out_backends(installation, folder / "backends")
+                installation = dataclasses.replace(
+                    installation, interpreter=lay_out_interpreter(folder / "interpreter")
+                )
             except OSError as exc:  # a full disk
                 raise _as_failure(exc) from exc
             keepers = [_Keeper(config, server, installation, backends, folder) for server in servers]

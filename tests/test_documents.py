@@ -57,7 +57,10 @@ SOURCES = sorted(
     - TESTED_TOGETHER.keys()
 )
 
-ADAPTERS = {"clients/pipecat/pipecat_lipsync": "agents/pipecat"}
+ADAPTERS = {
+    "clients/livekit/livekit/plugins/lipsync": "agents/livekit",
+    "clients/pipecat/pipecat_lipsync": "agents/pipecat",
+}
 """Packages whose tests lie elsewhere, and where below ``tests/``."""
 
 RUN_BY_CI = {
@@ -101,9 +104,21 @@ RUN_ELSEWHERE = {
     ),
     "make demo-pipecat": "tests/agents/pipecat/test_example.py",
     "make bench": "tests/benchmarks/test_main.py runs every part",
+    ".venv/bin/python -m export strategies anna --lookup-instances 2 --jpeg-instances 6 --frames-in-network": (
+        "tests/export/test_main.py"
+    ),
+    "make bench ARGS=stages": "tests/benchmarks/test_main.py runs it, with short cases",
     "make bench ARGS=endurance": "tests/benchmarks/test_main.py runs it, for two seconds",
     "make build/baselines/bin/python": "tests/benchmarks/baselines/test_servers.py, where it was run",
-    ".venv/bin/python -m benchmarks.gpu": "tests/benchmarks/gpu/test_main.py",
+    ".venv/bin/python -m benchmarks.gpu": "tests/benchmarks/gpu/test_main.py, with stand-ins for what a card has",
+    ".venv/bin/python -m benchmarks.gpu --prepare --site build/bench_gpu": "tests/benchmarks/gpu/test_main.py",
+    ".venv/bin/python docker/requirements.py gpu-benchmark > build/gpu_requirements.txt": (
+        "tests/docker/test_requirements.py"
+    ),
+    ".venv/bin/python -m benchmarks.simulation": "tests/benchmarks/simulation/test_main.py",
+    ".venv/bin/python -m benchmarks.simulation --calibrate --validate --document docs/scaling.md": (
+        "tests/benchmarks/simulation/test_calibrate.py and test_validate.py"
+    ),
     ".venv/bin/python -m export avatar anna --video talk.mp4 --audio-encoder audio_encoder.pth --checkpoint anna.pth": (
         "tests/export/test_main.py"
     ),
@@ -111,6 +126,8 @@ RUN_ELSEWHERE = {
     ".venv/bin/python -m lipsync_client speak --url http://localhost:8086 --avatar demo "
     "--audio demo/recordings/heldout.wav --out out.mp4": "tests/test_live_speech.py",
     "docker compose down": "tests/compose/conftest.py",
+    "docker stack deploy --compose-file docker/stack.yml lipsync": "tests/compose/test_swarm.py",
+    "docker service update --force lipsync_triton": "tests/compose/test_swarm.py",
     ".venv/bin/python -m export avatar anna --dataset dataset/anna --checkpoint checkpoint/anna "
     "--avatars models/avatars --model-repository models/model_repository": "tests/export/test_main.py",
     "LIPSYNC_MODELS=./models LIPSYNC_DEMO=no docker compose up --detach": "tests/compose/test_stack.py",
@@ -122,6 +139,7 @@ NEVER_RUN = {
         "needs a cluster; tests/helm renders it"
     ),
     "kubectl rollout status deployment/faces-lipsync-bridge": "needs a cluster",
+    "docker service scale lipsync_triton=4": "Swarm's own; tests/compose/test_swarm.py has two",
     "helm test faces": "needs a cluster; tests/helm/test_running.py runs its command",
     "docker compose --profile cpu --profile monitoring up --detach": (
         "its images need a registry; tests/docker/test_monitoring.py runs its files"

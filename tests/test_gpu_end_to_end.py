@@ -47,7 +47,7 @@ def test_float16_on_a_card(
     folders = ["--avatars", str(workspace.avatars), "--model-repository", str(workspace.model_repository)]
     assert export(["strategies", "demo", *folders, "--precision", "fp16", "--gpus", "0"]) == 0
     put_cards_in(monkeypatch, tmp_path / "cuda", cards=1)
-    config = EmbeddedConfig(model_repository=workspace.model_repository, strategy="batching", http_port=0)
+    config = EmbeddedConfig(model_repository=workspace.model_repository, strategy="latency", http_port=0)
     with running_triton(config) as (server,):
         with urllib.request.urlopen(server.metrics_url) as answer:
             lines = describe_compute(answer.read().decode())

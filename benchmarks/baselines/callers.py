@@ -19,7 +19,7 @@ from benchmarks.errors import LoadFailed, NotAvailable
 
 __all__ = ["Call", "eager", "other_server"]
 
-Call = Callable[[], None]
+Call = Callable[[], object]
 JPEG_START = b"\xff\xd8"
 DEADLINE_S = 60.0
 START_LIMIT_S = 120.0

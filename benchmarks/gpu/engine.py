@@ -1,73 +1,98 @@
-"""The engine alone, on the GPU: frames per second by batch size, with pictures going in and out over PCIe."""
+"""The engine alone: frames per second by batch size, with and without PCIe, with and without a CUDA graph."""
 
 from __future__ import annotations
 
-import sys
 import time
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
+from numpy.typing import NDArray
 
-from benchmarks.errors import NotAvailable
+from benchmarks.gpu.engines import Runner, open_engine
+from benchmarks.gpu.findings import Findings
+from benchmarks.gpu.frames import clip_frames, repeated
+from benchmarks.gpu.settings import Settings
 from benchmarks.statistics import Latencies, timed_round
-from benchmarks.table import Row
-from export.contract import UNET_328
-from speech.contract import AUDIO_SHAPES
 
-__all__ = ["measure_engine", "open_device"]
+__all__ = ["MODES", "measure", "time_calls"]
 
-BACKEND = Path("embedded/backends/tensorrt")
-BATCH_SIZES = (1, 2, 4, 8, 16)
-WARM_UP_BATCHES = 20
+OVER_PCIE, ON_DEVICE = "over PCIe", "on the device"
+MODES = (OVER_PCIE, ON_DEVICE)
+WARM_UP = 3
+"""Runs before any is counted: the first loads kernels, CUDA graphs are recorded by the second."""
 
 
-def open_device(index: int = 0) -> Any:
-    """Return the GPU that the ``tensorrt`` stand-in would run on.
+def measure(
+    settings: Settings, findings: Findings, library: str, precision: str, bound: float | None
+) -> None:
+    """Measure each batch size until the time is over, the most important first.
 
-    Raises:
-        NotAvailable: If there is none.
-    """
-    sys.path.insert(0, str(BACKEND.resolve()))
-    from cuda_device import CudaError, Device  # type: ignore[import-not-found]  # found through sys.path
-
-    try:
-        return Device(index)
-    except CudaError as exc:
-        raise NotAvailable("the GPU benchmark", str(exc)) from exc
-
-
-def measure_engine(plan: Path, device: Any, duration_s: float) -> list[Row]:
-    """Return a row per batch size.
+    Args:
+        settings: Of the run.
+        findings: Takes a row per measurement.
+        library: Which runs it.
+        precision: In which.
+        bound: Frames per second that the card allows at most, where that is known.
 
     Raises:
-        NotAvailable: If TensorRT refuses the plan on this GPU.
+        BenchmarkError: If the library cannot run here.
+        ExportError: If TensorRT cannot build the network.
     """
-    from plan import Engine  # type: ignore[import-not-found]  # open_device extended sys.path
+    frames = clip_frames(settings, settings.frames)
+    engine = open_engine(settings, findings, library, settings.avatar, precision)
+    for batch_size in settings.batch_sizes:
+        feed = repeated(frames, batch_size)
+        for graph in (False, True) if engine.has_graphs else (False,):
+            if findings.left_s < 2 * len(MODES) * settings.window_s:
+                findings.note(
+                    "engine", f"{library}, {precision}: no time was left from batches of {batch_size} on."
+                )
+                return
+            try:
+                runner = engine.runner(batch_size, graph)
+                calls = {OVER_PCIE: _bound(runner, feed), ON_DEVICE: runner.compute}
+                measured = {mode: time_calls(call, settings.window_s) for mode, call in calls.items()}
+            except Exception as exc:  # of one batch size, such as no memory left: the others may do
+                text = " ".join(str(exc).split())
+                findings.note("engine", f"{library}, {precision}, batch {batch_size}, graph {graph}: {text}")
+                continue
+            for mode, latencies_ms in measured.items():
+                _tell(findings, library, precision, batch_size, mode, graph, latencies_ms, bound)
 
-    try:
-        engine = Engine(plan.read_bytes(), device)
-    except (ImportError, ValueError) as exc:
-        raise NotAvailable(f"the engine {plan}", str(exc)) from exc
-    return [_row(engine, batch_size, duration_s) for batch_size in BATCH_SIZES]
 
-
-def _row(engine: Any, batch_size: int, duration_s: float) -> Row:
-    rng = np.random.default_rng(batch_size)
-    feed = {
-        "face": rng.integers(0, 256, (batch_size, UNET_328.face_size, UNET_328.face_size, 3), dtype=np.uint8),
-        "audio": rng.normal(size=(batch_size, *AUDIO_SHAPES["ave"])).astype(np.float32),
-    }
-    timed_round(lambda: engine.run(feed), WARM_UP_BATCHES)
+def time_calls(call: Callable[[], object], duration_s: float) -> list[float]:
+    """Return how long each call took, in milliseconds, one after another for a while, the first few left out."""
+    timed_round(call, WARM_UP)
     latencies_ms: list[float] = []
     end_s = time.perf_counter() + duration_s
-    while time.perf_counter() < end_s:
-        latencies_ms += timed_round(lambda: engine.run(feed), 1).latencies_ms
+    while not latencies_ms or time.perf_counter() < end_s:
+        latencies_ms += timed_round(call, 1).latencies_ms
+    return latencies_ms
+
+
+def _bound(runner: Runner, feed: dict[str, NDArray[Any]]) -> Callable[[], object]:
+    return lambda: runner.run(feed)
+
+
+def _tell(
+    findings: Findings,
+    library: str,
+    precision: str,
+    batch_size: int,
+    mode: str,
+    graph: bool,
+    latencies_ms: list[float],
+    bound: float | None,
+) -> None:
     percentiles = Latencies.of(latencies_ms)
-    return {
-        "batch": batch_size,
-        "frames/s": batch_size * 1000 * len(latencies_ms) / sum(latencies_ms),
-        "p50_ms": percentiles.p50_ms,
-        "p95_ms": percentiles.p95_ms,
-        "p99_ms": percentiles.p99_ms,
-    }
+    rate = batch_size * 1000 * len(latencies_ms) / sum(latencies_ms)
+    findings.row(
+        "engine",
+        library=library,
+        precision=precision,
+        batch=batch_size,
+        data=mode,
+        graph="yes" if graph else "no",
+        **{"frames/s": rate, "p50_ms": percentiles.p50_ms, "p95_ms": percentiles.p95_ms},
+        **{"p99_ms": percentiles.p99_ms, "of the bound": rate / bound if bound else ""},
+    )

@@ -42,7 +42,7 @@ class StageFigures:
         instances: How many processes of it there were.
         batch: Frames of each request; those of 1 are joined by Triton.
         frames_per_s: By the clock.
-        joined: Frames of an execution, in the mean.
+        joined: Frames of an execution, in the mean; of an ensemble those of its first stage.
         stub_ms: Processor time of a frame in the stage's own processes.
         server_ms: Processor time of a frame in tritonserver: gRPC, scheduling and copies.
         busy: Cores that the stage's own processes kept busy.
@@ -129,15 +129,16 @@ async def _measure(
     server: Server, stage: Stage, instances: int, batch: int, pictures: NDArray[np.uint8], seconds: float
 ) -> StageFigures:
     load = _load(stage, instances, batch, pictures)
-    processes = find_processes(load.model_name, server.grpc_port)
+    models = [model_name(name, instances) for name in stage.steps or (stage.name,)]
+    processes = find_processes(models, server.grpc_port)
     async with shared(server, load) as requests:
         await run_load(server, requests, WARM_UP_SHARE * seconds)
-        before, counted = await _read(server, load.model_name, processes)
+        before, counted = await _read(server, models[0], processes)
         loop = asyncio.get_running_loop()
         start_s = loop.time()
         answers = await run_load(server, requests, seconds)
         wall_s = loop.time() - start_s
-        after, counted_after = await _read(server, load.model_name, processes)
+        after, counted_after = await _read(server, models[0], processes)
     frames = answers * batch
     executions = max(1, counted_after.execution_count - counted.execution_count)
     stubs_s = after.stubs_s - before.stubs_s
@@ -159,7 +160,7 @@ def _load(stage: Stage, instances: int, batch: int, pictures: NDArray[np.uint8])
     face_bytes = batch * pictures[0].nbytes
     sizes = {"face": face_bytes, "audio": batch * AUDIO_BYTES, "bounds": 0, "face_id": 0, "jpeg": 0}
     return StageLoad(
-        model_name=model_name(stage, instances),
+        model_name=model_name(stage.name, instances),
         input=stage.input,
         batch=pictures[ids] if stage.takes_pictures else ids[:, None],
         outputs={name: sizes.get(name, face_bytes if stage.takes_pictures else 0) for name in stage.outputs},

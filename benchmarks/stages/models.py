@@ -34,12 +34,14 @@ class Stage:
         input: The name of what it is given.
         outputs: What it is asked for.
         config: Makes its config, but for name, instances and greatest batch.
+        steps: Of an ensemble, the stages whose models it runs.
     """
 
     name: str
     input: str
     outputs: tuple[str, ...]
     config: Callable[[Site], schema.ModelConfig]
+    steps: tuple[str, ...] = ()
 
     @property
     def takes_pictures(self) -> bool:
@@ -47,9 +49,9 @@ class Stage:
         return self.input == "image" or self.name == "identity, one face"
 
 
-def model_name(stage: Stage, instances: int) -> str:
-    """Return what the model of a stage with so many instances is called."""
-    return f"{stage.name.replace(',', '').replace(' ', '_')}_x{instances}"
+def model_name(stage: str, instances: int) -> str:
+    """Return what the model of a stage of that name with so many instances is called."""
+    return f"{stage.replace(',', '').replace(' ', '_')}_x{instances}"
 
 
 def write_repository(site: Site, folder: Path, stages: Sequence[Stage], instances: Sequence[int]) -> None:
@@ -57,9 +59,8 @@ def write_repository(site: Site, folder: Path, stages: Sequence[Stage], instance
     for stage in stages:
         for count in instances:
             config = stage.config(site)
-            config.name, config.max_batch_size = model_name(stage, count), MAX_BATCH
-            del config.instance_group[:]
-            config.instance_group.add(count=count, kind=schema.ModelInstanceGroup.KIND_CPU)
+            config.name, config.max_batch_size = model_name(stage.name, count), MAX_BATCH
+            _number(config, count)
             version = folder / config.name / "1"
             version.mkdir(parents=True)
             (version.parent / "config.pbtxt").write_text(
@@ -70,6 +71,15 @@ def write_repository(site: Site, folder: Path, stages: Sequence[Stage], instance
                     link_or_copy(site.avatars / AVATAR / name, version / name)
             if config.backend == "python":
                 shutil.copyfile(IDENTITY, version / "model.py")
+
+
+def _number(config: schema.ModelConfig, count: int) -> None:
+    """Give a model its instances; an ensemble has none, but runs the models that have so many."""
+    for step in config.ensemble_scheduling.step:
+        step.model_name = model_name(step.model_name, count)
+    del config.instance_group[:]
+    if not config.HasField("ensemble_scheduling"):
+        config.instance_group.add(count=count, kind=schema.ModelInstanceGroup.KIND_CPU)
 
 
 def _identity(data_type: int, dims: Sequence[int]) -> Callable[[Site], schema.ModelConfig]:
@@ -99,10 +109,30 @@ def _jpeg(size: int, quality: int) -> Callable[[Site], schema.ModelConfig]:
     return config
 
 
+def _whole_path(site: Site) -> schema.ModelConfig:
+    made = schema.ModelConfig(platform="ensemble")
+    made.input.add(name="frame_id", data_type=schema.TYPE_INT32, dims=(1,))
+    made.output.add(name="jpeg", data_type=schema.TYPE_STRING, dims=(1,))
+    made.output.add(name="bounds", data_type=schema.TYPE_INT32, dims=(4,))
+    wires = (
+        ({"frame_id": "frame_id"}, {"face": "face", "bounds": "bounds"}),
+        ({"x": "face"}, {"y": "image"}),
+        ({"image": "image"}, {"jpeg": "jpeg"}),
+    )
+    for name, (taken, given) in zip(PATH, wires, strict=True):
+        step = made.ensemble_scheduling.step.add(model_name=name, model_version=-1)
+        step.input_map.update(taken)
+        step.output_map.update(given)
+    return made
+
+
 def _parsed(text: str) -> schema.ModelConfig:
     config: schema.ModelConfig = text_format.Parse(text, schema.ModelConfig())
     return config
 
+
+PATH = ("lookup", "identity, one face", "jpeg 256")
+"""The stages of a frame's whole path, a model that gives the face back in the network's place."""
 
 STAGES = (
     Stage("identity, one number", "x", ("y",), _identity(schema.TYPE_INT32, (1,))),
@@ -112,5 +142,6 @@ STAGES = (
     Stage("jpeg 256", "image", ("jpeg",), _jpeg(256, JPEG_QUALITY)),
     Stage("jpeg 320", "image", ("jpeg",), _jpeg(320, JPEG_QUALITY)),
     Stage("jpeg live", "image", ("jpeg",), _jpeg(0, 90)),
+    Stage("whole path", "frame_id", ("jpeg", "bounds"), _whole_path, PATH),
 )
 """The stages beside the network, and what a request costs that does nothing."""

@@ -62,7 +62,7 @@ STAYS_ON_DEVICE = "FORCE_CPU_ONLY_INPUT_TENSORS"
 
 @dataclass(frozen=True)
 class ServingOptions:
-    """What a deployment chooses about a U-Net.
+    """What a deployment chooses about an avatar's models.
 
     Attributes:
         backend: ``onnxruntime`` or ``tensorrt``.

@@ -2,6 +2,7 @@
 
 import datetime
 import platform
+from importlib import metadata
 
 from benchmarks.machine import describe_machine, today
 
@@ -13,6 +14,19 @@ def test_description(tmp_path):
     line = describe_machine(cpuinfo)
     assert " cores of Fast CPU (AVX-512), " in line
     assert f"Python {platform.python_version()}, onnxruntime " in line
+
+
+def test_a_package_under_another_name(tmp_path, monkeypatch):
+    """ONNX Runtime's build for cards is named as it is, and what is not installed is left out."""
+
+    def version(name):
+        if name in ("onnxruntime", "nvidia-pytriton"):
+            raise metadata.PackageNotFoundError(name)
+        return "1.31"
+
+    monkeypatch.setattr(metadata, "version", version)
+    line = describe_machine(tmp_path / "none")
+    assert line.endswith(", onnxruntime-gpu 1.31, grpcio 1.31, websockets 1.31, numpy 1.31")
 
 
 def test_without_cpuinfo(tmp_path):

@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks import perf_analyzer
 from benchmarks.errors import LoadFailed, NotAvailable
-from benchmarks.perf_analyzer import Load, parse_csv, run_perf_analyzer
+from benchmarks.perf_analyzer import Load, parse_csv, run_perf_analyzer, why_it_cannot_run
 
 HEADER = (
     "Concurrency,Inferences/Second,Client Send,Network+Server Send/Recv,Server Queue,Server Compute Input,"
@@ -41,3 +41,38 @@ def test_server_that_is_away():
     """What perf_analyzer says about a server that it cannot reach is passed on."""
     with pytest.raises(LoadFailed, match=r"perf_analyzer: expected frames, got .*"):
         run_perf_analyzer("127.0.0.1:9", Load("demo", 1, 0.1, 1))
+
+
+@pytest.fixture
+def program(tmp_path, monkeypatch):
+    """Put a program in perf_analyzer's place; it runs what it is given."""
+
+    def write(script):
+        path = tmp_path / "perf_analyzer"
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+        monkeypatch.setattr(perf_analyzer, "PROGRAM", path)
+
+    return write
+
+
+def test_why_it_cannot_run(program, tmp_path, monkeypatch):
+    """A program that is not there, misses a library, or fails without a word is told in one line."""
+    monkeypatch.setattr(perf_analyzer, "PROGRAM", tmp_path / "absent")
+    assert why_it_cannot_run().startswith(f"expected it in {tmp_path / 'absent'}, got no such file: make ")
+    program("echo 'libb64.so.0d: cannot open' >&2; exit 127")
+    assert why_it_cannot_run() == "libb64.so.0d: cannot open"
+    program("exit 3")
+    assert why_it_cannot_run() == "exit code 3"
+    program("echo version")
+    assert why_it_cannot_run() == ""
+
+
+def test_where_it_finds_the_cuda_runtime(program, tmp_path, monkeypatch):
+    """The library lies wherever packages are imported from, a folder on PYTHONPATH included; the user's paths stay."""
+    folder = tmp_path / "packages" / "nvidia" / "cuda_runtime" / "lib"
+    folder.mkdir(parents=True)
+    monkeypatch.setattr("sys.path", [str(tmp_path / "packages")])
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/the/users")
+    program('[ "$LD_LIBRARY_PATH" = "$(dirname "$0")/packages/nvidia/cuda_runtime/lib:/the/users" ]')
+    assert why_it_cannot_run() == ""

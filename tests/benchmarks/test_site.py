@@ -1,10 +1,13 @@
 """benchmarks/site.py"""
 
+import sys
+
 import numpy as np
+import pytest
 import torch
 
 from benchmarks import site
-from benchmarks.site import prepare_site, random_network
+from benchmarks.site import carry, load_network, prepare_site, random_network
 from export.repository.avatar import read_avatar
 
 
@@ -29,3 +32,19 @@ def test_avatars_are_made_once(tmp_path, monkeypatch):
     (made.avatars / "demo" / "sound.npy").unlink()
     prepare_site(tmp_path, ("demo",))
     assert (made.avatars / "demo" / "sound.npy").is_file()
+
+
+def test_what_is_carried(tmp_path, monkeypatch):
+    """A site to which clip and networks were carried needs no PyTorch, and computes what those networks do."""
+    monkeypatch.setattr(site, "FRAMES", 25)
+    monkeypatch.setattr(site, "WIDTHS", {"half": 0.0625})
+    carry(tmp_path, ("half", "demo"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["clip", "half.onnx"]
+    carried = (tmp_path / "half.onnx").read_bytes()
+    monkeypatch.setitem(sys.modules, "export.network.onnx_model", None)
+    made = prepare_site(tmp_path, ("half",))
+    assert read_avatar(made.avatars / "half").frame_count == 25
+    carry(tmp_path, ("half",))
+    assert (tmp_path / "half.onnx").read_bytes() == carried
+    with pytest.raises(ImportError):
+        load_network(tmp_path / "elsewhere", "half")

@@ -10,6 +10,7 @@ import pytest
 from bridge import drain
 from bridge.drain import open_sessions
 from bridge.server import serve
+from bridge.workers.team import Team
 from tests.bridge.helpers import WAIT_S, config_for
 
 
@@ -35,6 +36,16 @@ async def test_it_waits_for_live_sessions(triton, monkeypatch, quick):
         assert not done
         sessions.dec()
         assert await asyncio.wait_for(waiting, WAIT_S) == 0
+
+
+async def test_sessions_of_all_workers_count(triton, tmp_path):
+    """Of several workers, whoever is asked tells of all."""
+    teams = [Team(index, [0.0] * 2, [0.0] * 2, tmp_path) for index in range(2)]
+    config = config_for(triton, metrics_port=0)
+    async with serve(config, teams[0]) as one, serve(config, teams[1]) as other:
+        one._metrics.live.sessions.inc(2)
+        other._metrics.live.sessions.inc(3)
+        assert await asyncio.to_thread(open_sessions, one.metrics_port) == 5
 
 
 async def test_it_waits_no_longer_than_it_may(triton, monkeypatch, quick):

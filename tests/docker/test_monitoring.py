@@ -8,6 +8,7 @@ import math
 import re
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.parse
@@ -16,11 +17,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import grpc
 import numpy as np
 import pytest
 import yaml
 from websockets.sync.client import connect
 
+from bridge.grpc_service.schema import DEPLOYED, message_class
 from embedded import EmbeddedConfig
 from tests.compose.stack import free_port, wait_until
 from tests.conftest import CLIP_FRAMES, Workspace, running_triton
@@ -44,6 +47,9 @@ ALERTS = {
     "LipsyncQueueGrowing",
     "LipsyncLivePicturesSkipped",
     "LipsyncLiveRefused",
+    "LipsyncOverloaded",
+    "LipsyncModelFailing",
+    "LipsyncNameUnresolved",
 }
 
 
@@ -82,6 +88,15 @@ def test_rules_and_configuration_are_valid() -> None:
     assert set(rules()) == ALERTS
 
 
+def test_every_metric_of_the_bridge_is_shown() -> None:
+    """The dashboard has a panel of each metric that the operations page lists."""
+    listed = re.findall(
+        r"^\| `(lipsync_bridge_\w+)` \|", (ROOT / "docs" / "operations.md").read_text(), re.MULTILINE
+    )
+    shown = set().union(*map(metrics, queries().values()))
+    assert {name for name in listed if not {name, f"{name}_bucket"} & shown} == set()
+
+
 def test_the_dashboard_is_whole() -> None:
     """Grafana's files fit: one data source, whose uid each panel names; unique ids; no panel over another."""
     (source,) = yaml.safe_load((GRAFANA / "provisioning" / "datasources" / "prometheus.yml").read_text())[
@@ -115,16 +130,20 @@ def test_the_files_are_where_grafana_looks() -> None:
 
 
 @contextlib.contextmanager
-def running_bridge(upstream: str) -> Iterator[str]:
-    """Run a bridge; yields its URL."""
-    settings = ["--upstreams", upstream, "--port=0", "--grpc-port=-1", "--log-level=error"]
+def running_bridge(upstream: str) -> Iterator[tuple[str, str]]:
+    """Run a bridge; yields its URL and the address of its gRPC service."""
+    settings = ["--upstreams", upstream, "--port=0", "--grpc-port=0", "--log-level=error"]
+    settings += [
+        "--speech-timeout-s=30",
+        "--infer-timeout-s=30",
+    ]  # a busy machine is slow, which is no failure here
     command = [sys.executable, "-m", "bridge", *settings]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
-            found = re.search(r"http://[\w.:]+/", process.stdout.readline())
+            found = re.search(r"(http://[\w.:]+/), gRPC ([\w.:]+)", process.stdout.readline())
             assert found
-            yield found[0]
+            yield found[1], found[2]
         finally:
             process.terminate()
 
@@ -161,6 +180,27 @@ def running_prometheus(folder: Path, targets: dict[str, str]) -> Iterator[Callab
             process.terminate()
 
 
+@contextlib.contextmanager
+def asking_over_grpc(address: str) -> Iterator[None]:
+    """List the models over gRPC, again and again while the block runs."""
+    stopping = threading.Event()
+    answer = message_class(DEPLOYED, "ListModelsResponse")
+
+    def ask() -> None:
+        with grpc.insecure_channel(address) as channel:
+            call = channel.unary_unary(f"/{DEPLOYED}/ListModels", response_deserializer=answer.FromString)
+            while not stopping.wait(0.5):
+                call(b"", timeout=WAIT_S)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        thread.join()
+
+
 def scraped(ask: Callable[..., Any]) -> bool:
     """Tell whether both targets have been read."""
     try:
@@ -178,9 +218,12 @@ def stack(
     config = EmbeddedConfig(
         model_repository=workspace.model_repository, strategy="replay", http_port=0, stop_timeout_s=3
     )
-    with running_triton(config) as (triton,), running_bridge(triton.grpc_url) as url:
+    with running_triton(config) as (triton,), running_bridge(triton.grpc_url) as (url, grpc_address):
         targets = {"triton": f"127.0.0.1:{triton.metrics_port}", "bridge": urllib.parse.urlsplit(url).netloc}
-        with running_prometheus(tmp_path_factory.mktemp("prometheus"), targets) as ask:
+        with (
+            running_prometheus(tmp_path_factory.mktemp("prometheus"), targets) as ask,
+            asking_over_grpc(grpc_address),
+        ):
             yield url, ask
 
 
@@ -189,6 +232,7 @@ def test_every_metric_exists(stack: tuple[str, Callable[..., Any]]) -> None:
     url, ask = stack
     for frame in (0, 0):
         urllib.request.urlopen(f"{url}frames/demo/{frame}.jpg").close()
+    say_something(url)
     named = set().union(*map(metrics, (*queries().values(), *rules().values())))
 
     def known() -> set[str]:

@@ -183,6 +183,12 @@ def test_the_tests_lock_is_of_all_that_they_install() -> None:
     assert {"torch", "lipsync-client", "triton-lipsync"} & names("test") == set()
 
 
+def test_what_is_carried_to_a_card() -> None:
+    """It is all that serves, with ONNX Runtime in its build for cards instead of the other, and no PyTorch."""
+    everything = {line.split('"')[1].split(">=")[0].split("[")[0] for line in dependency_lines()}
+    assert names("gpu-benchmark") == everything - {"onnxruntime"} | {"onnxruntime-gpu"}
+
+
 def test_the_agents_lock_is_of_all_that_they_install() -> None:
     """It has the client's dependencies, those of every adapter and of its tests, and nothing of this project's own."""
     assert {"av", "tritonclient", "websockets", "pipecat-ai", "playwright", "pytest"} <= names("agents")

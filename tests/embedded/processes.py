@@ -88,7 +88,9 @@ def find_family(mark: str, *, with_part: str = "guard.py") -> Family:
                 prefix = re.findall(r"triton_[0-9a-f]{12}_", guard)[0]
                 family = {pid: command for pid, command in commands.items() if prefix in command}
                 if with_part in map(program, family.values()):
-                    return Family(prefix, [Process(pid, os.pidfd_open(pid), family[pid]) for pid in family])
+                    with contextlib.suppress(ProcessLookupError):  # a model is being unloaded: look again
+                        members = [Process(pid, os.pidfd_open(pid), family[pid]) for pid in family]
+                        return Family(prefix, members)
         return None
 
     return wait_until(find)

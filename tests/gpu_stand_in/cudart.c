@@ -3,10 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PROPERTIES = 1032, TOTAL_MEMORY = 288, MAJOR = 360, GIBIBYTE = 1 << 30 };
+enum { NO_DEVICE = 100, PROPERTIES = 1032, TOTAL_MEMORY = 288, MAJOR = 360, GIBIBYTE = 1 << 30 };
 static __thread int current;
 
-int cudaGetDeviceCount(int *count) { *count = atoi(getenv("LIPSYNC_TEST_CARDS")); return 0; }
+int cudaGetDeviceCount(int *count) {
+    const char *visible = getenv("CUDA_VISIBLE_DEVICES");
+    *count = visible && !*visible ? 0 : atoi(getenv("LIPSYNC_TEST_CARDS"));
+    return *count ? 0 : NO_DEVICE;
+}
 int cudaGetDeviceProperties_v2(void *properties, int device) {
     memset(properties, 0, PROPERTIES);
     strcpy(properties, "stand-in");

@@ -17,6 +17,7 @@ MODEL = """import onnxruntime
 import stand_in_runtime
 
 stand_in_runtime.install()
+stand_in_runtime.Session.refused_with = {refused!r}
 onnxruntime.__file__ = {runtime!r}
 from under_test import TritonPythonModel
 """
@@ -26,7 +27,14 @@ needs_compiler = pytest.mark.skipif(
 )
 
 
-def put_cards_in(patch: pytest.MonkeyPatch, folder: Path, cards: int, *, runtime: bool = True) -> None:
+def put_cards_in(
+    patch: pytest.MonkeyPatch,
+    folder: Path,
+    cards: int,
+    *,
+    runtime: bool = True,
+    refused: tuple[str, ...] = (),
+) -> None:
     """Have servers that are started from now on find cards.
 
     Args:
@@ -34,6 +42,7 @@ def put_cards_in(patch: pytest.MonkeyPatch, folder: Path, cards: int, *, runtime
         folder: Takes what is compiled.
         cards: How many.
         runtime: Whether ONNX Runtime has its CUDA provider; else it is the package for CPUs.
+        refused: Options of that provider which it refuses any network with.
     """
     patch.setenv("LIPSYNC_TEST_CARDS", str(cards))
     patch.setenv("LD_PRELOAD", str(compile_library(folder / "cudart.so", "cudart.c")))
@@ -41,17 +50,17 @@ def put_cards_in(patch: pytest.MonkeyPatch, folder: Path, cards: int, *, runtime
     if runtime:
         compile_library(folder / "libcudnn.so.9", "libcuda.c")
         compile_library(folder / "onnxruntime" / "capi" / "libonnxruntime_providers_cuda.so", "libcuda.c")
-        backends = _wrap_backend(folder / "backends", folder / "onnxruntime" / "__init__.py")
+        backends = _wrap_backend(folder / "backends", folder / "onnxruntime" / "__init__.py", refused)
         patch.setattr(installation, "BACKEND_FOLDERS", (installation.BACKEND_FOLDERS[0], backends))
 
 
-def _wrap_backend(backends: Path, runtime: Path) -> Path:
+def _wrap_backend(backends: Path, runtime: Path, refused: tuple[str, ...]) -> Path:
     """Copy the backend, whose model then meets the stand-in for ONNX Runtime: its process takes no PYTHONPATH."""
     copy = backends / "onnxruntime"
     shutil.copytree(BACKEND, copy, ignore=shutil.ignore_patterns("__pycache__"))
     (copy / "model.py").rename(copy / "under_test.py")
     shutil.copy(HERE / "stand_in_runtime.py", copy)
-    (copy / "model.py").write_text(MODEL.format(runtime=str(runtime)))
+    (copy / "model.py").write_text(MODEL.format(runtime=str(runtime), refused=refused))
     return backends
 
 

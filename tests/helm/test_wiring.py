@@ -17,12 +17,13 @@ import embedded.load as embedded_load
 from bridge.config import load_config
 from embedded.config import EmbeddedConfig
 from embedded.installation import find_installation
-from tests.helm.chart import MATRIX, ROOT, containers, rendered
+from tests.helm.chart import CHART, MATRIX, ROOT, containers, helm, rendered
 
 pytestmark = pytest.mark.helm
 
 HEALTH = ["python3", "-I", "-S", "/app/embedded/health.py"]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+MODELS = {"volume": "persistentVolumeClaim"}
 SCRIPTS = ("docker/fill_models.py", "docker/build_engines.py")
 
 
@@ -156,6 +157,51 @@ def test_new_avatars_are_new_jobs_and_the_same_pods() -> None:
     assert jobs[0] != jobs[1]
     assert deployments(before) == deployments(after)
     assert deployments(rendered("defaults")) != deployments(rendered("fetched into each pod"))
+
+
+CHANGES: dict[str, dict[str, Any]] = {
+    "nothing": {},
+    "pull secrets": {"image": {"pullSecrets": ["pull"]}},
+    "account": {"serviceAccount": {"name": "another"}},
+    "time": {"triton": {"startTimeoutS": 900}},
+    "TLS": {"triton": {"tls": {"serverSecret": "a", "clientSecret": "b", "name": "c"}}},
+    "resources": {"avatars": {"resources": {"limits": {"memory": "3Gi"}}}},
+    "nodes": {"triton": {"gpuDefaults": {"nodeSelector": {"disk": "fast"}}}},
+    "labels": {"commonLabels": {"team": "faces"}},
+    "revision": {"avatars": {"revision": "2"}},
+    "bridges": {"bridge": {"replicas": 3}},
+}
+
+
+def test_a_job_is_never_changed() -> None:
+    """Kubernetes refuses to change a Job, and with it the upgrade: what differs has another name."""
+    jobs: dict[str, Any] = {}
+    names: dict[str, set[str]] = {}
+    for change, values in CHANGES.items():
+        gpu = {
+            **values,
+            "triton": {"gpuTypes": [{"name": "l4"}], **values.get("triton", {})},
+            "models": MODELS,
+        }
+        done = helm("template", "demo", str(CHART), values=gpu)
+        assert done.returncode == 0, done.stderr
+        found = [found for found in yaml.safe_load_all(done.stdout) if found and found["kind"] == "Job"]
+        names[change] = {job["metadata"]["name"] for job in found}
+        for job in found:
+            assert jobs.setdefault(job["metadata"]["name"], job["spec"]) == job["spec"]
+    assert names["bridges"] == names["nothing"]
+    assert all(
+        len(names[change] & names["nothing"]) < 2 for change in CHANGES.keys() - {"nothing", "bridges"}
+    )
+
+
+@pytest.mark.parametrize("case", ["defaults", "GPUs beside CPUs"])
+def test_a_newer_chart_alone_makes_no_new_pods(case: str) -> None:
+    """No pod's labels have the chart's version, which would replace all of them for nothing."""
+    for found in rendered(case):
+        if found["kind"] in ("Deployment", "Job"):
+            labels = found["spec"]["template"]["metadata"]["labels"]
+            assert not labels.keys() & {"helm.sh/chart", "app.kubernetes.io/version"}
 
 
 def deployments(objects: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from lipsync_client.errors import ClientClosed, LipsyncError, SpeechLost, Speech
 from lipsync_client.speech_settings import SpeechSettings, parse_bridge_url
 from lipsync_client.speech_state import SpeechState, parse_started, start_message
 from lipsync_client.speech_wire import Ended, Interrupted, Message, SpeechPicture, Started, encode_control
+from lipsync_client.waiting import within
 
 if TYPE_CHECKING:
     from lipsync_client.speech_sockets import AsyncSocket
@@ -250,8 +251,8 @@ class SpeechSession:
         while not self._state.has_room(piece):
             self._changed.clear()
             try:
-                await asyncio.wait_for(self._changed.wait(), timeout_s)
-            except asyncio.TimeoutError as exc:
+                await within(self._changed.wait(), timeout_s)
+            except TimeoutError as exc:
                 what = "room for more sound (are the pictures read meanwhile?)"
                 raise SpeechTimeout(str(self._settings.endpoint), what, timeout_s) from exc
             self._check_open()

@@ -25,6 +25,7 @@ from lipsync_client.errors import (
 )
 from lipsync_client.speech_settings import SpeechSettings
 from lipsync_client.speech_wire import SUBPROTOCOL, error_sentence
+from lipsync_client.waiting import within
 
 __all__ = ["AsyncSocket", "SyncSocket", "open_async_socket", "open_sync_socket"]
 
@@ -49,15 +50,13 @@ class AsyncSocket:
             TimeoutError: If none comes in time.
         """
         try:
-            return await asyncio.wait_for(self._connection.recv(), timeout_s)
+            return await within(self._connection.recv(), timeout_s)
         except ConcurrencyError as exc:
             if not self._is_closing:
                 raise
             raise SpeechLost(str(self._settings.endpoint), "it is being closed") from exc
         except ConnectionClosed as exc:
             raise _lost(self._settings, exc) from exc
-        except asyncio.TimeoutError as exc:  # a class of its own before Python 3.11
-            raise TimeoutError from exc
 
     async def send(self, data: str | memoryview) -> None:
         """Send a message.
@@ -67,10 +66,10 @@ class AsyncSocket:
         """
         timeout_s = self._settings.answer_timeout_s
         try:
-            await asyncio.wait_for(self._connection.send(data), timeout_s)
+            await within(self._connection.send(data), timeout_s)
         except ConnectionClosed as exc:
             raise _lost(self._settings, exc) from exc
-        except asyncio.TimeoutError as exc:
+        except TimeoutError as exc:
             raise SpeechTimeout(str(self._settings.endpoint), "room for a message", timeout_s) from exc
 
     async def close(self) -> None:

@@ -76,10 +76,10 @@ class TritonPythonModel:
         if args["model_instance_kind"] == "GPU":
             try:
                 return _on_gpu(args, config, path)
-            except NoGpu as exc:
+            except (NoGpu, CannotLoad) as exc:  # of a file that is none, the CPU says so again
                 if must:
                     raise
-                reason = str(exc)
+                reason = " ".join(str(exc).split())
                 pb_utils.Logger.log_warn(f"{args['model_name']} computes on the CPU: {reason}")
         network = Rows(open_cpu_session(path, config), self.outputs)
         return network, {"device": "CPU", "provider": "CPU", "reason": reason}
@@ -104,9 +104,14 @@ def _on_gpu(args: dict[str, str], config: dict[str, Any], path: Path) -> tuple[B
     inputs, outputs = ([_tensor(tensor) for tensor in config[end]] for end in ("input", "output"))
     network = Batches(session, inputs, outputs, index, graph_sizes(config))
     try:
-        network.warm_up(warm_sizes(config))
+        wrong = network.warm_up(warm_sizes(config))
     except Exception as exc:  # ONNX Runtime's errors share no base class of their own
         raise NoGpu(f"{device} cannot run {path}: {exc}") from exc
+    for size in wrong:
+        text = (
+            f"computes batches of {size} without their CUDA graph, which does not give what the network gives"
+        )
+        pb_utils.Logger.log_warn(f"{args['model_name']} {text}")
     provider = session.get_providers()[0].removesuffix("ExecutionProvider")
     return network, {"device": device, "provider": provider, "reason": ""}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["GRAPHS", "BadConfig", "cuda_options", "graph_sizes", "tensorrt_options", "warm_sizes"]
+__all__ = ["GRAPHS", "BadConfig", "cuda_options", "graph_sizes", "run_size", "tensorrt_options", "warm_sizes"]
 
 Config = Mapping[str, Any]
 
@@ -17,6 +17,7 @@ GRAPHS = "enable_cuda_graph"
 """The CUDA provider's option for graphs."""
 
 ALGORITHM_SEARCHES = ("EXHAUSTIVE", "HEURISTIC", "DEFAULT")
+HEURISTIC = ALGORITHM_SEARCHES[1]
 ARENA_STRATEGIES = ("kNextPowerOfTwo", "kSameAsRequested")
 NAMED = {"cudnn_conv_algo_search": ALGORITHM_SEARCHES, "arena_extend_strategy": ARENA_STRATEGIES}
 PLAIN = ("gpu_mem_limit", "do_copy_in_default_stream")
@@ -43,12 +44,14 @@ def cuda_options(config: Config, index: int) -> dict[str, str]:
 
     The accelerator ``cuda`` gives any option of the provider by its own name; the older parameters
     ``cudnn_conv_algo_search``, ``arena_extend_strategy``, ``gpu_mem_limit`` and ``do_copy_in_default_stream`` come
-    over it.
+    over it. Where none says how cuDNN chooses its algorithms, it is by its heuristic: ONNX Runtime's own default
+    tries all of them for each new size of batch, while requests wait.
 
     Raises:
         BadConfig: If a parameter is none of its values, or an accelerator is unknown.
     """
-    options = {**_accelerators(config).get("cuda", {}), "device_id": str(index)}
+    usual = {"cudnn_conv_algo_search": HEURISTIC}
+    options = {**usual, **_accelerators(config).get("cuda", {}), "device_id": str(index)}
     for key, names in NAMED.items():
         if (text := _parameter(config, key)) is not None:
             if not text.isdecimal() or int(text) >= len(names):
@@ -106,10 +109,16 @@ def graph_sizes(config: Config) -> dict[int, int]:
     return dict(sorted(sizes.items()))
 
 
+def run_size(count: int, graphs: Mapping[int, int]) -> int:
+    """Return the size to run a batch at: its own, or that of the graph it is padded to."""
+    return next((size for size, least in graphs.items() if least <= count <= size), count)
+
+
 def warm_sizes(config: Config) -> list[int]:
-    """Return the batches to run once before any request: one frame, those with graphs, and those preferred."""
-    preferred = (config.get("dynamic_batching") or {}).get("preferred_batch_size") or []
-    return sorted({1, *graph_sizes(config), *map(int, preferred)})
+    """Return the batches to run before any request: those with graphs, and all that Triton may join."""
+    graphs = graph_sizes(config)
+    greatest = max(1, config["max_batch_size"]) if config.get("dynamic_batching") is not None else 1
+    return sorted({*graphs, *(run_size(count, graphs) for count in range(1, greatest + 1))})
 
 
 def _accelerators(config: Config) -> dict[str, dict[str, str]]:

@@ -61,9 +61,11 @@ def open_gpu_session(path: Path, config: Mapping[str, Any], index: int) -> tuple
 
     Raises:
         BadConfig: If a parameter is out of range.
-        NoGpu: If the CUDA provider cannot be loaded, or was left out by ONNX Runtime.
+        NoGpu: If the CUDA provider cannot be loaded, or was left out by ONNX Runtime, or the network takes no batches.
         CannotLoad: If ONNX Runtime refuses the file.
     """
+    if config["max_batch_size"] < 1:
+        raise NoGpu(f"expected a network of batches on a GPU, got max_batch_size: {config['max_batch_size']}")
     check_cuda(onnxruntime)
     tensorrt, remarks = tensorrt_options(config, index), []
     if tensorrt is not None and (library := missing_library(onnxruntime, TENSORRT)):

@@ -9,7 +9,7 @@ from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2 as schema
 
 from benchmarks.site import Site
-from benchmarks.stages.models import MAX_BATCH, STAGES, model_name, write_repository
+from benchmarks.stages.models import MAX_BATCH, PATH, STAGES, model_name, write_repository
 from tests.conftest import Workspace
 
 
@@ -24,10 +24,12 @@ def configs(workspace: Workspace, tmp_path: Path) -> dict[str, schema.ModelConfi
 
 def test_every_stage_has_its_models(configs: dict[str, schema.ModelConfig]) -> None:
     """Each stage is there once for each number of instances, joins requests, and takes the largest batch asked for."""
-    assert configs.keys() == {model_name(stage, count) for stage in STAGES for count in (1, 3)}
+    assert configs.keys() == {model_name(stage.name, count) for stage in STAGES for count in (1, 3)}
     for name, config in configs.items():
         assert config.name == name
         assert config.max_batch_size == MAX_BATCH
+        if config.platform == "ensemble":
+            continue
         assert config.HasField("dynamic_batching")
         assert [group.count for group in config.instance_group] == [3 if name.endswith("_x3") else 1]
 
@@ -45,3 +47,14 @@ def test_stages_are_those_that_are_served(configs: dict[str, schema.ModelConfig]
     assert {name for name, config in configs.items() if config.backend == "python"} == {
         f"identity_one_{what}_x{count}" for what in ("number", "face") for count in (1, 3)
     }
+
+
+def test_the_whole_path(configs: dict[str, schema.ModelConfig]) -> None:
+    """The ensemble leads a frame through the stages with as many instances, from its number to its JPEG."""
+    for count in (1, 3):
+        config = configs[f"whole_path_x{count}"]
+        steps = config.ensemble_scheduling.step
+        assert [step.model_name for step in steps] == [model_name(name, count) for name in PATH]
+        assert [tensor.name for tensor in config.input] == ["frame_id"]
+        assert [tensor.name for tensor in config.output] == ["jpeg", "bounds"]
+        assert not config.instance_group

@@ -23,6 +23,14 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 {{- end }}
 
+{{/* A pod's: without versions, which would make new pods where nothing else changes. */}}
+{{- define "lipsync.podLabels" -}}
+{{ include "lipsync.selector" . }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
 {{/* An image as Compose builds it: (list $ "bridge"); the GPU's have NVIDIA's release in their tags. */}}
 {{- define "lipsync.image" -}}
 {{- $root := index . 0 -}}

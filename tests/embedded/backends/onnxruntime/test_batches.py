@@ -106,10 +106,40 @@ def test_graphs_that_the_session_lacks(open_batches, monkeypatch):
 
 
 def test_warm_up(open_batches):
-    """Each size is run once beforehand."""
+    """Each size is run beforehand, and its graph compared with the network on two batches."""
     network, session = open_batches({1: 1, 4: 3})
-    network.warm_up([1, 4])
-    assert session.runs == [(1, "1"), (4, "4")]
+    assert network.warm_up([1, 2, 4]) == []
+    plain, graph = "-1", ["1", "1", "1"]
+    assert session.runs[:5] == [(1, one) for one in (plain, plain, *graph)]
+    assert session.runs[5:6] == [(2, plain)]
+    assert session.runs[6:] == [(4, one) for one in (plain, plain, "4", "4", "4")]
+
+
+def test_a_graph_that_replays_what_it_was_recorded_with(load, machine, monkeypatch):
+    """A graph that does not follow its inputs is found before any request, and the batch then runs without it."""
+    batches = load("batches")
+    add = onnx.parser.parse_model(
+        '<ir_version: 8, opset_import: ["" : 17]> g (uint8[batch, 2] x) => (uint8[batch, 2] y) { y = Identity(x) }'
+    )
+    options = {"device_id": "0", "enable_cuda_graph": "1"}
+    session = Session(
+        add.SerializeToString(), onnxruntime.SessionOptions(), [(CUDA, options)], enable_fallback=0
+    )
+    run = session.run_with_iobinding
+
+    def replay(binding, run_options):
+        if run_options.get_run_config_entry("gpu_graph_id") != "4" or (4, "4") not in session.runs:
+            run(binding, run_options)
+
+    monkeypatch.setattr(session, "run_with_iobinding", replay)
+    ends = [[batches.Tensor(name, np.dtype("uint8"), (2,))] for name in ("x", "y")]
+    network = batches.Batches(session, *ends, 0, {1: 1, 4: 3})
+    assert network.warm_up([1, 4]) == [4]
+    session.runs.clear()
+    faces = np.arange(6, dtype=np.uint8).reshape(3, 2)
+    (found,) = network.run([{"x": faces}])
+    np.testing.assert_array_equal(found[0], faces)
+    assert session.runs == [(3, "-1")]
 
 
 def test_warm_up_fails(open_batches):

@@ -8,6 +8,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -48,6 +49,8 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     repository = folder / "repository"
     held = network("held", gpus=(0,))
     hold(held, 6)
+    held.optimization.cuda.graphs = True
+    held.optimization.cuda.graph_spec.add(batch_size=8).graph_lower_bound.batch_size = 5
     faulty = network("faulty", gpus=(1,))
     hold(faulty, 3)
     for config in (held, faulty, network("everywhere"), network("on_cpu", CPU), network("second", GPU, (1,))):
@@ -120,14 +123,15 @@ def answers(client: Client, model_name: str) -> bool:
     return False
 
 
-@pytest.fixture(scope="module")
-def without_package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    """A server on a machine with a card, where ONNX Runtime is the package for CPUs."""
-    folder = tmp_path_factory.mktemp("without_package")
+@contextlib.contextmanager
+def one_model(folder: Path, hidden: bool = False, **machine: Any) -> Iterator[Client]:
+    """Start a server of one network, KIND_AUTO, on a machine with a card, which may be hidden."""
     repository = folder / "repository"
     write(repository, network("anywhere"))
     with pytest.MonkeyPatch.context() as patch:
-        put_cards_in(patch, folder, cards=1, runtime=False)
+        put_cards_in(patch, folder, cards=1, **machine)
+        if hidden:
+            patch.setenv("CUDA_VISIBLE_DEVICES", "")
         with running_triton(EmbeddedConfig(model_repository=repository, http_port=0)) as servers:
             patch.undo()  # for other servers
             client = Client(servers[0], repository)
@@ -135,26 +139,48 @@ def without_package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client
             client.grpc.close()
 
 
-def test_auto_goes_to_the_cpu(without_package: Client) -> None:
+@pytest.fixture(scope="module")
+def lacking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """A server on a machine with a card, where ONNX Runtime is the package for CPUs."""
+    with one_model(tmp_path_factory.mktemp("lacking"), runtime=False) as client:
+        yield client
+
+
+def test_auto_goes_to_the_cpu(lacking: Client) -> None:
     """KIND_AUTO computes on the CPU where the card cannot be used, and the metric has the reason."""
-    assert without_package.infer("anywhere", ["y"], x=column(3, 0))["y"][:, 0].tolist() == [40, 10]
-    ((labels, count),) = computes_on(without_package).items()
+    assert lacking.infer("anywhere", ["y"], x=column(3, 0))["y"][:, 0].tolist() == [40, 10]
+    ((labels, count),) = computes_on(lacking).items()
     said = f"the package onnxruntime {onnxruntime.__version__} has no CUDA provider"
     assert labels.startswith(f'device="CPU",model="anywhere",provider="CPU",reason="{said}')
     assert count == 1
 
 
-def test_gpu_is_refused(without_package: Client) -> None:
+def test_gpu_is_refused(lacking: Client) -> None:
     """KIND_GPU is refused there, with the same reason, also where a comment speaks of it in a file that does not."""
-    write(without_package.repository, network("demanding", GPU))
-    assert "has no CUDA provider: in its place, pip install " in without_package.load_error("demanding")
-    write(without_package.repository, network("told"))
-    path = without_package.repository / "told" / "config.pbtxt"
+    write(lacking.repository, network("demanding", GPU))
+    assert "has no CUDA provider: in its place, pip install " in lacking.load_error("demanding")
+    write(lacking.repository, network("told"))
+    path = lacking.repository / "told" / "config.pbtxt"
     path.write_text(f"# kind: KIND_GPU\n{path.read_text()}")
-    without_package.load("told")
+    lacking.load("told")
 
 
-def test_gpu_on_a_machine_without(without_package: Client) -> None:
+def test_gpu_on_a_machine_without(lacking: Client) -> None:
     """A card that is not there is refused by Triton itself, in its own words."""
-    write(without_package.repository, network("far", GPU, (3,)))
-    assert "specifies invalid or unsupported gpu id 3" in without_package.load_error("far")
+    write(lacking.repository, network("far", GPU, (3,)))
+    assert "specifies invalid or unsupported gpu id 3" in lacking.load_error("far")
+
+
+def test_hidden_cards(tmp_path: Path) -> None:
+    """Cards that are hidden, as `make demo GPU=0` does, are none: nothing is looked for, and no reason is given."""
+    with one_model(tmp_path, hidden=True) as client:
+        assert computes_on(client) == {'device="CPU",model="anywhere",provider="CPU",reason=""': 1}
+
+
+def test_card_that_cannot_open_it(tmp_path: Path) -> None:
+    """A network that the card cannot open, for want of its memory for example, computes on the CPU."""
+    with one_model(tmp_path, refused=("device_id",)) as client:
+        ((labels, count),) = computes_on(client).items()
+        assert client.infer("anywhere", ["y"], x=column(1))["y"].tolist() == [[20]]
+    assert labels.startswith('device="CPU",model="anywhere",provider="CPU",reason="ONNX Runtime cannot load ')
+    assert count == 1

@@ -9,6 +9,8 @@ import pytest
 from google.protobuf import json_format, text_format
 from tritonclient.grpc import model_config_pb2 as schema
 
+USUAL = {"cudnn_conv_algo_search": "HEURISTIC"}
+
 
 def config(text):
     """Return what Triton hands to a backend for a config's text."""
@@ -33,8 +35,8 @@ def graphs(*specs):
 
 
 def test_card_alone(load):
-    """A config that says nothing leaves all but the card to ONNX Runtime, which is Triton's own way too."""
-    assert load("providers").cuda_options(config(""), 3) == {"device_id": "3"}
+    """A config that says nothing leaves all but the card and cuDNN's choice to ONNX Runtime."""
+    assert load("providers").cuda_options(config(""), 3) == {**USUAL, "device_id": "3"}
     assert load("providers").tensorrt_options(config(""), 3) is None
     assert load("providers").graph_sizes(config("")) == {}
 
@@ -62,7 +64,7 @@ def test_options_of_cuda(load):
     """The accelerator cuda passes options on, and cannot move the instance to another card."""
     text = accelerator("cuda", use_tf32="0", prefer_nhwc="1", device_id="5")
     found = load("providers").cuda_options(config(text), 1)
-    assert found == {"use_tf32": "0", "prefer_nhwc": "1", "device_id": "1"}
+    assert found == {**USUAL, "use_tf32": "0", "prefer_nhwc": "1", "device_id": "1"}
 
 
 def test_options_of_tensorrt(load):
@@ -117,7 +119,7 @@ def test_graphs(load):
     asked = config(graphs("batch_size: 8 graph_lower_bound { batch_size: 6 }", "batch_size: 1"))
     assert providers.graph_sizes(asked) == {1: 1, 8: 6}
     assert list(providers.graph_sizes(asked)) == [1, 8]
-    assert providers.cuda_options(asked, 0) == {"device_id": "0", "enable_cuda_graph": "1"}
+    assert providers.cuda_options(asked, 0) == {**USUAL, "device_id": "0", "enable_cuda_graph": "1"}
 
 
 def test_graphs_without_names(load):
@@ -131,8 +133,27 @@ def test_no_graphs_though_named(load):
     assert load("providers").graph_sizes(config(text)) == {}
 
 
-def test_what_is_run_beforehand(load):
-    """One frame, each batch with a graph, and each that is preferred are run before any request."""
-    text = f"{graphs('batch_size: 4')} dynamic_batching {{ preferred_batch_size: [ 2, 4 ] }}"
-    assert load("providers").warm_sizes(config(text)) == [1, 2, 4]
-    assert load("providers").warm_sizes(config("")) == [1]
+def test_search_of_the_accelerator(load):
+    """The accelerator's own word on cuDNN's choice comes over the usual one."""
+    found = load("providers").cuda_options(
+        config(accelerator("cuda", cudnn_conv_algo_search="EXHAUSTIVE")), 0
+    )
+    assert found == {"cudnn_conv_algo_search": "EXHAUSTIVE", "device_id": "0"}
+
+
+@pytest.mark.parametrize(
+    ("text", "sizes"),
+    [
+        ("", [1]),
+        (graphs("batch_size: 4"), [1, 4]),
+        ("dynamic_batching { }", list(range(1, 17))),
+        (
+            f"{graphs('batch_size: 4 graph_lower_bound { batch_size: 2 }')} dynamic_batching {{ }}",
+            [1, 4, *range(5, 17)],
+        ),
+    ],
+    ids=["alone", "with a graph", "batching", "batching with a graph"],
+)
+def test_what_is_run_beforehand(load, text, sizes):
+    """One frame, each batch with a graph, and each size that Triton may join are run before any request."""
+    assert load("providers").warm_sizes(config(text)) == sizes

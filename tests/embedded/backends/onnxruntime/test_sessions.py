@@ -42,7 +42,7 @@ def test_cores_are_shared(load, monkeypatch, groups, instances):
 def test_on_a_card(load, machine):
     """A session on a card has CUDA's provider, an open batch, and a single thread for what is left to the CPU."""
     session, remarks = load("sessions").open_gpu_session(UNET_PATH, PLAIN, 1)
-    assert session.asked == [(CUDA, {"device_id": "1"}), (CPU, {})]
+    assert session.asked == [(CUDA, {"cudnn_conv_algo_search": "HEURISTIC", "device_id": "1"}), (CPU, {})]
     assert [tensor.shape[0] for tensor in session.get_inputs()] == ["batch", "batch"]
     assert session.get_session_options().intra_op_num_threads == 1
     assert remarks == []
@@ -80,7 +80,7 @@ def test_graphs_refused(load, machine, monkeypatch):
     assert sessions.open_gpu_session(UNET_PATH, GRAPHS, 0)[0].asked[0][1]["enable_cuda_graph"] == "1"
     monkeypatch.setattr(Session, "refused_with", ("enable_cuda_graph",))
     session, (remark,) = sessions.open_gpu_session(UNET_PATH, GRAPHS, 0)
-    assert session.asked[0] == (CUDA, {"device_id": "0"})
+    assert session.asked[0] == (CUDA, {"cudnn_conv_algo_search": "HEURISTIC", "device_id": "0"})
     assert remark.startswith("computes without CUDA graphs: ONNX Runtime cannot load ")
     assert remark.endswith("This session cannot use enable_cuda_graph")
 
@@ -100,3 +100,11 @@ def test_cpu_session_is_a_plain_one(load):
     session = load("sessions").open_cpu_session(UNET_PATH, ACCELERATED)
     assert type(session) is onnxruntime.InferenceSession
     assert session.get_providers() == [CPU]
+
+
+def test_network_without_batches(load, machine):
+    """A network whose tensors have no batch is left to the CPU."""
+    sessions = load("sessions")
+    with pytest.raises(sessions.NoGpu) as caught:
+        sessions.open_gpu_session(UNET_PATH, {**PLAIN, "max_batch_size": 0}, 0)
+    assert str(caught.value) == "expected a network of batches on a GPU, got max_batch_size: 0"
