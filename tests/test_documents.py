@@ -102,6 +102,7 @@ RUN_ELSEWHERE = {
     ".venv/bin/python -m export strategies anna --instances 4 --batch-sizes 4,8 --queue-delay-us 500": (
         "tests/export/test_main.py"
     ),
+    "build/agents/bin/python -m tests.agents.pipecat.figures": "tests/agents/pipecat/test_figures.py",
     "make demo-pipecat": "tests/agents/pipecat/test_example.py",
     "make bench": "tests/benchmarks/test_main.py runs every part",
     ".venv/bin/python -m export strategies anna --lookup-instances 2 --jpeg-instances 6 --frames-in-network": (

@@ -43,7 +43,9 @@ async def bot(arguments: SmallWebRTCRunnerArguments) -> None:
     transport = SmallWebRTCTransport(
         arguments.webrtc_connection, TransportParams(audio_out_enabled=True, **video)
     )
-    face = LipSyncVideoService(url=os.environ.get("LIPSYNC_URL", "http://localhost:8086"), avatar="demo")
+    url = os.environ.get("LIPSYNC_URL", "http://localhost:8086")
+    patience_s = float(os.environ.get("LIPSYNC_PICTURE_TIMEOUT_S", "2"))  # more on a machine that is busy
+    face = LipSyncVideoService(url=url, avatar="demo", picture_timeout_s=patience_s)
     pipeline = Pipeline([transport.input(), face, transport.output()])
     worker = PipelineWorker(pipeline, params=PipelineParams(audio_out_sample_rate=RATE))
     connected = asyncio.Event()

@@ -59,7 +59,7 @@ LISTEN = """
 @pytest.fixture
 def page_url(bridge: Running) -> Iterator[str]:
     """The example, running; yields the address of its page."""
-    environment = {**os.environ, "LIPSYNC_URL": bridge.url, "PYTHONUNBUFFERED": "1"}
+    environment = {**os.environ, "LIPSYNC_URL": bridge.url, "LIPSYNC_PICTURE_TIMEOUT_S": "60"}
     with subprocess.Popen(
         [sys.executable, str(EXAMPLE), "--transport", "webrtc", "--port", "0"],
         env=environment,

@@ -131,3 +131,20 @@ def test_an_interruption_keeps_what_may_not_be_interrupted() -> None:
     assert numbers(kept) == list(range(100, 150))
     assert kept[1:] == [stopped]
     assert not waiting
+
+
+@pytest.mark.parametrize("rate", [8_000, 11_010, 16_000, 44_100])
+def test_ten_minutes_do_not_drift(rate: int) -> None:
+    """Through ten minutes of pictures, one in seven left out, each stands before its own sound, to the sample."""
+    waiting, given, apart = held(rate), 0, 0
+    for number in range(10 * 60 * 25):
+        waiting.add_sound(sound(0, round((number + 1) * rate / 25) - round(number * rate / 25)))
+        sample = round(number * rate / 25)
+        if number % 7 == 3:
+            continue
+        given += sum(frame.num_frames for frame in waiting.take(sample))
+        apart = max(apart, abs(sample - given))
+        given += sum(frame.num_frames for frame in waiting.take(waiting.picture_end(sample)))
+    given += sum(frame.num_frames for frame in waiting.take_all())
+    assert apart <= (rate % 25 > 0)
+    assert given == 10 * 60 * rate
