@@ -191,7 +191,9 @@ def test_what_is_carried_to_a_card() -> None:
 
 def test_the_agents_lock_is_of_all_that_they_install() -> None:
     """It has the client's dependencies, those of every adapter and of its tests, and nothing of this project's own."""
-    assert {"av", "tritonclient", "websockets", "pipecat-ai", "playwright", "pytest"} <= names("agents")
+    assert {"av", "tritonclient", "websockets", "livekit-agents", "pipecat-ai", "playwright"} <= names(
+        "agents"
+    )
     assert not any(name.endswith(("-lipsync", "lipsync-client")) for name in names("agents"))
 
 
