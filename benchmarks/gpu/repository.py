@@ -18,17 +18,20 @@ from export.repository.avatar import read_avatar
 from export.repository.configs import BACKENDS, PLAN_FILES, ServingOptions, unet_configs
 from export.repository.entries import write_entries
 
-__all__ = ["FACES", "JPEGS", "ONNXRUNTIME", "TENSORRT", "VARIANTS", "measure", "write_repository"]
+__all__ = ["BOTH", "FACES", "JPEGS", "ONNXRUNTIME", "TENSORRT", "VARIANTS", "measure", "write_repository"]
 
 ONNXRUNTIME, TENSORRT = BACKENDS
 CARD = (0,)
-CORES_PER_LOOKUP, CORES_PER_JPEG = 8, 4
+LOOKUP_SHARE, JPEG_SHARE = 2 / 16, 6 / 16
+"""Of the machine's cores, as ``make bench ARGS=stages`` found for 10,000 frames a second."""
 
-FACES, JPEGS = "faces in the network", "JPEGs on the card"
+
+FACES, JPEGS, BOTH = "faces in the network", "JPEGs on the card", "faces and JPEGs on the card"
 VARIANTS: dict[str, dict[str, Any]] = {
     "": {},
     FACES: {"frames_in_network": True},
     JPEGS: {"jpeg_device": "gpu"},
+    BOTH: {"frames_in_network": True, "jpeg_device": "gpu"},
 }
 """What the path around the network may be spared."""
 
@@ -86,8 +89,8 @@ def _options(settings: Settings, instances: int) -> ServingOptions:
         instances=instances,
         gpus=CARD,
         precision="fp16",
-        lookup_instances=max(1, usable_cores() // CORES_PER_LOOKUP),
-        jpeg_instances=max(1, usable_cores() // CORES_PER_JPEG),
+        lookup_instances=max(1, round(LOOKUP_SHARE * usable_cores())),
+        jpeg_instances=max(1, round(JPEG_SHARE * usable_cores())),
     )
 
 

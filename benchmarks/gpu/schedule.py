@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from benchmarks.gpu.budget import Step
 from benchmarks.gpu.journal import Journal
 from benchmarks.gpu.libraries import ORT_CPU, ORT_CUDA, ORT_TENSORRT, TENSORRT, TENSORRT_RTX
-from benchmarks.gpu.repository import FACES, JPEGS, ONNXRUNTIME
+from benchmarks.gpu.repository import BOTH, FACES, JPEGS, ONNXRUNTIME
 from benchmarks.gpu.settings import Settings
 
 __all__ = [
@@ -80,7 +80,7 @@ def variant_steps(settings: Settings, known: Mapping[str, float | None]) -> list
     """Return the steps that spare the path around the network something, where ONNX Runtime serves."""
     if ONNXRUNTIME not in known:
         return []
-    variants = (FACES, JPEGS) if settings.has_card else (FACES,)
+    variants = (FACES, BOTH, JPEGS) if settings.has_card else (FACES,)
     return [
         _served(f"{BEST} with {variant}", ONNXRUNTIME, [BEST], known[ONNXRUNTIME], 0.12, variant)
         for variant in variants

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 
 __all__ = ["FULL", "QUICK", "Effort"]
@@ -29,5 +28,5 @@ class Effort:
     calibrated_s: float
 
 
-FULL = Effort(6.0, 0.7, (1, 2, 5, 10, 20), (1,), tuple(itertools.product((2, 10), (2, 5, 20))), 4.0)
+FULL = Effort(4.0, 0.7, (1, 2, 5, 10, 20), (1,), ((2, 2), (2, 5), (2, 20), (10, 2)), 4.0)
 QUICK = Effort(1.5, 0.5, (1, 2), (), ((2, 2),), 1.0)

@@ -15,6 +15,7 @@ from speech.contract import FPS
 
 __all__ = ["Plan", "avatars_in_memory", "plan_of", "random_share"]
 
+MOST_REFUSED = 0.01
 BITS = 8
 GIGA = 1e9
 SECONDS_PER_H = 3600
@@ -98,6 +99,12 @@ class Plan:
         return gigabytes * self.known["egress_usd_per_gb"]
 
     @property
+    def random_share(self) -> float:
+        """How full bridges may be where each client picks one at random; 1.0 where there is only one."""
+        per_bridge = math.floor(self.sessions / self.bridges)
+        return random_share(per_bridge, MOST_REFUSED) if self.bridges > 1 else 1.0
+
+    @property
     def viewers(self) -> int:
         """Viewers of cached clips that as many bridges carry instead."""
         return math.floor(self.bridges * BRIDGE_SHARE / (FPS * self.known["bridge_cached_core_s"]))
@@ -110,11 +117,13 @@ class Plan:
             "cells": self.cells,
             "speaking at once": self.speaking,
             "conversations": self.sessions,
+            "if bridges are chosen at random": math.floor(self.sessions * self.random_share),
             "or viewers of cached clips": self.viewers,
             "bridges": self.bridges,
             "gRPC connections": self.connections,
             "Gbit/s out": self.sessions * self.session_bits_per_s / GIGA,
             "Prometheus series": self.series,
+            "avatars a Triton holds": avatars_in_memory(self.known, is_gpu=self.found.machine.gpus > 0),
             "USD/h": self.usd_per_h,
             "USD a session and h": self.usd_per_h / max(1, self.sessions),
             "USD of egress a session and h": self.egress_usd_per_session_h,

@@ -12,13 +12,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2 as schema
 
 from backends.jpeg_encode import encoder
 from backends.jpeg_encode.encoder import XMP_SEGMENT, encode_jpeg
 from embedded import EmbeddedConfig, installation
 from embedded.errors import StartFailed
-from tests.backends.models import Client, write_jpeg_model
+from export.repository.configs import ServingOptions, live_jpeg_configs
+from tests.backends.models import Client, write_jpeg_model, write_model
 from tests.conftest import running_triton
 
 BACKEND = Path(encoder.__file__).parent
@@ -101,6 +103,15 @@ def test_parameters_out_of_range(small: Client, parameters: dict[str, str | None
     name = f"bad_{'_'.join(f'{key}_{value}' for key, value in parameters.items())}"
     write_jpeg_model(small.repository, name, **wanted)
     assert sentence in small.load_error(name)
+
+
+@pytest.mark.skipif(Path("/dev/nvidiactl").exists(), reason="there is a GPU")
+def test_as_exported_for_a_gpu(small: Client) -> None:
+    """On a machine without a GPU, what the exporter writes for one is refused by Triton in a sentence of its own."""
+    text = live_jpeg_configs(ServingOptions(jpeg_device="gpu"))["config.pbtxt"]
+    write_model(small.repository, text_format.Parse(text, schema.ModelConfig()))
+    said = "instance group jpeg_live_0 of model jpeg_live has kind KIND_GPU but no GPUs are available"
+    assert said in small.load_error("jpeg_live")
 
 
 @pytest.fixture

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import time
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 from loguru import logger
 from pipecat.frames.frames import (
     CancelFrame,
+    ControlFrame,
     EndFrame,
     Frame,
     InterruptionFrame,
@@ -49,8 +50,12 @@ __all__ = ["LipSyncVideoService"]
 CLOSE_TIMEOUT_S = 5.0
 """The bridge has two seconds to close its side."""
 
-STALE_S = 0.1
-"""For so long after an interruption, sound may be on its way here that was made before it."""
+
+@dataclass
+class _Overtaken(ControlFrame):
+    """Comes behind all that an interruption overtook on its way into the service."""
+
+    interruptible: bool = field(default=False, init=False)
 
 
 class LipSyncVideoService(AIService):
@@ -123,7 +128,8 @@ class LipSyncVideoService(AIService):
         self._shows_idle = False
         self._is_speaking = False
         self._is_troubled = False
-        self._stale_before = (0, 0.0)
+        self._interruption_id = 0
+        self._overtaking = 0
 
     def can_generate_metrics(self) -> bool:
         """Tell that the time to the first byte is measured: from an utterance's first sound to its first picture."""
@@ -172,6 +178,10 @@ class LipSyncVideoService(AIService):
         elif direction == FrameDirection.UPSTREAM or isinstance(frame, SystemFrame):
             self._shows_idle = self._shows_idle or isinstance(frame, OutputTransportReadyFrame)
             await self.push_frame(frame, direction)
+        elif isinstance(frame, _Overtaken):
+            self._overtaking -= 1
+        elif self._is_stale(frame):
+            logger.debug(f"{self}: {frame} is of what was interrupted")
         elif isinstance(frame, TTSAudioRawFrame):
             await self._hear(frame)
         else:
@@ -211,8 +221,6 @@ class LipSyncVideoService(AIService):
                 await self.push_frame(self._resting)
 
     async def _hear(self, frame: TTSAudioRawFrame) -> None:
-        if self._is_stale(frame):
-            return
         if not self._is_speaking:
             self._is_speaking = self._shows_idle = True
             await self.start_ttfb_metrics()
@@ -245,7 +253,9 @@ class LipSyncVideoService(AIService):
         self._voice.forget()
         self._link.interrupt(self._held.begin)
         self._is_speaking = False
-        self._stale_before = (frame.id, time.monotonic() + STALE_S)
+        self._interruption_id = frame.id
+        self._overtaking += 1
+        await self.queue_frame(_Overtaken())
         async with self._out:
             await asyncio.sleep(
                 0
@@ -324,9 +334,8 @@ class LipSyncVideoService(AIService):
         await self.push_error(sentence, exception=error, category=category)
 
     def _is_stale(self, frame: Frame) -> bool:
-        """Tell whether sound was made before the last interruption, which overtook it on its way here."""
-        last_id, until_s = self._stale_before
-        return frame.interruptible and frame.id < last_id and time.monotonic() < until_s
+        """Tell whether a frame was made before the last interruption, which overtook it on its way here."""
+        return self._overtaking > 0 and frame.interruptible and frame.id < self._interruption_id
 
     async def _close(self) -> None:
         tasks, self._tasks = self._tasks, []

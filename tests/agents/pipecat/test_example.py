@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import ipaddress
 import os
 import re
 import subprocess
@@ -13,13 +12,13 @@ import threading
 from collections.abc import Iterator
 
 import cv2
-import ifaddr
 import numpy as np
 import pytest
 from playwright.async_api import Page
 
 from demo.measure import measure_mouth
 from tests.agents.conftest import ROOT, Running
+from tests.agents.pipecat.webrtc import needs_an_address
 from tests.browser import launch_browser
 
 EXAMPLE = ROOT / "clients" / "pipecat" / "examples" / "talking_face.py"
@@ -55,15 +54,6 @@ LISTEN = """
 }
 """
 """Keeps the loudest sample that is heard from then on, 0 to 1."""
-
-
-def addresses() -> list[str]:
-    """Return this machine's IPv4 addresses that WebRTC in Python makes use of: loopback ones are left out."""
-    found = [address.ip for adapter in ifaddr.get_adapters() for address in adapter.ips if address.is_IPv4]
-    return [ip for ip in found if not ipaddress.ip_address(ip).is_loopback]
-
-
-needs_an_address = pytest.mark.skipif(not addresses(), reason="WebRTC needs an address besides 127.0.0.1")
 
 
 @pytest.fixture

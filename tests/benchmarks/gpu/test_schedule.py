@@ -88,7 +88,11 @@ def test_variants():
     stand_in = settings_for(STAND_IN, Path("/site"), "half", 1)
     assert variant_steps(SETTINGS, {"tensorrt": 1.0}) == []
     names = [step.name for step in variant_steps(SETTINGS, {"tensorrt": 2.0, "onnxruntime": 1.0})]
-    assert names == ["hybrid with faces in the network", "hybrid with JPEGs on the card"]
+    assert names == [
+        "hybrid with faces in the network",
+        "hybrid with faces and JPEGs on the card",
+        "hybrid with JPEGs on the card",
+    ]
     assert len(variant_steps(stand_in, {"onnxruntime": 1.0})) == 1
 
 
