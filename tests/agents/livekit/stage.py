@@ -208,7 +208,7 @@ async def staged(generator: Any) -> AsyncIterator[Stage]:
 @asynccontextmanager
 async def playing(url: str, **settings: Any) -> AsyncIterator[tuple[LipsyncGenerator, Stage]]:
     """Run a generator on a stage, with small pictures, as all are kept."""
-    settings = {"height": 64, "patience_s": PATIENCE_S, **settings}
+    settings = {"height": 64, **settings}
     async with LipsyncGenerator(url, AVATAR, **settings) as generator, staged(generator) as stage:
         yield generator, stage
 

@@ -57,7 +57,7 @@ async def test_speech_comes_out_as_it_went_in(bridge: Running, rate: int, sample
 
 async def test_each_sound_follows_its_picture(bridge: Running) -> None:
     """Every 40 ms of speech come after a picture, one of speech; silent ones before and after."""
-    async with playing(bridge.url) as (generator, stage):
+    async with playing(bridge.url, patience_s=60.0) as (generator, stage):
         shown = watch_pictures(generator)
         await stage.until(lambda: len(stage.pushed) >= 5)
         await stage.say(speech(2))

@@ -10,7 +10,7 @@ from livekit.agents.voice import avatar as voice_avatar
 from livekit.agents.voice.avatar import AvatarRunner, QueueAudioOutput
 from livekit.plugins.lipsync.generator import LipsyncGenerator
 
-__all__ = ["AvatarSession"]
+__all__ = ["AvatarSession", "end"]
 
 
 class AvatarSession(voice_avatar.AvatarSession[str]):
@@ -26,6 +26,7 @@ class AvatarSession(voice_avatar.AvatarSession[str]):
         super().__init__()
         self._generator = generator
         self._runner: AvatarRunner | None = None
+        self._has_started = False
 
     @property
     def avatar_identity(self) -> str:
@@ -51,6 +52,7 @@ class AvatarSession(voice_avatar.AvatarSession[str]):
             sound = QueueAudioOutput(sample_rate=options.audio_sample_rate, wait_playback_start=True)
             self._runner = AvatarRunner(room, audio_recv=sound, video_gen=self._generator, options=options)
             await self._runner.start()
+            self._has_started = True
         except BaseException:
             await self.aclose()
             raise
@@ -65,4 +67,12 @@ class AvatarSession(voice_avatar.AvatarSession[str]):
         await self._generator.aclose()
         if self._runner is not None:
             runner, self._runner = self._runner, None
-            await runner.aclose()
+            await end(runner, started=self._has_started)
+
+
+async def end(runner: AvatarRunner, *, started: bool) -> None:
+    """End a runner, also one whose start failed or was cut short, which cannot be closed as a whole."""
+    if started:
+        await runner.aclose()
+    else:
+        await runner.av_sync.aclose()

@@ -19,6 +19,7 @@ from typing import Any
 from livekit import api, rtc
 from livekit.agents.types import ATTRIBUTE_PUBLISH_ON_BEHALF
 from livekit.agents.voice.avatar import AvatarRunner, DataStreamAudioReceiver
+from livekit.plugins.lipsync.avatar import end
 from livekit.plugins.lipsync.generator import LipsyncGenerator
 
 from lipsync_client import InvalidSetting, InvalidUrl, LipsyncError
@@ -78,7 +79,7 @@ async def serve(room: rtc.Room, generator: LipsyncGenerator, agent: str | None =
         video_gen=generator,
         options=generator.options,
     )
-    starting = asyncio.create_task(_started(runner))
+    starting = asyncio.create_task(runner.start())
     leaving = asyncio.create_task(left.wait())
     try:
         await asyncio.wait({starting, leaving}, return_when=asyncio.FIRST_COMPLETED)
@@ -91,11 +92,7 @@ async def serve(room: rtc.Room, generator: LipsyncGenerator, agent: str | None =
         await asyncio.gather(starting, leaving, return_exceptions=True)
         room.off("participant_disconnected", on_left)
         room.off("disconnected", on_disconnected)
-        await runner.aclose()
-
-
-async def _started(runner: AvatarRunner) -> None:
-    await runner.start()
+        await end(runner, started=not starting.cancelled() and starting.exception() is None)
 
 
 async def _run(args: argparse.Namespace, token: str) -> int:
