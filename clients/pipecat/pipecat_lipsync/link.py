@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from lipsync_client import LipsyncError, SpeechLost, SpeechSession, connect_speech
 from lipsync_client.speech_settings import SpeechSettings
 from lipsync_client.speech_wire import Message
+from lipsync_client.waiting import within
 
 __all__ = ["Link", "Listener"]
 
@@ -129,7 +130,7 @@ class Link:
         while True:
             is_speaking = spoken == self._interruptions
             try:
-                item = await asyncio.wait_for(self._outbox.get(), STALL_S if is_speaking else PING_S)
+                item = await within(self._outbox.get(), STALL_S if is_speaking else PING_S)
             except TimeoutError:
                 if is_speaking:
                     self._listener.stalled()
