@@ -14,7 +14,7 @@ from demo.quality import KnownTake, Quality, measure_quality
 from demo.weights import AUDIO_ENCODER_PATH, UNET_PATH
 from export.network.encoder_weights import open_encoder
 
-GOOD = Quality(282, 0, 0.96, 0.9, 34.0, 31.0, 0, 0.03, 0.1)
+GOOD = Quality(282, 0, 0.96, 0.9, 34.0, 31.0, 0, 0.03, 0.1, 1.0)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_prints_each_target(
     monkeypatch.setattr(lip_sync, "draw_heldout", lambda *args: heldout)
     for quality, status, verdict in (
         (GOOD, 0, "yes"),
-        (Quality(282, 0, 0.89, *[0.9, 34, 31, 0, 0.03, 0.1]), 1, "NO"),
+        (Quality(282, 0, 0.89, *[0.9, 34, 31, 0, 0.03, 0.1, 1.0]), 1, "NO"),
     ):
         monkeypatch.setattr(lip_sync, "measure_quality", lambda *args, quality=quality: quality)
         assert lip_sync.main([]) == status
