@@ -38,18 +38,20 @@ class BadRecording(DemoError):
 class SpeechUnavailable(DemoError):
     """Raised when speech cannot be made on this machine."""
 
-    def __init__(self, missing: str) -> None:
+    def __init__(self, missing: str, maker: str = "espeak-ng") -> None:
         self.missing = missing
+        self.maker = maker
 
     def __str__(self) -> str:
-        return f"speech is made with espeak-ng, but this is missing: {self.missing}"
+        return f"speech is made with {self.maker}, but this is missing: {self.missing}"
 
 
 class UnknownPhoneme(DemoError):
     """Raised when a phoneme has no mouth shape."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, spelling: str = "as espeak-ng spells it") -> None:
         self.name = name
+        self.spelling = spelling
 
     def __str__(self) -> str:
-        return f"expected a phoneme of English as espeak-ng spells it, got {self.name!r}"
+        return f"expected a phoneme of English {self.spelling}, got {self.name!r}"

@@ -21,7 +21,19 @@ from speech.features import AudioEncoder
 from speech.mel import FLOOR, MEL_BANDS, WINDOW_FRAMES
 from speech.windows import window_indices
 
-__all__ = ["KnownTake", "Network", "Quality", "measure_quality", "open_known_take", "paint", "silence"]
+__all__ = [
+    "KnownTake",
+    "Network",
+    "Pictures",
+    "Quality",
+    "Vectors",
+    "measure_mouths",
+    "measure_quality",
+    "open_known_take",
+    "paint",
+    "silence",
+    "window_vectors",
+]
 
 BATCH_SIZE = 8
 
@@ -62,6 +74,7 @@ class Quality:
         lag_frames: By how much the painted opening comes late (early: below 0), as it correlates best.
         silent: Mean opening that silence gives, as a share of the true opening's range.
         shuffled: Correlation of painted and true opening with each frame's sound taken from another frame.
+        opened: Mean painted opening, as a share of the mean true one.
     """
 
     frames: int
@@ -73,6 +86,7 @@ class Quality:
     lag_frames: int
     silent: float
     shuffled: float
+    opened: float
 
 
 def open_known_take(folder: Path) -> KnownTake:
@@ -84,11 +98,18 @@ def open_known_take(folder: Path) -> KnownTake:
     footage = open_dataset(folder, "ave")
     faces = np.stack([frame.face for frame in footage.frames])
     truth = np.load(folder / "mouth.npy")
-    features = footage.audio_features
-    indices = window_indices(len(faces), len(features), "zeros")
-    padded = np.concatenate([features, np.zeros_like(features[:1])])
-    audio = padded[indices].reshape(-1, *AUDIO_SHAPES["ave"])
+    audio = window_vectors(footage.audio_features, len(faces))
     return KnownTake(faces, audio, truth[:, 0], truth[:, 1])
+
+
+def window_vectors(features: Vectors, frames: int) -> Vectors:
+    """Return the window around each frame of feature vectors (V, 512): (frames, 32, 16, 16) float32.
+
+    Where there are none it holds zeros.
+    """
+    indices = window_indices(frames, len(features), "zeros")
+    padded = np.concatenate([features, np.zeros_like(features[:1])])
+    return np.asarray(padded[indices].reshape(-1, *AUDIO_SHAPES["ave"]), np.float32)
 
 
 def silence(encoder: AudioEncoder, frames: int) -> Vectors:
@@ -117,10 +138,10 @@ def measure_quality(take: KnownTake, network: Network, encoder: AudioEncoder, se
     count = len(take.faces)
     pictures = list(paint(network, take.faces, take.audio))
     psnr_db = [mouth_psnr(true, painted) for true, painted in zip(take.faces, pictures, strict=True)]
-    opening, width, unseen = _mouths(pictures)
-    silent, _, _ = _mouths(paint(network, take.faces, silence(encoder, count)))
+    opening, width, unseen = measure_mouths(pictures)
+    silent, _, _ = measure_mouths(paint(network, take.faces, silence(encoder, count)))
     order = np.random.default_rng(seed).permutation(count)
-    shuffled, _, _ = _mouths(paint(network, take.faces, take.audio[order]))
+    shuffled, _, _ = measure_mouths(paint(network, take.faces, take.audio[order]))
     return Quality(
         frames=count,
         unseen=unseen,
@@ -131,10 +152,11 @@ def measure_quality(take: KnownTake, network: Network, encoder: AudioEncoder, se
         lag_frames=best_lag(take.opening, opening),
         silent=float(silent.mean() / np.ptp(take.opening)),
         shuffled=correlation(take.opening, shuffled),
+        opened=float(opening.mean() / take.opening.mean()),
     )
 
 
-def _mouths(pictures: Iterator[Pictures] | list[Pictures]) -> tuple[Vectors, Vectors, int]:
+def measure_mouths(pictures: Iterator[Pictures] | list[Pictures]) -> tuple[Vectors, Vectors, int]:
     """Return opening and width in each picture, 0 where no mouth is seen, and how often that is."""
     mouths = [measure_mouth(picture) for picture in pictures]
     opening = np.array([mouth.opening if mouth else 0 for mouth in mouths], np.float32)

@@ -1,7 +1,8 @@
-"""The recordings that come with the demo: sound and phonemes, so that only training data need espeak-ng.
+"""The recordings that come with the demo: sound and phonemes, so that only training data need synthesisers.
 
-``python -m demo.recording`` speaks them again. ``python -m demo.recording DIR`` speaks the training takes, into a
-folder from which ``python -m demo.dataset --recordings DIR`` draws them on a machine without espeak-ng.
+``python -m demo.recording`` speaks them again, but for the reader's: an aligner found the phonemes of that one.
+``python -m demo.recording DIR`` speaks the training takes, into a folder from which
+``python -m demo.dataset --recordings DIR`` draws them on a machine without espeak-ng.
 """
 
 from __future__ import annotations
@@ -15,16 +16,18 @@ from pathlib import Path
 
 import numpy as np
 
-from demo import script
+from demo import cast, script
 from demo.errors import BadRecording, DemoError
 from demo.voices import Phoneme, Speech
 from speech.contract import SAMPLE_RATE_HZ
 from speech.wav import write_wav
 
-__all__ = ["FOLDER", "NAMES", "excerpt", "main", "read_recording", "write_recording"]
+__all__ = ["FOLDER", "HELD_OUT_PEOPLE", "NAMES", "excerpt", "main", "read_recording", "write_recording"]
 
 FOLDER = Path(__file__).parent / "recordings"
 NAMES = ("served", "heldout")
+HELD_OUT_PEOPLE = ("heldout_flite", "heldout_festival", "heldout_reader")
+"""Voices that were recorded from people, for measuring only; the last is a person who reads."""
 
 
 def read_recording(name: str, folder: Path = FOLDER) -> Speech:
@@ -84,6 +87,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         else:
             _write("served", script.served(), FOLDER)
             _write("heldout", script.heldout(), FOLDER)
+            for name, speech in cast.heldout():
+                _write(name, speech, FOLDER)
     except DemoError as exc:
         print(f"python -m demo.recording: {exc}", file=sys.stderr)
         return 1

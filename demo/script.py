@@ -17,6 +17,7 @@ __all__ = [
     "TRAINING_SECONDS",
     "TRAINING_VOICES",
     "heldout",
+    "recording",
     "served",
     "training",
 ]
@@ -61,7 +62,7 @@ def training(seconds: float) -> list[Speech]:
             break
         said[line.voice].append(speak(line.text, line.voice))
         spent_s += said[line.voice][-1].duration_s + 0.5
-    return [_recording(parts, seed) for seed, parts in enumerate(said.values()) if parts]
+    return [recording(parts, seed) for seed, parts in enumerate(said.values()) if parts]
 
 
 def heldout() -> Speech:
@@ -70,7 +71,7 @@ def heldout() -> Speech:
     Raises:
         SpeechUnavailable: If espeak-ng or the voice is missing.
     """
-    return _recording([speak(text, HELD_OUT_VOICE) for text in HELD_OUT], seed=100)
+    return recording([speak(text, HELD_OUT_VOICE) for text in HELD_OUT], seed=100)
 
 
 def served() -> Speech:
@@ -79,7 +80,7 @@ def served() -> Speech:
     Raises:
         SpeechUnavailable: If espeak-ng or the voice is missing.
     """
-    return _recording([speak(text, SERVED_VOICE) for text in SERVED], seed=200)
+    return recording([speak(text, SERVED_VOICE) for text in SERVED], seed=200)
 
 
 def _lines() -> Iterator[_Line]:
@@ -90,7 +91,7 @@ def _lines() -> Iterator[_Line]:
             yield _Line(text, TRAINING_VOICES[(index + turn) % count])
 
 
-def _recording(parts: Sequence[Speech], seed: int) -> Speech:
+def recording(parts: Sequence[Speech], seed: int) -> Speech:
     """Join sentences with pauses, of even loudness, to whole frames."""
     rng = np.random.default_rng(seed)
     pauses_s = [0.4, *rng.uniform(0.25, 0.70, len(parts) - 1), 0.5]

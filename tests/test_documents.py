@@ -96,6 +96,14 @@ RUN_ELSEWHERE = {
     ".venv/bin/python -m export audio-encoder build/demo/run/audio_encoder.pth demo/audio_encoder.onnx --compact": (
         "tests/export/test_hearing_cli.py"
     ),
+    ".venv/bin/python -m demo.spoken build/demo/spoken": "tests/demo/test_spoken.py",
+    ".venv/bin/python -m training.hear build/demo/spoken/voice_* --known build/demo/spoken/known_* "
+    "--unet demo/unet.onnx --encoder demo/audio_encoder.onnx --output build/demo/heard --minutes 60 "
+    "--opening-gain 1.12 --weights 2 2 1.5 0.3 0.3 0.5": "tests/training/test_hear.py",
+    ".venv/bin/python -m export onnx build/demo/heard/unet.pth demo/unet.onnx --compact": "tests/export/test_main.py",
+    ".venv/bin/python -m export audio-encoder build/demo/heard/audio_encoder.pth demo/audio_encoder.onnx --compact": (
+        "tests/export/test_hearing_cli.py"
+    ),
     ".venv/bin/python -m demo.lip_sync --contact-sheet docs/images/heldout.jpg": (
         "tests/demo/test_lip_sync.py"
     ),

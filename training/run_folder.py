@@ -20,7 +20,7 @@ from training.network import Speaker
 from training.plot import draw_curve
 from training.trainer import Record
 
-__all__ = ["RunFolder"]
+__all__ = ["RunFolder", "save_networks"]
 
 STATE, UNET, ENCODER = "checkpoint.pt", "unet.pth", "audio_encoder.pth"
 TABLE, CURVE, SAMPLES = "loss.csv", "loss.png", "samples"
@@ -84,10 +84,8 @@ class RunFolder:
     def save(self, state: Mapping[str, Any], average: Speaker) -> None:
         """Write the state, the networks, the table and the curve."""
         rows = [(record.step, record.stage, record.elapsed_s, record.loss) for record in self.history]
-        self._save_tensors(STATE, {**state, "history": rows})
-        self._save_tensors(UNET, dict(average.unet.state_dict()))
-        encoder = average.encoder.state_dict()
-        self._save_tensors(ENCODER, {key.removeprefix(PREFIX): value for key, value in encoder.items()})
+        _save_tensors(self.path / STATE, {**state, "history": rows})
+        save_networks(self.path, average)
         with replacing_file(self.path / TABLE) as new, new.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(COLUMNS)
@@ -101,12 +99,25 @@ class RunFolder:
         strips = [np.concatenate(list(row), axis=1) for row in rows]
         self._save_picture(folder / f"{step:06d}.jpg", np.concatenate(strips))
 
-    def _save_tensors(self, name: str, content: Mapping[str, Any]) -> None:
-        with replacing_file(self.path / name) as new:
-            torch.save(dict(content), new)
-
     def _save_picture(self, path: Path, picture: NDArray[np.uint8]) -> None:
         ok, data = cv2.imencode(path.suffix, picture)
         assert ok
         with replacing_file(path) as new:
             new.write_bytes(data.tobytes())
+
+
+def save_networks(folder: Path, speaker: Speaker) -> None:
+    """Write ``unet.pth`` and ``audio_encoder.pth`` into a folder, under the published names.
+
+    Raises:
+        OSError: If the disk refuses.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    _save_tensors(folder / UNET, speaker.unet.state_dict())
+    encoder = speaker.encoder.state_dict()
+    _save_tensors(folder / ENCODER, {key.removeprefix(PREFIX): value for key, value in encoder.items()})
+
+
+def _save_tensors(path: Path, content: Mapping[str, Any]) -> None:
+    with replacing_file(path) as new:
+        torch.save(dict(content), new)

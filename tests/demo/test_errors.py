@@ -22,6 +22,11 @@ from demo.errors import (
             SpeechUnavailable("espeak-ng's voice xx"),
             "speech is made with espeak-ng, but this is missing: espeak-ng's voice xx",
         ),
+        (
+            SpeechUnavailable("flite's voice xx", "flite"),
+            "speech is made with flite, but this is missing: flite's voice xx",
+        ),
+        (UnknownPhoneme("rr", "in ARPABET"), "expected a phoneme of English in ARPABET, got 'rr'"),
         (UnknownPhoneme("X"), "expected a phoneme of English as espeak-ng spells it, got 'X'"),
     ],
 )
