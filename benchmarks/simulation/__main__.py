@@ -69,15 +69,11 @@ def _calibrate(known: Parameters, effort: Effort, path: Path) -> Parameters:
 
 def _validate(known: Parameters, effort: Effort, report: Report) -> str:
     from benchmarks.simulation.calibrate import AVATAR
-    from benchmarks.simulation.validate import Compared, summary, validate
+    from benchmarks.simulation.validate import summary, validate
     from benchmarks.site import prepare_site
 
     site = prepare_site(WORKPLACE, (AVATAR,))
-
-    async def compare() -> list[Compared]:
-        return [compared async for compared in validate(site, known, effort.calibrated_s)]
-
-    done = asyncio.run(compare())
+    done = validate(site, known, effort.calibrated_s)
     rows = [row for compared in done for row in compared.rows()]
     said = f"{summary(done)} ({today()}, {describe_machine()})."
     report.add("validation", "One machine, measured and simulated", rows, [said])

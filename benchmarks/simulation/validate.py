@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from functools import partial
 
 from benchmarks.bridge_alone import LIVE_OPTIONS
 from benchmarks.machine import usable_cores
@@ -80,12 +82,38 @@ class Compared:
         return found
 
 
-async def validate(site: Site, known: Parameters, seconds: float) -> AsyncIterator[Compared]:
-    """Measure and simulate each load for about ``seconds``; yield each as it is done.
+@dataclass(frozen=True)
+class _Measured:
+    """A load that was put on the real ones, and what simulates it: later, as that takes the process's clocks."""
+
+    load: str
+    outcome: Outcome
+    simulate: Callable[[], Outcome]
+    has_latency: bool = True
+
+    def compared(self) -> Compared:
+        return Compared(self.load, self.outcome, self.simulate(), self.has_latency)
+
+
+def validate(site: Site, known: Parameters, seconds: float) -> list[Compared]:
+    """Measure each load for about ``seconds``, then simulate them all.
 
     Raises:
         LoadFailed: If connections fail or live sessions end.
     """
+
+    async def measure() -> list[_Measured]:
+        parts = (
+            _computed(site, known, seconds),
+            _cached(site, known, seconds),
+            _live(site, known, 2 * seconds),
+        )
+        return [measured for part in parts async for measured in part]
+
+    return [measured.compared() for measured in asyncio.run(measure())]
+
+
+async def _computed(site: Site, known: Parameters, seconds: float) -> AsyncIterator[_Measured]:
     async with (
         running_triton(site.model_repository, "latency") as triton,
         running_bridge(triton.grpc_url) as bridge,
@@ -95,14 +123,11 @@ async def validate(site: Site, known: Parameters, seconds: float) -> AsyncIterat
         for callers in COMPUTED_CALLERS:
             measured = await call_without_pause(bridge.port, callers, MESSAGES, seconds)
             capacity = max(capacity, measured.frames_per_s)
-            yield Compared(f"{callers} callers, computed", measured, run(load.callers(callers, 20, COMPUTED)))
+            wanted = load.callers(callers, 20, COMPUTED)
+            yield _Measured(f"{callers} callers, computed", measured, partial(run, wanted))
         measured = await offer(bridge.port, OVERLOAD_CLIENTS, MESSAGES, OVERLOAD * capacity, seconds)
-        simulated = run(load.offered(OVERLOAD * capacity, OVERLOAD_CLIENTS, 20, COMPUTED))
-        yield Compared(f"{OVERLOAD:g} times what was the most of these", measured, simulated)
-    async for compared in _cached(site, known, seconds):
-        yield compared
-    async for compared in _live(site, known, 2 * seconds):
-        yield compared
+        wanted = load.offered(OVERLOAD * capacity, OVERLOAD_CLIENTS, 20, COMPUTED)
+        yield _Measured(f"{OVERLOAD:g} times what was the most of these", measured, partial(run, wanted))
 
 
 def summary(compared: list[Compared]) -> str:
@@ -114,7 +139,7 @@ def summary(compared: list[Compared]) -> str:
     return f"{figures - len(outside)} of {figures} rates and medians within {TOLERANCE:.0%}{told}"
 
 
-async def _cached(site: Site, known: Parameters, seconds: float) -> AsyncIterator[Compared]:
+async def _cached(site: Site, known: Parameters, seconds: float) -> AsyncIterator[_Measured]:
     run = _simulated(known, cpu_triton(known, known["cache_bytes"]), cached_machine(known))
     async with (
         running_triton(site.model_repository, "replay") as triton,
@@ -124,12 +149,15 @@ async def _cached(site: Site, known: Parameters, seconds: float) -> AsyncIterato
             timed_round(caller.call, FRAMES)
         for callers in CACHED_CALLERS:
             measured = await call_without_pause(bridge.port, callers, MESSAGES, seconds)
-            yield Compared(f"{callers} callers, cached", measured, run(load.callers(callers, 2, CACHED)))
+            wanted = load.callers(callers, 2, CACHED)
+            yield _Measured(f"{callers} callers, cached", measured, partial(run, wanted))
         measured = await offer(bridge.port, VIEWERS, MESSAGES, 25.0 * VIEWERS, seconds)
-        yield Compared(f"{VIEWERS} viewers, cached", measured, run(load.viewers(VIEWERS, 3, CACHED)))
+        yield _Measured(
+            f"{VIEWERS} viewers, cached", measured, partial(run, load.viewers(VIEWERS, 3, CACHED))
+        )
 
 
-async def _live(site: Site, known: Parameters, seconds: float) -> AsyncIterator[Compared]:
+async def _live(site: Site, known: Parameters, seconds: float) -> AsyncIterator[_Measured]:
     run = _simulated(known, cpu_triton(known), live_machine(known))
     async with (
         running_triton(site.model_repository, "batching") as triton,
@@ -138,10 +166,11 @@ async def _live(site: Site, known: Parameters, seconds: float) -> AsyncIterator[
         await speak(bridge.port, AVATAR, 1, MICROPHONE, 2.0, 1)  # has the silent pictures painted
         for sessions in SESSIONS:
             heard = await speak(bridge.port, AVATAR, sessions, MICROPHONE, seconds, 1)
-            simulated = run(load.live_sessions(sessions, 20, utterance_s=seconds))
-            yield Compared(
-                f"{sessions} live sessions", _as_outcome(heard, seconds), simulated, has_latency=False
+            wanted, measured = (
+                load.live_sessions(sessions, 20, utterance_s=seconds),
+                _as_outcome(heard, seconds),
             )
+            yield _Measured(f"{sessions} live sessions", measured, partial(run, wanted), has_latency=False)
 
 
 def _as_outcome(heard: Heard, seconds: float) -> Outcome:

@@ -25,6 +25,7 @@ EXAMPLES = [
     errors.NoSound("mime"),
     errors.Overloaded("demo"),
     errors.Refused("localhost:8001", "This protocol is restricted"),
+    errors.WorkerEnded(-9),
 ]
 
 
@@ -59,6 +60,7 @@ def test_sentences(error):
             "expected to resolve the host of Triton at dns:///triton:8001, got: name or service not known",
         ),
         (EXAMPLES[3], "expected a Triton to be ready within 5 s, got none at a:1, b:2"),
+        (EXAMPLES[-1], "expected a worker to go on, got its end (exit code -9)"),
         (EXAMPLES[4], "frame_id: expected an integer, got 'x'"),
         (EXAMPLES[5], "message: expected at most 4096 bytes, got 5000"),
         (EXAMPLES[7], "expected the name of a loaded model, got 'nobody'"),

@@ -82,8 +82,8 @@ def test_calibrates(tmp_path, monkeypatch, capsys):
 def test_validates(tmp_path, monkeypatch, capsys):
     """Both sides are told, with how many are near one another."""
 
-    async def validate(site, known, seconds):
-        yield Compared("a load", outcome(100, 0.02), outcome(101, 0.02))
+    def validate(site, known, seconds):
+        return [Compared("a load", outcome(100, 0.02), outcome(101, 0.02))]
 
     monkeypatch.setattr("benchmarks.simulation.validate.validate", validate)
     monkeypatch.setattr("benchmarks.site.prepare_site", lambda folder, names: None)

@@ -32,7 +32,7 @@ def test_times_too_short_to_tell():
     assert compared.judged == {"quick, frames/s": 0.0}
 
 
-async def test_on_the_real_ones(workspace, monkeypatch):
+def test_on_the_real_ones(workspace, monkeypatch):
     """Each load is put on the real Triton and bridge and on the simulated ones."""
     monkeypatch.setattr(validating, "COMPUTED_CALLERS", (2,))
     monkeypatch.setattr(validating, "CACHED_CALLERS", (4,))
@@ -40,7 +40,7 @@ async def test_on_the_real_ones(workspace, monkeypatch):
     monkeypatch.setattr(validating, "OVERLOAD_CLIENTS", 8)
     monkeypatch.setattr(validating, "VIEWERS", 4)
     site = Site(workspace.avatars, workspace.model_repository)
-    done = [compared async for compared in validate(site, Parameters.read(), 1.0)]
+    done = validate(site, Parameters.read(), 1.0)
     assert [compared.load for compared in done] == [
         "2 callers, computed",
         "2 times what was the most of these",
