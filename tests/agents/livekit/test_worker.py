@@ -170,6 +170,7 @@ async def test_without_a_livekit_server(bridge: Running) -> None:
         LIVEKIT_API_SECRET="a secret that is long enough for it",
     )
     assert status == 1
-    assert said.splitlines()[-1].startswith(
-        "error: expected a LiveKit server that lets us in at ws://127.0.0.1:9, got: "
-    )
+    sentence = "error: expected a LiveKit server that lets us in at ws://127.0.0.1:9, got: "
+    assert any(line.startswith(sentence) for line in said.splitlines()), (
+        said
+    )  # LiveKit's own log comes any time

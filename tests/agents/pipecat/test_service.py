@@ -304,7 +304,7 @@ async def test_time_to_first_byte(bridge: Running) -> None:
     measured = [data for frame in frames if isinstance(frame, MetricsFrame) for data in frame.data]
     times_s = [data.value for data in measured if isinstance(data, TTFBMetricsData)]
     assert len(times_s) == 2
-    assert all(0.05 < time_s < 60 for time_s in times_s)
+    assert all(0.01 < time_s < 60 for time_s in times_s)  # a picture takes longer than sound that passes
 
 
 def test_settings_are_checked_at_once() -> None:
