@@ -56,7 +56,7 @@ async def calibrate(site: Site, seconds: float) -> Mapping[str, Value]:
         computed, spread = await asyncio.to_thread(_computed, triton, seconds)
         costs |= computed | await _live(triton, seconds, computed["network_core_s"])
         async with running_bridge(triton.grpc_url) as bridge:
-            costs |= await _through_bridge(triton, bridge, "computed", 1, seconds)
+            costs |= await _computed_through_bridge(triton, bridge, costs["network_width"], seconds)
     async with running_triton(site.model_repository, "replay") as triton:
         costs |= await asyncio.to_thread(_fill_cache, triton.grpc_url)
         async with running_bridge(triton.grpc_url) as bridge:
@@ -149,6 +149,20 @@ async def _through_bridge(
     if name == "cached":  # the bridge's other threads run beside it, as Triton does
         costs["hit_core_s"] = (theirs.all_s() + ours.all_s() - ours.main_s()) / count
     return costs
+
+
+async def _computed_through_bridge(
+    triton: Server, bridge: BridgeProcess, network_width: float, seconds: float
+) -> Costs:
+    """Measure one caller of computed frames through the bridge: what all parts spend, and the network beside them.
+
+    Its threads, which wait for each other, lose more by what runs between frames than that takes.
+    """
+    with GrpcCaller(triton.grpc_url, AVATAR, itertools.cycle(range(FRAMES))) as caller:
+        before = caller.statistics(f"{AVATAR}_unet")
+        costs = await _through_bridge(triton, bridge, "computed", 1, seconds)
+        stage = stages_between(before, caller.statistics(f"{AVATAR}_unet"))
+    return {**costs, "network_core_s": network_width * stage.infer_ms / 1000}
 
 
 async def _delay(bridge: BridgeProcess, costs: Costs) -> Costs:
