@@ -6,9 +6,10 @@ import asyncio
 import random
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Protocol
 
-from lipsync_client import LipsyncError, SpeechLost, SpeechSession, connect_speech
+from lipsync_client import LipsyncError, SpeechLost, SpeechSession
+from lipsync_client.speech import open_speech
 from lipsync_client.speech_settings import SpeechSettings
 from lipsync_client.speech_wire import Message
 from lipsync_client.waiting import within
@@ -89,7 +90,7 @@ class Link:
         delay_s = FIRST_DELAY_S
         while True:
             try:
-                async with connect_speech(**_arguments(self._settings)) as session:
+                async with open_speech(self._settings) as session:
                     delay_s = FIRST_DELAY_S
                     await self._serve(session)
                 error: Exception = SpeechLost(str(self._settings.endpoint), "it was closed")
@@ -161,9 +162,3 @@ class Link:
     def _empty_outbox(self) -> None:
         while not self._outbox.empty():
             self._outbox.get_nowait()
-
-
-def _arguments(settings: SpeechSettings) -> dict[str, Any]:
-    """Return the settings as ``connect_speech`` takes them."""
-    arguments = {name: getattr(settings, name) for name in SpeechSettings.__dataclass_fields__}
-    return {"url": str(arguments.pop("endpoint")), **arguments}

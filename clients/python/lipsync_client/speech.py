@@ -17,7 +17,7 @@ from lipsync_client.waiting import within
 if TYPE_CHECKING:
     from lipsync_client.speech_sockets import AsyncSocket
 
-__all__ = ["SpeechSession", "connect_speech"]
+__all__ = ["SpeechSession", "connect_speech", "open_speech"]
 
 LAST_WORDS_TIMEOUT_S = 1.0
 
@@ -81,12 +81,23 @@ async def connect_speech(
         root_certificates=root_certificates,
         token=token,
     )
+    async with open_speech(chosen) as session:
+        yield session
+
+
+@asynccontextmanager
+async def open_speech(settings: SpeechSettings) -> AsyncIterator[SpeechSession]:
+    """Open a session of live speech with settings that are made already, and close it in every case.
+
+    Raises:
+        LipsyncError: Whatever ``connect_speech`` raises but for settings.
+    """
     try:
         from lipsync_client.speech_sockets import open_async_socket
     except ImportError as exc:
         raise TransportNotInstalled("ws", "speech") from exc
-    async with open_async_socket(chosen) as socket:
-        session = SpeechSession(chosen, await _start(chosen, socket), socket)
+    async with open_async_socket(settings) as socket:
+        session = SpeechSession(settings, await _start(settings, socket), socket)
         try:
             yield session
         finally:

@@ -11,7 +11,8 @@ from typing import Any
 
 from livekit.plugins.lipsync.playout import Playout, Segment
 
-from lipsync_client import Fault, LipsyncError, SpeechPicture, SpeechSession, connect_speech
+from lipsync_client import Fault, LipsyncError, SpeechPicture, SpeechSession
+from lipsync_client.speech import open_speech
 from lipsync_client.speech_settings import SpeechSettings
 
 __all__ = ["BridgeLink"]
@@ -92,7 +93,7 @@ class BridgeLink:
         wait_s = shortest_s
         while True:
             try:
-                async with self._opened() as session:
+                async with open_speech(self._settings) as session:
                     wait_s = shortest_s
                     await self._serve(session)
             except LipsyncError as exc:
@@ -104,12 +105,6 @@ class BridgeLink:
                 self._set_session(None)
             await asyncio.sleep(wait_s)
             wait_s = min(2 * wait_s, longest_s)
-
-    def _opened(self) -> Any:
-        given = {
-            field.name: getattr(self._settings, field.name) for field in dataclasses.fields(self._settings)
-        }
-        return connect_speech(str(given.pop("endpoint")), given.pop("avatar"), **given)
 
     async def _serve(self, session: SpeechSession) -> None:
         self._playout.send_anew()
