@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 import sys
 import threading
@@ -11,8 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from export.errors import ExportError, MissingExtra
-from export.options import above_zero, at_least
+from export.options import at_least
 from speech.errors import SpeechError
+from training.options import add_budget, add_threads, add_width
 
 __all__ = ["main"]
 
@@ -43,12 +43,8 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     )
     parser.add_argument("--output", type=Path, required=True, metavar="RUN_DIR", help="the run's folder")
     parser.add_argument("--resume", action="store_true", help="go on with the run in RUN_DIR")
-    budget = parser.add_mutually_exclusive_group(required=True)
-    budget.add_argument("--steps", type=at_least(1), metavar="N", help="train for N steps")
-    budget.add_argument("--minutes", type=above_zero, metavar="M", help="train for M minutes")
-    parser.add_argument(
-        "--width", type=float, choices=(0.5, 1.0), default=0.5, help="of the U-Net (default 0.5)"
-    )
+    add_budget(parser, "train")
+    add_width(parser)
     parser.add_argument(
         "--batch-size", type=at_least(1), default=8, metavar="B", help="frames per step (default 8)"
     )
@@ -59,13 +55,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         help="trained audio encoder to begin with; the first stage is left out",
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of weights and draws (default 0)")
-    parser.add_argument(
-        "--threads",
-        type=at_least(1),
-        default=os.cpu_count(),
-        metavar="N",
-        help="default: one for each core",
-    )
+    add_threads(parser)
 
     return parser
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 import sys
 import threading
@@ -13,8 +12,9 @@ from pathlib import Path
 from tqdm import tqdm
 
 from export.errors import BadSource, ExportError, MissingExtra
-from export.options import above_zero, at_least
+from export.options import above_zero
 from speech.errors import SpeechError
+from training.options import add_budget, add_threads, add_width
 
 __all__ = ["main"]
 
@@ -54,12 +54,8 @@ def _parser() -> argparse.ArgumentParser:
         "--encoder", type=Path, required=True, metavar="FILE.onnx", help="the audio encoder trained with it"
     )
     parser.add_argument("--output", type=Path, required=True, metavar="RUN_DIR", help="where the networks go")
-    budget = parser.add_mutually_exclusive_group(required=True)
-    budget.add_argument("--steps", type=at_least(1), metavar="N", help="teach for N steps")
-    budget.add_argument("--minutes", type=above_zero, metavar="M", help="teach for M minutes")
-    parser.add_argument(
-        "--width", type=float, choices=(0.5, 1.0), default=0.5, help="of the U-Net (default 0.5)"
-    )
+    add_budget(parser, "teach")
+    add_width(parser)
     parser.add_argument(
         "--opening-gain",
         type=above_zero,
@@ -75,13 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         help="how much each number of a pose counts (default: all the same)",
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of all draws (default 0)")
-    parser.add_argument(
-        "--threads",
-        type=at_least(1),
-        default=os.cpu_count(),
-        metavar="N",
-        help="default: one for each core",
-    )
+    add_threads(parser)
     return parser
 
 
