@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from benchmarks.errors import NotAvailable
 from benchmarks.gpu.device import Device
+from export.network.engine import collecting_logger
 
 __all__ = ["TensorRtEngine", "TensorRtRunner"]
 
@@ -31,7 +32,7 @@ class TensorRtEngine:
 
     def __init__(self, plan: bytes, device: Device, trt: ModuleType) -> None:
         self._device, self._trt = device, trt
-        self._log = _collecting_logger(trt)
+        self._log = collecting_logger(trt)
         self._runtime = trt.Runtime(self._log)
         self._engine = self._runtime.deserialize_cuda_engine(plan)
         self._context = self._engine and self._engine.create_execution_context()
@@ -119,19 +120,3 @@ class TensorRtRunner:
         """Compute on what was copied last, and wait for it."""
         self._launch()
         self._device.synchronize()
-
-
-def _collecting_logger(trt: ModuleType) -> Any:
-    base: Any = trt.ILogger
-
-    class LastError(base):  # type: ignore[misc]  # the base is known only at run time
-        last = "no reason given"
-
-        def __init__(self) -> None:
-            super().__init__()
-
-        def log(self, severity: Any, text: str) -> None:
-            if severity <= trt.ILogger.Severity.ERROR:
-                self.last = text
-
-    return LastError()

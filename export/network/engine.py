@@ -19,7 +19,7 @@ from export.errors import EngineFailed, MissingExtra
 from export.files import replacing_file
 from export.network.borders import tensor_shapes
 
-__all__ = ["BatchProfile", "build_engine", "load_tensorrt"]
+__all__ = ["BatchProfile", "build_engine", "collecting_logger", "load_tensorrt"]
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def build_engine(
     trt = trt or load_tensorrt()
     if trt.__name__ == "tensorrt_rtx":
         timing_cache = None  # its calls do nothing and warn
-    log = _collecting_logger(trt)
+    log = collecting_logger(trt)
     builder = trt.Builder(log)
     network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
     parser = trt.OnnxParser(network, log)
@@ -77,9 +77,7 @@ def build_engine(
         _read_timings(config, timing_cache)
     plan = builder.build_serialized_network(network, config)
     if plan is None:
-        raise EngineFailed(
-            f"TensorRT cannot build the engine: {log.messages[-1] if log.messages else 'no reason given'}"
-        )
+        raise EngineFailed(f"TensorRT cannot build the engine: {log.last}")
     if timing_cache is not None:
         _write_timings(config, timing_cache)
     return bytes(plan)
@@ -107,16 +105,18 @@ def _optimisation_profile(builder: Any, model: ModelProto, profile: BatchProfile
     return optimisation
 
 
-def _collecting_logger(trt: ModuleType) -> Any:
+def collecting_logger(trt: ModuleType) -> Any:
+    """Return a logger for a TensorRT package that keeps the text of the last error as ``last``."""
     base: Any = trt.ILogger
 
-    class CollectingLogger(base):  # type: ignore[misc]  # the base is known only at run time
+    class LastError(base):  # type: ignore[misc]  # the base is known only at run time
+        last = "no reason given"
+
         def __init__(self) -> None:
             super().__init__()
-            self.messages: list[str] = []
 
         def log(self, severity: Any, text: str) -> None:
             if severity <= trt.ILogger.Severity.ERROR:
-                self.messages.append(text)
+                self.last = text
 
-    return CollectingLogger()
+    return LastError()
